@@ -1,0 +1,13 @@
+#ifndef BASE_FMT_H
+#define BASE_FMT_H
+/*
+ * fmt — the one way out for text that strangers wrote: printable ASCII stays, `\` is doubled,
+ * everything else becomes \xHH, and the length has an end.
+ */
+#include "base/buf.h"
+
+void		 fmt_escape(struct buf *, struct slice, size_t most);	/* cuts with "..." */
+/* The same into a caller's array, NUL-terminated; returns `out`. */
+const char	*fmt_escaped(char *out, size_t size, struct slice);
+
+#endif

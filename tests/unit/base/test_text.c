@@ -1,0 +1,124 @@
+/* test_text — strict numbers in, escaped text out, sentences about errors. */
+#include "tests/support/testing.h"
+
+#include <errno.h>
+
+#include "base/err.h"
+#include "base/fmt.h"
+#include "base/num.h"
+
+static void
+test_num(void **state)
+{
+	static const struct { const char *in; uint64_t max; int result; uint64_t value;
+	} rows[] = {
+		{ "0", 0, 0, 0 },
+		{ "1", 0, -1, 0 },
+		{ "42", 100, 0, 42 },
+		{ "100", 100, 0, 100 },
+		{ "101", 100, -1, 0 },
+		{ "007", 100, 0, 7 },
+		{ "18446744073709551615", UINT64_MAX, 0, UINT64_MAX },
+		{ "18446744073709551616", UINT64_MAX, -1, 0 },
+		{ "99999999999999999999", UINT64_MAX, -1, 0 },
+		{ "000000000000000000001", UINT64_MAX, -1, 0 }, /* 21 digits: nobody writes that in good faith */
+		{ "", 10, -1, 0 },
+		{ "+1", 10, -1, 0 },
+		{ "-1", 10, -1, 0 },
+		{ " 1", 10, -1, 0 },
+		{ "1 ", 10, -1, 0 },
+		{ "0x1", 10, -1, 0 },
+		{ "1e1", 10, -1, 0 },
+		{ "/", 10, -1, 0 },
+		{ ":", 10, -1, 0 },
+		{ "\xb1", 200, -1, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint64_t value = 12345;
+
+		ROW(i, rows[i].in);
+		assert_int_equal(num_parse(slice_str(rows[i].in), rows[i].max, &value), rows[i].result);
+		assert_true(value == (rows[i].result == 0 ? rows[i].value : 12345));	/* written only on success */
+	}
+}
+
+static void
+test_escape(void **state)
+{
+	static const struct { struct slice in; size_t most; const char *out; } rows[] = {
+		{ SLICE_LIT(""), 10, "" },
+		{ SLICE_LIT("plain text ~"), 100, "plain text ~" },
+		{ SLICE_LIT("a\r\nb\tc"), 100, "a\\x0d\\x0ab\\x09c" },
+		{ SLICE_LIT("\0\x7f\x80\xff"), 100, "\\x00\\x7f\\x80\\xff" },
+		{ SLICE_LIT("C:\\"), 100, "C:\\\\" },
+		{ SLICE_LIT("abcdef"), 6, "abcdef" },
+		{ SLICE_LIT("abcdefg"), 6, "abcdef..." },
+		{ SLICE_LIT("abcd\n"), 6, "abcd..." },		/* an escape is never cut in its middle */
+	};
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1000);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ROW(i, rows[i].out);
+		buf_reset(&b);
+		fmt_escape(&b, rows[i].in, rows[i].most);
+		assert_slice(buf_slice(&b), rows[i].out);
+	}
+	buf_fini(&b);
+}
+
+static void
+test_escaped(void **state)
+{
+	char out[8];
+
+	(void)state;
+	assert_string_equal(fmt_escaped(out, sizeof(out), SLICE_LIT("ab\n")), "ab\\x0a");
+	assert_string_equal(fmt_escaped(out, sizeof(out), SLICE_LIT("abcd\n")), "abcd");
+	assert_string_equal(fmt_escaped(out, sizeof(out), SLICE_LIT("abcdefghijk")), "abcdefg");
+	assert_string_equal(fmt_escaped(out, 1, SLICE_LIT("abc")), "");
+	out[0] = 'x';
+	(void)fmt_escaped(out, 0, SLICE_LIT("abc"));
+	assert_int_equal(out[0], 'x');
+}
+
+static void
+test_err(void **state)
+{
+	struct err err;
+
+	(void)state;
+	assert_int_equal(err_set(&err, "segment %d is short", 3), -1);
+	assert_string_equal(err.text, "segment 3 is short");
+	assert_int_equal(err.code, 0);
+	errno = ENOSPC;
+	assert_int_equal(err_sys(&err, "writing %s", "x"), -1);
+	assert_int_equal(err.code, ENOSPC);
+	assert_non_null(strstr(err.text, "writing x: "));
+	assert_non_null(strstr(err.text, strerror(ENOSPC)));
+	assert_int_equal(err_wrap(&err, "store"), -1);
+	assert_memory_equal(err.text, "store: writing x: ", 18);
+	assert_int_equal(err.code, ENOSPC);
+	for (int i = 0; i < 100; i++)
+		(void)err_wrap(&err, "deeper");
+	assert_true(strlen(err.text) < sizeof(err.text));
+	assert_int_equal(err_set(NULL, "nobody wants to know"), -1);
+	assert_int_equal(err_sys(NULL, "nor this"), -1);
+	assert_int_equal(err_wrap(NULL, "nor that"), -1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_num),
+		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_escaped),
+		cmocka_unit_test(test_err),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
