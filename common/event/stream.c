@@ -1,0 +1,371 @@
+/*
+ * stream — a socket's bytes both ways; see stream.h for the contract.
+ */
+#include "event/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "event/timer.h"
+
+struct stream {
+	struct loop		*loop;
+	int			 fd;
+	struct watch		 watch;
+	const struct stream_ops	*ops;
+	void			*arg;
+	struct buf		 in, out;
+	size_t			 in_max, out_high;
+	struct slice		 fresh;		/* what on_input sees: the scratch, or `in` */
+	bool			 in_callback;	/* fresh is the scratch: the rest must be kept afterwards */
+	bool			 paused, full, ended, failed, closed, lingering, end_told;
+	int			 error;
+	struct hook		 flush_hook, input_hook;
+	struct timer		 linger;
+	struct discard		 discard;
+};
+
+static void stream_ready(void *, int);
+
+static void
+update_watch(struct stream *s)
+{
+	int wants = 0;
+
+	if (!s->paused && !s->full && !s->ended && !s->lingering)
+		wants |= WATCH_READ;
+	if (buf_len(&s->out) > 0 && !s->failed)
+		wants |= WATCH_WRITE;
+	watch_want(&s->watch, wants);
+}
+
+struct stream *
+stream_open(struct loop *loop, int fd, size_t in_max, size_t out_high, size_t out_max, const struct stream_ops *ops,
+    void *arg, struct err *err)
+{
+	struct stream *s = mem_zalloc(sizeof(*s));
+
+	if (s == NULL || fd_nonblock(fd) == -1) {
+		(void)err_set(err, "no memory for a stream");
+		goto fail;
+	}
+	s->loop = loop;
+	s->fd = fd;
+	s->ops = ops;
+	s->arg = arg;
+	s->in_max = in_max;
+	s->out_high = out_high;
+	buf_init(&s->in, in_max + LOOP_SCRATCH);
+	buf_init(&s->out, out_max);
+	if (watch_start(&s->watch, loop, fd, WATCH_READ, stream_ready, s) == -1) {
+		(void)err_set(err, "no memory for an event");
+		goto fail;
+	}
+	return s;
+
+fail:
+	mem_free(s);
+	fd_close(&fd);
+	return NULL;
+}
+
+static void
+stream_free(void *arg)
+{
+	struct stream *s = arg;
+
+	buf_fini(&s->in);
+	buf_fini(&s->out);
+	mem_free(s);
+}
+
+static void
+shut(struct stream *s)
+{
+	if (s->closed)
+		return;
+	s->closed = true;
+	loop_hook_cancel(s->loop, &s->flush_hook);
+	loop_hook_cancel(s->loop, &s->input_hook);
+	watch_stop(&s->watch);
+	timer_fini(&s->linger);
+	fd_close(&s->fd);
+	loop_discard(s->loop, &s->discard, stream_free, s);
+}
+
+void
+stream_close(struct stream **sp)
+{
+	struct stream *s = *sp;
+
+	*sp = NULL;
+	if (s != NULL)
+		shut(s);
+}
+
+static void
+linger_over(void *arg)
+{
+	shut(arg);
+}
+
+void
+stream_close_after_flush(struct stream **sp, int64_t ms)
+{
+	struct stream *s = *sp;
+
+	*sp = NULL;
+	if (s == NULL || s->closed)
+		return;
+	s->lingering = true;
+	stream_flush(s);
+	if (buf_len(&s->out) == 0 || s->failed || timer_init(&s->linger, s->loop, linger_over, s) == -1) {
+		shut(s);
+		return;
+	}
+	timer_set(&s->linger, ms);
+	update_watch(s);
+}
+
+/* Tells the owner once, and only when nothing is left that it could still read. */
+static void
+tell_end(struct stream *s)
+{
+	if (s->end_told || s->closed || s->lingering || s->paused)
+		return;
+	s->end_told = true;
+	s->ops->on_end(s->arg, s->failed ? STREAM_ERROR : STREAM_EOF, s->error);
+}
+
+static void
+fail(struct stream *s, int error)
+{
+	s->failed = s->ended = true;
+	s->error = error;
+	buf_reset(&s->out);
+	update_watch(s);
+}
+
+/* Shows `fresh` to the owner and keeps what it leaves. */
+static void
+offer(struct stream *s)
+{
+	s->in_callback = true;
+	s->ops->on_input(s->arg);
+	s->in_callback = false;
+	if (s->closed || s->lingering)
+		return;
+	if (s->in.mem != NULL && s->fresh.p >= s->in.mem && s->fresh.p <= s->in.mem + s->in.cap)
+		buf_drop(&s->in, buf_len(&s->in) - s->fresh.len);
+	else if (s->fresh.len > 0 && buf_put_slice(&s->in, s->fresh) == -1)
+		fail(s, ENOMEM);
+	buf_shrink(&s->in);
+	s->fresh = buf_slice(&s->in);
+	s->full = buf_len(&s->in) >= s->in_max;
+	update_watch(s);
+}
+
+static void
+read_more(struct stream *s)
+{
+	char *scratch = loop_scratch(s->loop);
+	ssize_t n;
+
+	do
+		n = recv(s->fd, scratch, LOOP_SCRATCH, 0);
+	while (n == -1 && errno == EINTR);
+	if (n == -1) {
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
+			fail(s, errno);
+	} else if (n == 0) {
+		s->ended = true;
+		update_watch(s);
+	} else if (buf_len(&s->in) == 0) {
+		s->fresh = slice_of(scratch, (size_t)n);
+		offer(s);
+	} else if (buf_append(&s->in, scratch, (size_t)n) == -1) {
+		fail(s, ENOMEM);
+	} else {
+		s->fresh = buf_slice(&s->in);
+		offer(s);
+	}
+	if (s->ended && !s->closed)
+		tell_end(s);
+}
+
+static void flush_at_end(void *);
+
+static void
+write_more(struct stream *s)
+{
+	struct slice out = buf_slice(&s->out);
+	ssize_t n;
+
+	do
+		n = send(s->fd, out.p, out.len, MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+	if (n == -1) {
+		if (errno != EAGAIN && errno != EWOULDBLOCK)
+			fail(s, errno);
+	} else {
+		buf_drop(&s->out, (size_t)n);
+		buf_shrink(&s->out);
+	}
+}
+
+void
+stream_flush(struct stream *s)
+{
+	if (s->closed || s->failed || buf_len(&s->out) == 0)
+		return;
+	loop_hook_cancel(s->loop, &s->flush_hook);
+	write_more(s);
+	update_watch(s);
+	if (s->failed)		/* nothing is watched any more: the owner hears at the end of the round */
+		loop_at_end(s->loop, &s->flush_hook, flush_at_end, s);
+}
+
+static void
+flush_at_end(void *arg)
+{
+	struct stream *s = arg;
+
+	stream_flush(s);
+	if (s->failed)
+		tell_end(s);
+	else if (buf_len(&s->out) == 0 && s->ops->on_drained != NULL)
+		s->ops->on_drained(s->arg);
+}
+
+static void
+stream_ready(void *arg, int what)
+{
+	struct stream *s = arg;
+
+	if (what & WATCH_WRITE) {
+		write_more(s);
+		if (s->lingering && (s->failed || buf_len(&s->out) == 0)) {
+			shut(s);
+			return;
+		}
+		update_watch(s);
+		if (buf_len(&s->out) == 0 && !s->failed && !s->lingering && s->ops->on_drained != NULL)
+			s->ops->on_drained(s->arg);
+	}
+	if ((what & WATCH_READ) && !s->closed && !s->ended && !s->lingering && !s->paused)
+		read_more(s);
+	if (s->failed && !s->closed)
+		tell_end(s);
+}
+
+struct slice
+stream_input(const struct stream *s)
+{
+	return s->fresh;
+}
+
+static void
+offer_again(void *arg)
+{
+	struct stream *s = arg;
+
+	if (s->paused || s->closed)
+		return;
+	if (s->fresh.len > 0)
+		offer(s);
+	if (s->ended && !s->closed)
+		tell_end(s);
+}
+
+void
+stream_consume(struct stream *s, size_t n)
+{
+	assert(n <= s->fresh.len);
+	slice_drop(&s->fresh, n);
+	if (s->in_callback)
+		return;
+	buf_drop(&s->in, n);
+	buf_shrink(&s->in);
+	s->fresh = buf_slice(&s->in);
+	s->full = buf_len(&s->in) >= s->in_max;
+	if (!s->closed)
+		update_watch(s);
+}
+
+void
+stream_pause(struct stream *s, bool pause)
+{
+	if (s->paused == pause || s->closed)
+		return;
+	s->paused = pause;
+	update_watch(s);
+	if (!pause && (s->fresh.len > 0 || s->ended))
+		loop_at_end(s->loop, &s->input_hook, offer_again, s);
+}
+
+bool
+stream_ended(const struct stream *s)
+{
+	return s->ended;
+}
+
+int
+stream_write(struct stream *s, struct slice bytes)
+{
+	if (s->closed || s->failed)
+		return -1;
+	if (buf_put_slice(&s->out, bytes) == -1) {
+		fail(s, ENOBUFS);
+		loop_at_end(s->loop, &s->flush_hook, flush_at_end, s);
+		return -1;
+	}
+	loop_at_end(s->loop, &s->flush_hook, flush_at_end, s);
+	return 0;
+}
+
+int
+stream_puts(struct stream *s, const char *text)
+{
+	return stream_write(s, slice_str(text));
+}
+
+int
+stream_printf(struct stream *s, const char *format, ...)
+{
+	va_list ap;
+	int result = -1;
+
+	if (s->closed || s->failed)
+		return -1;
+	va_start(ap, format);
+	result = buf_vprintf(&s->out, format, ap);
+	va_end(ap);
+	if (result == -1)
+		fail(s, ENOBUFS);
+	loop_at_end(s->loop, &s->flush_hook, flush_at_end, s);
+	return result;
+}
+
+bool
+stream_congested(const struct stream *s)
+{
+	return buf_len(&s->out) > s->out_high;
+}
+
+size_t
+stream_pending(const struct stream *s)
+{
+	return buf_len(&s->out);
+}
+
+int
+stream_fd(const struct stream *s)
+{
+	return s->fd;
+}
