@@ -14,6 +14,8 @@
 #include "base/mem.h"
 #include "event/timer.h"
 
+#define HEAR_OUT_MAX	(1024 * 1024)	/* bytes that a peer may still send after our last words */
+
 struct stream {
 	struct loop		*loop;
 	int			 fd;
@@ -28,6 +30,7 @@ struct stream {
 	int			 error;
 	struct hook		 flush_hook, input_hook;
 	struct timer		 linger;
+	size_t			 heard;		/* bytes thrown away while lingering */
 	struct discard		 discard;
 };
 
@@ -38,7 +41,7 @@ update_watch(struct stream *s)
 {
 	int wants = 0;
 
-	if (!s->paused && !s->full && !s->ended && !s->lingering)
+	if (s->lingering ? buf_len(&s->out) == 0 : !s->paused && !s->full && !s->ended)
 		wants |= WATCH_READ;
 	if (buf_len(&s->out) > 0 && !s->failed)
 		wants |= WATCH_WRITE;
@@ -109,6 +112,28 @@ stream_close(struct stream **sp)
 		shut(s);
 }
 
+/*
+ * The last words are with the kernel. Closing now while bytes of the peer lie unread would send a reset, which may
+ * overtake those words (RFC 1122 4.2.2.13); so the peer is told that no more comes, and heard out.
+ */
+static void
+end_output(struct stream *s)
+{
+	if (buf_len(&s->out) == 0)
+		(void)shutdown(s->fd, SHUT_WR);
+}
+
+static void
+hear_out(struct stream *s)
+{
+	ssize_t n = recv(s->fd, loop_scratch(s->loop), LOOP_SCRATCH, 0);
+
+	if (n > 0)
+		s->heard += (size_t)n;
+	if (n == 0 || (n == -1 && errno != EAGAIN && errno != EINTR) || s->heard > HEAR_OUT_MAX)
+		shut(s);
+}
+
 static void
 linger_over(void *arg)
 {
@@ -125,11 +150,12 @@ stream_close_after_flush(struct stream **sp, int64_t ms)
 		return;
 	s->lingering = true;
 	stream_flush(s);
-	if (buf_len(&s->out) == 0 || s->failed || timer_init(&s->linger, s->loop, linger_over, s) == -1) {
+	if (s->failed || timer_init(&s->linger, s->loop, linger_over, s) == -1) {
 		shut(s);
 		return;
 	}
 	timer_set(&s->linger, ms);
+	end_output(s);
 	update_watch(s);
 }
 
@@ -250,15 +276,19 @@ stream_ready(void *arg, int what)
 
 	if (what & WATCH_WRITE) {
 		write_more(s);
-		if (s->lingering && (s->failed || buf_len(&s->out) == 0)) {
+		if (s->lingering && s->failed) {
 			shut(s);
 			return;
 		}
+		if (s->lingering)
+			end_output(s);
 		update_watch(s);
 		if (buf_len(&s->out) == 0 && !s->failed && !s->lingering && s->ops->on_drained != NULL)
 			s->ops->on_drained(s->arg);
 	}
-	if ((what & WATCH_READ) && !s->closed && !s->ended && !s->lingering && !s->paused)
+	if ((what & WATCH_READ) && s->lingering)
+		hear_out(s);
+	else if ((what & WATCH_READ) && !s->closed && !s->ended && !s->paused)
 		read_more(s);
 	if (s->failed && !s->closed)
 		tell_end(s);

@@ -27,7 +27,8 @@ struct stream_ops {
 struct stream	*stream_open(struct loop *, int fd, size_t in_max, size_t out_high, size_t out_max,
 		    const struct stream_ops *, void *arg, struct err *);
 void		 stream_close(struct stream **);	/* drops what was not yet written */
-/* Writes what is gathered, then closes; gives up after `ms`. No callback runs any more. */
+/* Writes what is gathered, says that no more comes, hears the peer out (1 MiB at most) and closes; gives up after `ms`. No callback
+ * runs any more. */
 void		 stream_close_after_flush(struct stream **, int64_t ms);
 
 struct slice	 stream_input(const struct stream *);
