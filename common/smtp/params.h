@@ -1,0 +1,22 @@
+#ifndef SMTP_PARAMS_H
+#define SMTP_PARAMS_H
+/*
+ * params — what follows the path in MAIL and RCPT (RFC 5321 4.1.2, esmtp-param): SIZE (RFC 1870) and BODY (RFC 6152).
+ *
+ * A parameter that was not offered is PARAM_UNKNOWN (555); one that is offered but wrong, or said twice, is PARAM_BAD (501).
+ */
+#include "mail/envelope.h"
+
+enum param_result { PARAM_NONE, PARAM_OK, PARAM_UNKNOWN, PARAM_BAD };
+
+struct mail_params {
+	bool		has_size;
+	uint64_t	size;		/* saturates at UINT64_MAX: 20 digits are legal, their value need not fit */
+	enum body_type	body;		/* BODY_NONE: not said */
+};
+
+/* Read all of `in`. On trouble *which is the parameter, borrowed from `in`. */
+enum param_result	params_mail(struct slice in, struct mail_params *out, struct slice *which);
+enum param_result	params_rcpt(struct slice in, struct slice *which);
+
+#endif

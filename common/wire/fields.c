@@ -1,0 +1,248 @@
+/*
+ * fields — status, outcome, fate and envelope as bytes.
+ *
+ * The layout is compact because every message is written to the ring in it: a fate that is all zero is one bit, an
+ * original address equal to the final one is another, a status without class is one byte.
+ */
+#include "wire/fields.h"
+
+#include <assert.h>
+
+#define ADDRESS_LEAST	5	/* a recipient's flags and the length of its address */
+
+/* What a recipient carries beside its address. */
+enum { HAS_ORIGINAL = 1 << 0, HAS_FATE = 1 << 1, HAS_ALL = HAS_ORIGINAL | HAS_FATE };
+
+static_assert(FATE_ALL <= UINT8_MAX, "a fate's flags are one byte");
+
+void
+put_time_ms(struct buf *b, int64_t ms)
+{
+	put_i64(b, ms < 0 ? 0 : ms > TIME_MS_MAX ? TIME_MS_MAX : ms);
+}
+
+int64_t
+get_time_ms(struct reader *r)
+{
+	int64_t ms = get_i64(r);
+
+	if (ms < 0 || ms > TIME_MS_MAX) {
+		reader_fail(r);
+		return 0;
+	}
+	return ms;
+}
+
+void
+put_text(struct buf *b, struct slice text, size_t max)
+{
+	put_slice(b, text.len > max ? slice_of(text.p, max) : text);
+}
+
+struct slice
+get_text(struct reader *r, size_t max)
+{
+	struct slice text = get_slice(r, max);
+
+	if (text.len > 0 && memchr(text.p, '\0', text.len) != NULL) {
+		reader_fail(r);
+		return slice_of("", 0);
+	}
+	return text;
+}
+
+void
+put_status(struct buf *b, struct status status)
+{
+	put_u8(b, status.class);
+	if (status.class != 0) {
+		put_u16(b, status.subject);
+		put_u16(b, status.detail);
+	}
+}
+
+struct status
+get_status(struct reader *r)
+{
+	struct status status = { 0, 0, 0 };
+
+	status.class = get_u8(r);
+	if (status.class == 0)
+		return status;
+	status.subject = get_u16(r);
+	status.detail = get_u16(r);
+	if ((status.class != 2 && status.class != 4 && status.class != 5) || status.subject > 999 ||
+	    status.detail > 999) {
+		reader_fail(r);
+		return STATUS(0, 0, 0);
+	}
+	return status;
+}
+
+void
+put_outcome(struct buf *b, const struct outcome *outcome)
+{
+	put_u8(b, (uint8_t)outcome->action);
+	put_status(b, outcome->status);
+	put_text(b, outcome->text, OUTCOME_TEXT_MAX);
+	put_text(b, outcome->mta, MTA_NAME_MAX);
+}
+
+void
+get_outcome(struct reader *r, struct outcome *out)
+{
+	out->action = (enum action)get_enum0(r, ACTION_COUNT);
+	out->status = get_status(r);
+	out->text = get_slice(r, OUTCOME_TEXT_MAX);
+	out->mta = get_slice(r, MTA_NAME_MAX);
+}
+
+void
+put_fate(struct buf *b, const struct fate *fate)
+{
+	put_outcome(b, &fate->last);
+	put_u32(b, fate->attempts);
+	put_time_ms(b, fate->next_ms);
+	put_u8(b, (uint8_t)fate->flags);
+}
+
+void
+get_fate(struct reader *r, struct fate *out)
+{
+	get_outcome(r, &out->last);
+	out->attempts = get_u32(r);
+	out->next_ms = get_time_ms(r);
+	out->flags = get_u8(r);
+	if ((out->flags & ~(uint32_t)FATE_ALL) != 0)
+		reader_fail(r);
+}
+
+static bool
+fate_is_zero(const struct fate *fate)
+{
+	return fate->last.action == ACTION_NONE && fate->last.status.class == 0 && fate->last.text.len == 0 &&
+	    fate->last.mta.len == 0 && fate->attempts == 0 && fate->next_ms == 0 && fate->flags == 0;
+}
+
+static void
+put_recipient(struct buf *b, const struct recipient *rcpt)
+{
+	unsigned has = 0;
+
+	if (rcpt->original.len > 0)
+		has |= HAS_ORIGINAL;
+	if (!fate_is_zero(&rcpt->fate))
+		has |= HAS_FATE;
+	put_u8(b, (uint8_t)has);
+	put_slice(b, rcpt->address);
+	if (has & HAS_ORIGINAL)
+		put_slice(b, rcpt->original);
+	if (has & HAS_FATE)
+		put_fate(b, &rcpt->fate);
+}
+
+/* A slice of the frame, made to live as long as the arena. */
+static struct slice
+keep(struct reader *r, struct arena *arena, struct slice s)
+{
+	if (s.len == 0)
+		return slice_of("", 0);
+	s = arena_slice(arena, s);
+	if (s.p == NULL) {
+		reader_fail(r);
+		return slice_of("", 0);
+	}
+	return s;
+}
+
+static void
+get_recipient(struct reader *r, struct arena *arena, struct recipient *out)
+{
+	unsigned has = get_u8(r);
+
+	if ((has & ~(unsigned)HAS_ALL) != 0)
+		reader_fail(r);
+	out->address = keep(r, arena, get_text(r, ADDRESS_FIELD_MAX));
+	if (out->address.len == 0)
+		reader_fail(r);
+	out->original = slice_of("", 0);
+	/* What is announced must be something: one envelope has one encoding. */
+	if (has & HAS_ORIGINAL) {
+		out->original = keep(r, arena, get_text(r, ADDRESS_FIELD_MAX));
+		if (out->original.len == 0)
+			reader_fail(r);
+	}
+	if (has & HAS_FATE) {
+		get_fate(r, &out->fate);
+		if (fate_is_zero(&out->fate))
+			reader_fail(r);
+		out->fate.last.text = keep(r, arena, out->fate.last.text);
+		out->fate.last.mta = keep(r, arena, out->fate.last.mta);
+	}
+}
+
+void
+put_envelope(struct buf *b, const struct envelope *env)
+{
+	put_slice(b, env->reverse_path);
+	put_u8(b, (uint8_t)env->body);
+	put_time_ms(b, env->arrival_ms);
+	put_u64(b, env->nonce);
+	put_u32(b, env->size);
+	put_u32(b, env->count);
+	for (uint32_t i = 0; i < env->count; i++)
+		put_recipient(b, &env->recipients[i]);
+}
+
+int
+get_envelope(struct reader *r, struct arena *arena, struct envelope *out)
+{
+	*out = (struct envelope){ 0 };
+	out->reverse_path = keep(r, arena, get_text(r, ADDRESS_FIELD_MAX));
+	out->body = (enum body_type)get_enum(r, BODY_COUNT);
+	out->arrival_ms = get_time_ms(r);
+	out->nonce = get_u64(r);
+	out->size = get_u32(r);
+	uint32_t count = get_count(r, ENVELOPE_RECIPIENTS_MAX, ADDRESS_LEAST);
+	if (count > 0) {
+		out->recipients = arena_array(arena, count, sizeof(*out->recipients));
+		if (out->recipients == NULL)
+			reader_fail(r);
+	}
+	for (uint32_t i = 0; i < count && !r->bad; i++)
+		get_recipient(r, arena, &out->recipients[i]);
+	if (r->bad)
+		return -1;
+	out->count = count;
+	return 0;
+}
+
+static size_t
+cut_len(struct slice text, size_t max)
+{
+	return 4 + (text.len > max ? max : text.len);
+}
+
+static size_t
+recipient_size(const struct recipient *rcpt)
+{
+	const struct outcome *last = &rcpt->fate.last;
+	size_t n = 1 + 4 + rcpt->address.len;
+
+	if (rcpt->original.len > 0)
+		n += 4 + rcpt->original.len;
+	if (!fate_is_zero(&rcpt->fate))
+		n += 1 + (last->status.class == 0 ? 1U : 5U) + cut_len(last->text, OUTCOME_TEXT_MAX) +
+		    cut_len(last->mta, MTA_NAME_MAX) + 4 + 8 + 1;
+	return n;
+}
+
+size_t
+envelope_size(const struct envelope *env)
+{
+	size_t n = 4 + env->reverse_path.len + 1 + 8 + 8 + 4 + 4;
+
+	for (uint32_t i = 0; i < env->count; i++)
+		n += recipient_size(&env->recipients[i]);
+	return n;
+}

@@ -1,0 +1,30 @@
+/* fuzz_command: a whole command line with its path and parameters, as smtpd reads it. */
+#include <stdlib.h>
+
+#include "mail/path.h"
+#include "smtp/command.h"
+#include "smtp/params.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct arena arena = { .max = 65536 };
+	struct mail_params params;
+	struct command command;
+	struct slice which;
+	struct path path;
+	const char *why;
+
+	command_parse(slice_of(data, len), &command);
+	if (command.verb == VERB_NONE || command.verb >= VERB_COUNT || command.word.len > len)
+		abort();
+	if (command_take_label(&command.argument, command.verb == VERB_MAIL ? "FROM:" : "TO:") == 0 &&
+	    path_take(&command.argument, true, true, &arena, &path, &why) == 0) {
+		(void)params_mail(command.argument, &params, &which);
+		(void)params_rcpt(command.argument, &which);
+	}
+	arena_fini(&arena);
+	return 0;
+}

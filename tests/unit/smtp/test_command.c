@@ -1,0 +1,160 @@
+/*
+ * Commands and their parameters.
+ */
+#include "smtp/command.h"
+#include "smtp/params.h"
+#include "tests/support/testing.h"
+
+static void
+test_commands(void **state)
+{
+	static const struct {
+		const char	*line;
+		enum verb	 verb;
+		const char	*argument;
+	} rows[] = {
+		{ "EHLO client.example", VERB_EHLO, "client.example" },
+		{ "ehlo  client.example ", VERB_EHLO, "client.example" },
+		{ "hElO x", VERB_HELO, "x" },
+		{ "MAIL FROM:<a@b>", VERB_MAIL, "FROM:<a@b>" },
+		{ "RCPT TO:<a@b>", VERB_RCPT, "TO:<a@b>" },
+		{ "DATA", VERB_DATA, "" },
+		{ "DATA ", VERB_DATA, "" },
+		{ "RSET", VERB_RSET, "" },
+		{ "NOOP anything goes", VERB_NOOP, "anything goes" },
+		{ "QUIT", VERB_QUIT, "" },
+		{ "HELP mail", VERB_HELP, "mail" },
+		{ "VRFY x", VERB_VRFY, "x" },
+		{ "EXPN x", VERB_EXPN, "x" },
+		{ "", VERB_UNKNOWN, "" },
+		{ " NOOP", VERB_UNKNOWN, "NOOP" },
+		{ "NOOPX", VERB_UNKNOWN, "" },
+		{ "NOO", VERB_UNKNOWN, "" },
+		{ "NOOP\tx", VERB_UNKNOWN, "" },
+		{ "BDAT 10", VERB_UNKNOWN, "10" },
+		{ "STARTTLS", VERB_UNKNOWN, "" },
+		{ "GET / HTTP/1.1", VERB_FOREIGN, "/ HTTP/1.1" },
+		{ "post / HTTP/1.1", VERB_FOREIGN, "/ HTTP/1.1" },
+		{ "CONNECT x:25 HTTP/1.0", VERB_FOREIGN, "x:25 HTTP/1.0" },
+		{ "Host: x", VERB_FOREIGN, "x" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct command command;
+
+		ROW(i, rows[i].line);
+		command_parse(slice_str(rows[i].line), &command);
+		assert_int_equal(command.verb, rows[i].verb);
+		assert_slice(command.argument, rows[i].argument);
+	}
+	assert_string_equal(verb_name(VERB_MAIL), "MAIL");
+	assert_string_equal(verb_name(VERB_UNKNOWN), "UNKNOWN");
+	assert_string_equal(verb_name(VERB_FOREIGN), "UNKNOWN");
+	assert_string_equal(verb_name(VERB_NONE), "UNKNOWN");
+}
+
+static void
+test_labels(void **state)
+{
+	static const struct {
+		const char	*argument, *label;
+		const char	*rest;		/* NULL: not there */
+	} rows[] = {
+		{ "FROM:<a>", "FROM:", "<a>" },
+		{ "from: <a>", "FROM:", "<a>" },
+		{ "FROM :<a>", "FROM:", NULL },
+		{ "TO:<a>", "FROM:", NULL },
+		{ "FRO", "FROM:", NULL },
+		{ "", "TO:", NULL },
+		{ "TO:", "TO:", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct slice argument = slice_str(rows[i].argument);
+		int result = command_take_label(&argument, rows[i].label);
+
+		ROW(i, rows[i].argument);
+		assert_int_equal(result, rows[i].rest != NULL ? 0 : -1);
+		if (result == 0)
+			assert_slice(argument, rows[i].rest);
+	}
+}
+
+static void
+test_mail_params(void **state)
+{
+	static const struct {
+		const char		*in;
+		enum param_result	 result;
+		bool			 has_size;
+		uint64_t		 size;
+		enum body_type		 body;
+		const char		*which;		/* NULL: not looked at */
+	} rows[] = {
+		{ "", PARAM_OK, false, 0, BODY_NONE, NULL },
+		{ "  ", PARAM_OK, false, 0, BODY_NONE, NULL },
+		{ " SIZE=1000", PARAM_OK, true, 1000, BODY_NONE, NULL },
+		{ " size=0", PARAM_OK, true, 0, BODY_NONE, NULL },
+		{ " SIZE=18446744073709551615", PARAM_OK, true, UINT64_MAX, BODY_NONE, NULL },
+		{ " SIZE=99999999999999999999", PARAM_OK, true, UINT64_MAX, BODY_NONE, NULL },
+		{ " SIZE=100000000000000000000", PARAM_BAD, false, 0, BODY_NONE, NULL },
+		{ " SIZE=", PARAM_BAD, false, 0, BODY_NONE, "SIZE=" },
+		{ " SIZE", PARAM_BAD, false, 0, BODY_NONE, "SIZE" },
+		{ " SIZE=-1", PARAM_BAD, false, 0, BODY_NONE, NULL },
+		{ " SIZE=1k", PARAM_BAD, false, 0, BODY_NONE, NULL },
+		{ " SIZE=1 SIZE=1", PARAM_BAD, false, 0, BODY_NONE, NULL },
+		{ " BODY=7BIT", PARAM_OK, false, 0, BODY_7BIT, NULL },
+		{ " BODY=8bitmime", PARAM_OK, false, 0, BODY_8BITMIME, NULL },
+		{ " BODY=BINARYMIME", PARAM_BAD, false, 0, BODY_NONE, NULL },
+		{ " BODY", PARAM_BAD, false, 0, BODY_NONE, NULL },
+		{ " BODY=7BIT BODY=7BIT", PARAM_BAD, false, 0, BODY_NONE, NULL },
+		{ " SIZE=5  BODY=8BITMIME ", PARAM_OK, true, 5, BODY_8BITMIME, NULL },
+		{ "SIZE=5", PARAM_BAD, false, 0, BODY_NONE, NULL },
+		{ " SMTPUTF8", PARAM_UNKNOWN, false, 0, BODY_NONE, "SMTPUTF8" },
+		{ " SIZE=5 RET=HDRS", PARAM_UNKNOWN, false, 0, BODY_NONE, "RET=HDRS" },
+		{ " AUTH=<>", PARAM_UNKNOWN, false, 0, BODY_NONE, "AUTH=<>" },
+		{ " =", PARAM_UNKNOWN, false, 0, BODY_NONE, "=" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct mail_params params = { 0 };
+		struct slice which;
+
+		ROW(i, rows[i].in);
+		assert_int_equal(params_mail(slice_str(rows[i].in), &params, &which), rows[i].result);
+		if (rows[i].result == PARAM_OK) {
+			assert_true(params.has_size == rows[i].has_size && params.size == rows[i].size);
+			assert_int_equal(params.body, rows[i].body);
+		} else if (rows[i].which != NULL) {
+			assert_slice(which, rows[i].which);
+		}
+	}
+}
+
+static void
+test_rcpt_params(void **state)
+{
+	struct slice which;
+
+	(void)state;
+	assert_int_equal(params_rcpt(SLICE_LIT(""), &which), PARAM_OK);
+	assert_int_equal(params_rcpt(SLICE_LIT("  "), &which), PARAM_OK);
+	assert_int_equal(params_rcpt(SLICE_LIT(" NOTIFY=NEVER"), &which), PARAM_UNKNOWN);
+	assert_slice(which, "NOTIFY=NEVER");
+	assert_int_equal(params_rcpt(SLICE_LIT("x"), &which), PARAM_BAD);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_mail_params),
+		cmocka_unit_test(test_rcpt_params),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
