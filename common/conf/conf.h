@@ -1,0 +1,150 @@
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+/*
+ * conf — the whole configuration as typed structs.
+ *
+ * Rows (setting.c) say each setting's name, type, default, bounds and meaning; the loader,
+ * `posthorn check`, `posthorn config show` and the tables of posthorn.conf(5) read the same rows.
+ * libconfuse stays inside load.c. Processes get a blob (blob.c) from the supervisor and never see
+ * the file. Everything hangs in one arena; conf_free drops it whole.
+ */
+#include <netinet/in.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "net/sockaddr.h"
+
+enum listener_role { LISTENER_NONE, LISTENER_MX, LISTENER_TRUSTED, LISTENER_SUBMISSION, LISTENER_ROLE_COUNT };
+enum log_format { LOG_FORMAT_NONE, LOG_FORMAT_TEXT, LOG_FORMAT_JSON, LOG_FORMAT_COUNT };
+enum users_source { USERS_NONE, USERS_SYSTEM, USERS_FILE, USERS_SOURCE_COUNT };
+
+struct conf_strings {
+	uint32_t	 count;
+	char		**v;
+};
+
+struct conf_durations {			/* milliseconds */
+	uint32_t	 count;
+	int64_t		*v;
+};
+
+struct conf_networks {
+	uint32_t	 count;
+	struct network	*v;		/* net/sockaddr.h */
+};
+
+struct conf_addresses {			/* "127.0.0.1:53", "[::1]:53": literal, never a name */
+	uint32_t	 count;
+	struct sockaddress *v;
+};
+
+struct conf_listener {			/* listener "NAME" { } */
+	char			*name;
+	struct conf_addresses	 at;		/* addresses with the port filled in */
+	int64_t			 port;		/* of those that named none themselves */
+	enum listener_role	 role;
+};
+
+struct conf_domain {			/* domain "example.org" { } */
+	char			*name;		/* lower case */
+	enum users_source	 users;
+	char			*users_file;	/* USERS_FILE: absolute path */
+	char			*maildir;	/* "Maildir" below the home, or absolute with %u %d */
+};
+
+struct conf_smtpd {
+	int64_t	workers;		/* processes of each role in use */
+	int64_t	command_timeout, data_timeout, greeting_delay;	/* ms; greeting_delay 0: none */
+	int64_t	transaction_timeout;	/* MAIL to end of data, whole */
+	int64_t	max_sessions;		/* per worker */
+	int64_t	client_sessions;	/* at once per client address; 0: no limit */
+	int64_t	client_rate;		/* new sessions a minute per client address; 0: no limit */
+	int64_t	max_errors, max_junk;	/* 4xx/5xx replies; commands that do nothing */
+	int64_t	max_hops;
+	int64_t	header_size;		/* most bytes of header */
+};
+
+struct conf_queue {
+	char	*directory;
+	int64_t	segments, segment_size;	/* the ring */
+	int64_t	content_memory;		/* most bytes of message content kept in memory for delivery */
+	struct conf_durations retry;	/* the ladder; its last rung repeats */
+	struct conf_durations retry_unknown;
+	int64_t	expire, bounce_expire;	/* ms; bounce_expire: for the null reverse-path */
+	int64_t	delay_warning;		/* ms; 0: none */
+	int64_t	destination_jobs;	/* at once to one destination */
+	int64_t	sender_notices;		/* DSNs an hour to one sender before they wait; 0: no limit */
+};
+
+struct conf_relay {
+	char	*smart_host;		/* "[192.0.2.1]:25", "[relay.example.org]:587", "relay.example.org" (by MX); empty: by MX */
+	int64_t	mx_port;
+	bool	allow_private_targets;
+	int64_t	workers;
+	int64_t	connect_timeout, greeting_timeout, hello_timeout, mail_timeout, rcpt_timeout, data_timeout, block_timeout,
+		dot_timeout, rset_timeout, quit_timeout;
+	int64_t	idle_timeout;		/* how long a connection without work is kept */
+	int64_t	connection_messages;	/* most messages on one connection */
+	int64_t	max_addresses;		/* tried in one attempt */
+	char	*source_ipv4, *source_ipv6;	/* empty: the kernel's choice */
+};
+
+struct conf_dns {
+	struct conf_addresses servers;	/* empty: from /etc/resolv.conf */
+	int64_t	timeout, tries;
+};
+
+struct conf_mda {
+	int64_t	max_workers;		/* users served at the same moment */
+	int64_t	worker_idle;		/* how long a worker without work stays */
+	int64_t	worker_jobs;		/* deliveries in flight in one worker */
+	int64_t	first_uid;		/* never deliver as a lower one */
+};
+
+struct conf_lookup {
+	int64_t	workers, answer_timeout, cache_ttl;
+};
+
+struct conf_log {
+	char	*target;		/* "syslog", "stderr", "file:/path" */
+	enum log_format format;
+	char	*name;			/* syslog name in front of lines; "postfix" keeps log readers working */
+	bool	event_ids;		/* add event=N.M to text lines, too */
+};
+
+struct conf {
+	struct arena		 arena;
+	uint64_t		 generation;
+	char			*hostname;
+	char			*postmaster;		/* mailbox of postmaster; empty: held with an alarm */
+	char			*run_directory;		/* control sockets, empty chroot */
+	int64_t			 message_size, message_recipients;
+	char			*subaddress_delimiter;	/* one character, or empty */
+	struct conf_networks	 trusted_networks;
+	struct conf_smtpd	 smtpd;
+	struct conf_queue	 queue;
+	struct conf_relay	 relay;
+	struct conf_dns		 dns;
+	struct conf_mda		 mda;
+	struct conf_lookup	 lookup;
+	struct conf_log		 log;
+	uint32_t		 listener_count, domain_count;
+	struct conf_listener	*listeners;
+	struct conf_domain	*domains;
+};
+
+#define CONF_MEMORY_MAX	(4u * 1024 * 1024)	/* most that one configuration may take */
+#define CONF_BYTES_MAX	(256 * 1024)		/* and on the wire: fits CONF_BLOB_MAX of wire/control.h */
+
+struct conf	*conf_new(void);			/* empty; NULL: no memory */
+/* What a file with only this hostname says (the DNS server is 127.0.0.1:53); for tests. NULL: no
+ * memory. */
+struct conf	*conf_new_default(const char *hostname);
+void		 conf_free(struct conf **);
+
+/* blob.c — the configuration on the control wire; driven by the rows, so a new row travels by
+ * itself. */
+void		 conf_put(struct buf *, const struct conf *);
+struct conf	*conf_get(struct slice blob);		/* NULL: bad blob or no memory */
+
+#endif

@@ -1,0 +1,295 @@
+/*
+ * test_logger — the log wire from sender to file: many lines in one datagram, a full socket, a stuck target.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "conf/fill.h"
+#include "control/logger/logger.h"
+#include "tests/support/tempdir.h"
+#include "tests/support/testing.h"
+
+static const struct line_source who = { .role = ROLE_MX, .number = 4, .pid = 99 };
+
+static int
+pair(int ends[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends);
+}
+
+/* One datagram, decoded: how many records, and the header. */
+static unsigned
+read_datagram(int fd, uint32_t *process, uint64_t *dropped, struct log_record *last, char bytes[LOG_DATAGRAM_MAX])
+{
+	ssize_t n = recv(fd, bytes, LOG_DATAGRAM_MAX, 0);
+	unsigned count = 0;
+	struct reader r;
+
+	if (n <= 0)
+		return 0;
+	r = reader_of(slice_of(bytes, (size_t)n));
+	assert_int_equal(log_header_get(&r, process, dropped), 0);
+	for (; r.in.len > 0; count++)
+		assert_int_equal(log_record_get(&r, last), 0);
+	return count;
+}
+
+static void
+test_round_is_one_datagram(void **state)
+{
+	static char bytes[LOG_DATAGRAM_MAX];
+	struct log_record last;
+	uint32_t process;
+	uint64_t dropped;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pair(ends), 0);
+	log_wire_open(ends[1], 7);
+	log_event(EVENT_CONNECT, LOG_LEVEL_INFO, 3, LOG_STR(KEY_CLIENT, "a[192.0.2.1]"));
+	log_info("words %d", 5);
+	log_event(EVENT_DELIVERY, LOG_LEVEL_INFO, 0, LOG_ID(KEY_ID, queue_id_of(9, 8)), LOG_STATUS(KEY_STATUS, STATUS(4, 7, 1)),
+	    LOG_NUM(KEY_DELAY, -1));
+	assert_int_equal(recv(ends[0], bytes, sizeof(bytes), 0), -1);		/* nothing before the round ends */
+	log_wire_flush(NULL);
+	assert_int_equal(read_datagram(ends[0], &process, &dropped, &last, bytes), 3);
+	assert_int_equal(process, 7);
+	assert_int_equal(dropped, 0);
+	assert_int_equal(last.sequence, 3);
+	assert_int_equal(last.event, EVENT_DELIVERY);
+	assert_int_equal(last.count, 3);
+	assert_true((queue_id)last.fields[0].number == queue_id_of(9, 8));
+	assert_int_equal(last.fields[1].status.subject, 7);
+	assert_int_equal(last.fields[2].number, -1);
+	log_wire_flush(NULL);
+	assert_int_equal(recv(ends[0], bytes, sizeof(bytes), 0), -1);		/* an empty round sends nothing */
+	log_wire_close();
+	fd_close(&ends[0]);
+}
+
+/* Nobody reads: sending goes on, the loss is counted, and the count arrives with what gets through next. */
+static void
+test_full_socket(void **state)
+{
+	static char bytes[LOG_DATAGRAM_MAX];
+	static char text[1000];
+	struct log_record last;
+	unsigned sent = 20000, got = 0, n;
+	uint64_t dropped = 0, lost;
+	uint32_t process;
+	int ends[2];
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	assert_int_equal(pair(ends), 0);
+	log_wire_open(ends[1], 7);
+	for (unsigned i = 0; i < sent; i++)
+		log_event(EVENT_CONNECT, LOG_LEVEL_INFO, i, LOG_SLICE(KEY_CLIENT, slice_of(text, sizeof(text))));
+	log_wire_flush(NULL);
+	while ((n = read_datagram(ends[0], &process, &lost, &last, bytes)) > 0) {
+		got += n;
+		dropped += lost;
+	}
+	assert_true(got > 0 && got < sent);
+	log_info("again");
+	log_wire_flush(NULL);
+	assert_int_equal(read_datagram(ends[0], &process, &lost, &last, bytes), 1);
+	assert_true(lost > 0);
+	assert_int_equal(got + dropped + lost, sent);
+	log_wire_close();
+	fd_close(&ends[0]);
+}
+
+static struct conf *
+conf_for(const char *target, enum log_format format)
+{
+	struct conf *conf = conf_new();
+
+	assert_int_equal(conf_set_initial(conf), 0);
+	conf->hostname = arena_str(&conf->arena, "mx.example.org");
+	conf->log.target = arena_str(&conf->arena, target);
+	conf->log.format = format;
+	return conf;
+}
+
+static struct buf
+datagram(unsigned lines, uint64_t dropped)
+{
+	int ends[2];
+	char bytes[LOG_DATAGRAM_MAX];
+	ssize_t n;
+	struct buf b;
+
+	assert_int_equal(pair(ends), 0);
+	log_wire_open(ends[1], 4);
+	for (unsigned i = 0; i < lines; i++)
+		log_info("line %u", i);
+	log_wire_flush(NULL);
+	n = recv(ends[0], bytes, sizeof(bytes), 0);
+	log_wire_close();
+	fd_close(&ends[0]);
+	assert_true(n > 12);
+	buf_init(&b, LOG_DATAGRAM_MAX);
+	put_u32(&b, 4);
+	put_u64(&b, dropped);
+	assert_int_equal(buf_append(&b, bytes + 12, (size_t)n - 12), 0);
+	return b;
+}
+
+static size_t
+lines_in(const char *path, const char *containing)
+{
+	char line[1024];
+	size_t count = 0;
+	FILE *f = fopen(path, "r");
+
+	while (f != NULL && fgets(line, sizeof(line), f) != NULL)
+		count += strstr(line, containing) != NULL;
+	if (f != NULL)
+		(void)fclose(f);
+	return count;
+}
+
+static void
+test_file(void **state)
+{
+	char folder[256], path[512], target[600];
+	struct logger l;
+	struct loop *loop;
+	struct conf *conf;
+	struct err err;
+	struct buf b = datagram(10, 3);
+
+	(void)state;
+	tempdir_make(folder);
+	(void)snprintf(target, sizeof(target), "file:%s", tempdir_join(path, folder, "log"));
+	conf = conf_for(target, LOG_FORMAT_TEXT);
+	loop = loop_new(&err);
+	assert_int_equal(logger_open(&l, conf, &err), 0);
+	assert_int_equal(logger_start(&l, loop, &err), 0);
+	logger_datagram(&l, &who, buf_slice(&b));
+	logger_datagram(&l, &who, slice_of(buf_slice(&b).p, buf_len(&b) - 5));	/* cut: the good part counts */
+	sink_flush(&l.sink);
+	assert_int_equal(lines_in(path, "postfix/smtpd[99]: line "), 19);
+	assert_int_equal(lines_in(path, "3 lines of this process were dropped"), 2);
+	assert_int_equal(lines_in(path, "cannot be read"), 1);
+	logger_close(&l);
+	conf_free(&conf);
+	loop_free(loop);
+	buf_fini(&b);
+	tempdir_remove(folder);
+}
+
+static void
+stop_loop(void *loop)
+{
+	loop_stop(loop);
+}
+
+static void
+run_for(struct loop *loop, int64_t ms)
+{
+	struct timer t;
+
+	assert_int_equal(timer_init(&t, loop, stop_loop, loop), 0);
+	timer_set(&t, ms);
+	assert_int_equal(loop_run(loop), 0);
+	timer_fini(&t);
+}
+
+/* A pipe that nobody reads: lines gather, then are dropped and counted; when it is read, they flow and the loss is told. */
+static void
+test_stuck(void **state)
+{
+	char folder[256], path[512], target[600];
+	static char bytes[1 << 20];
+	struct buf b = datagram(600, 0);
+	struct logger l;
+	struct loop *loop;
+	struct conf *conf;
+	struct err err;
+	int reader;
+	ssize_t n;
+	bool told = false;
+
+	(void)state;
+	tempdir_make(folder);
+	(void)snprintf(target, sizeof(target), "file:%s", tempdir_join(path, folder, "pipe"));
+	assert_int_equal(mkfifo(path, 0600), 0);
+	reader = open(path, O_RDONLY | O_NONBLOCK);
+	conf = conf_for(target, LOG_FORMAT_TEXT);
+	loop = loop_new(&err);
+	assert_int_equal(logger_open(&l, conf, &err), 0);
+	assert_int_equal(logger_start(&l, loop, &err), 0);
+	for (int i = 0; i < 400 && l.sink.dropped == 0; i++) {
+		logger_datagram(&l, &who, buf_slice(&b));
+		sink_flush(&l.sink);
+	}
+	assert_true(l.sink.dropped > 0);
+	assert_true(l.sink.stuck);
+	assert_true(buf_len(&l.sink.lines) <= SINK_KEEP);
+	for (int i = 0; i < 2000 && !told; i++) {
+		while ((n = read(reader, bytes, sizeof(bytes) - 1)) > 0) {
+			bytes[n] = '\0';
+			told = told || strstr(bytes, "the log target was stuck: ") != NULL;
+		}
+		run_for(loop, 1);
+	}
+	assert_true(told);
+	assert_false(l.sink.stuck);
+	assert_int_equal(l.sink.dropped, 0);
+	logger_close(&l);
+	conf_free(&conf);
+	loop_free(loop);
+	buf_fini(&b);
+	fd_close(&reader);
+	tempdir_remove(folder);
+}
+
+/* Through the socket: the kernel's word on the process id goes into the line, and the end of the other side ends the source. */
+static void
+test_source(void **state)
+{
+	char folder[256], path[512], target[600], want[64];
+	struct logger l;
+	struct loop *loop;
+	struct conf *conf;
+	struct err err;
+	int ends[2], on = 1;
+
+	(void)state;
+	tempdir_make(folder);
+	(void)snprintf(target, sizeof(target), "file:%s", tempdir_join(path, folder, "log"));
+	conf = conf_for(target, LOG_FORMAT_TEXT);
+	loop = loop_new(&err);
+	assert_int_equal(logger_open(&l, conf, &err), 0);
+	assert_int_equal(logger_start(&l, loop, &err), 0);
+	assert_int_equal(pair(ends), 0);
+	assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	logger_add(&l, ROLE_RELAY, 5, ends[0]);
+	log_wire_open(ends[1], 12345);		/* a false number: nobody asks */
+	log_info("hello");
+	log_wire_close();
+	run_for(loop, 20);
+	(void)snprintf(want, sizeof(want), "postfix/relay[%ld]: hello", (long)getpid());
+	assert_int_equal(lines_in(path, want), 1);
+	assert_true(LIST_EMPTY(&l.sources));
+	logger_close(&l);
+	conf_free(&conf);
+	loop_free(loop);
+	tempdir_remove(folder);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_is_one_datagram), cmocka_unit_test(test_full_socket), cmocka_unit_test(test_file),
+		cmocka_unit_test(test_stuck), cmocka_unit_test(test_source),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
