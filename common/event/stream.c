@@ -43,7 +43,8 @@ update_watch(struct stream *s)
 
 	if (s->lingering ? buf_len(&s->out) == 0 : !s->paused && !s->full && !s->ended)
 		wants |= WATCH_READ;
-	if (buf_len(&s->out) > 0 && !s->failed)
+	/* What is to be flushed at the end of this round is not waited for yet. */
+	if (buf_len(&s->out) > 0 && !s->failed && !s->flush_hook.queued)
 		wants |= WATCH_WRITE;
 	watch_want(&s->watch, wants);
 }

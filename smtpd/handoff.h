@@ -1,0 +1,28 @@
+#ifndef SMTPD_HANDOFF_H
+#define SMTPD_HANDOFF_H
+/*
+ * handoff — an mx worker passes a connection from a trusted network to a trusted worker, before a word was said.
+ *
+ * The frame says nothing but "here is a socket": the receiver asks the kernel who the peer is (getpeername) and decides itself,
+ * so an mx worker that was broken into can make nobody trusted.
+ */
+#include "event/loop.h"
+#include "ipc/channel.h"
+
+#define HANDOFF_VERSION	1
+
+enum handoff_frame { HANDOFF_NONE, HANDOFF_CONNECTION, HANDOFF_FRAME_COUNT };
+
+struct handoff;
+
+/* The fd is the callee's. */
+typedef void handoff_fn(void *arg, int fd);
+
+/* `fn` hears of connections that come; NULL on the side that only gives. */
+struct handoff	*handoff_new(struct loop *, handoff_fn *, void *arg);
+void		 handoff_free(struct handoff **);
+void		 handoff_wire(struct handoff *, uint32_t number, int fd);	/* takes it; replaces the wire of that number */
+/* Takes the fd and answers true; false: there is nobody to take it, and it is still the caller's. */
+bool		 handoff_give(struct handoff *, int fd);
+
+#endif

@@ -1,0 +1,307 @@
+/*
+ * routes — see routes.h.
+ */
+#include "smtpd/routes.h"
+
+#include <bsd/sys/queue.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "event/timer.h"
+#include "ipc/channel.h"
+
+struct entry {
+	struct hash_node	 node;
+	TAILQ_ENTRY(entry)	 age;
+	int64_t			 until;
+	enum route_verdict	 verdict;
+	size_t			 len;
+	char			 address[];
+};
+
+struct routes {
+	struct loop		*loop;
+	struct channel		*channel;
+	struct timer		 patience;
+	struct hash		 asks;		/* by serial */
+	struct routes_ask	*oldest, *newest;
+	uint64_t		 serial;
+	struct hash		 cache;		/* by address */
+	TAILQ_HEAD(, entry)	 ages;		/* oldest first */
+	uint64_t		 generation;
+	struct arena		 arena;		/* of the answer in hand */
+};
+
+static int	on_routes(void *, struct reader *, int);
+static int	on_generation(void *, struct reader *, int);
+static void	on_end(void *, const char *);
+static void	too_late(void *);
+
+static const struct frame_handler handlers[LOOKUP_FRAME_COUNT] = {
+	[LOOKUP_ROUTES]		= { "routes",		on_routes,	false },
+	[LOOKUP_GENERATION]	= { "generation",	on_generation,	false },
+};
+
+static const struct channel_ops ops = {
+	.wire = "lookup",
+	.version = LOOKUP_VERSION,
+	.handlers = handlers,
+	.handler_count = LOOKUP_FRAME_COUNT,
+	.on_end = on_end,
+};
+
+struct routes *
+routes_new(struct loop *loop, struct err *err)
+{
+	struct routes *r = mem_zalloc(sizeof(*r));
+
+	if (r == NULL || timer_init(&r->patience, loop, too_late, r) == -1) {
+		(void)err_set(err, "no memory for the lookup wire");
+		mem_free(r);
+		return NULL;
+	}
+	r->loop = loop;
+	hash_init(&r->asks);
+	hash_init(&r->cache);
+	TAILQ_INIT(&r->ages);
+	arena_init(&r->arena, FRAME_MAX);
+	return r;
+}
+
+static void
+forget(struct routes *r, struct entry *e)
+{
+	hash_remove(&r->cache, &e->node);
+	TAILQ_REMOVE(&r->ages, e, age);
+	mem_free(e);
+}
+
+static void
+forget_all(struct routes *r)
+{
+	struct entry *e;
+
+	while ((e = TAILQ_FIRST(&r->ages)) != NULL)
+		forget(r, e);
+}
+
+void
+routes_free(struct routes **rp)
+{
+	struct routes *r = *rp;
+
+	*rp = NULL;
+	if (r == NULL)
+		return;
+	channel_close(&r->channel);
+	timer_fini(&r->patience);
+	forget_all(r);
+	hash_fini(&r->asks);
+	hash_fini(&r->cache);
+	arena_fini(&r->arena);
+	mem_free(r);
+}
+
+/* Takes a question out of flight. */
+static void
+unhook(struct routes *r, struct routes_ask *ask)
+{
+	hash_remove(&r->asks, &ask->node);
+	*(ask->older != NULL ? &ask->older->newer : &r->oldest) = ask->newer;
+	*(ask->newer != NULL ? &ask->newer->older : &r->newest) = ask->older;
+	ask->older = ask->newer = NULL;
+	ask->serial = 0;
+}
+
+static void
+answer(struct routes *r, struct routes_ask *ask, const struct route_answer *a)
+{
+	unhook(r, ask);
+	ask->fn(ask->arg, a);
+}
+
+static void
+fail_all(struct routes *r)
+{
+	while (r->oldest != NULL)
+		answer(r, r->oldest, NULL);
+}
+
+static void
+on_end(void *arg, const char *why)
+{
+	struct routes *r = arg;
+
+	log_warn("lookup wire: %s", why);
+	channel_close(&r->channel);
+	fail_all(r);
+}
+
+void
+routes_wire(struct routes *r, int fd)
+{
+	struct err err;
+
+	channel_close(&r->channel);
+	fail_all(r);
+	forget_all(r);			/* a new lookup process counts its generations anew */
+	r->generation = 0;
+	r->channel = channel_open(r->loop, fd, &ops, r, &err);
+	if (r->channel == NULL)
+		log_error("lookup wire: %s", err.text);
+}
+
+/* Questions are in order of age and all have the same patience: one timer, for the oldest. */
+static void
+too_late(void *arg)
+{
+	struct routes *r = arg;
+
+	while (r->oldest != NULL && r->oldest->due <= loop_now(r->loop)) {
+		log_warn("lookup gave no answer within %d s", ROUTES_PATIENCE / 1000);
+		answer(r, r->oldest, NULL);
+	}
+	if (r->oldest != NULL)
+		timer_set(&r->patience, r->oldest->due - loop_now(r->loop));
+}
+
+int
+routes_ask(struct routes *r, struct routes_ask *ask, struct slice *addresses, uint32_t count, routes_fn *fn, void *arg)
+{
+	struct route_question question = { .serial = ++r->serial, .count = count, .addresses = addresses };
+
+	if (r->channel == NULL)
+		return -1;
+	route_question_put(channel_begin(r->channel, LOOKUP_ROUTE), &question);
+	if (channel_end(r->channel) == -1)
+		return -1;
+	*ask = (struct routes_ask){ .older = r->newest, .serial = question.serial, .count = count,
+	    .due = loop_now(r->loop) + ROUTES_PATIENCE, .fn = fn, .arg = arg };
+	*(r->newest != NULL ? &r->newest->newer : &r->oldest) = ask;
+	r->newest = ask;
+	hash_insert(&r->asks, &ask->node, hash_u64(ask->serial));
+	if (!timer_is_set(&r->patience))
+		timer_set(&r->patience, ROUTES_PATIENCE);
+	return 0;
+}
+
+void
+routes_cancel(struct routes *r, struct routes_ask *ask)
+{
+	if (ask->serial != 0)
+		unhook(r, ask);
+}
+
+static struct routes_ask *
+find_ask(struct routes *r, uint64_t serial)
+{
+	for (struct hash_node *n = hash_first(&r->asks, hash_u64(serial)); n != NULL; n = hash_next(n)) {
+		struct routes_ask *ask = CONTAINER_OF(n, struct routes_ask, node);
+
+		if (ask->serial == serial)
+			return ask;
+	}
+	return NULL;
+}
+
+static void
+see_generation(struct routes *r, uint64_t generation)
+{
+	if (generation <= r->generation)
+		return;
+	r->generation = generation;
+	forget_all(r);
+}
+
+static int
+on_routes(void *arg, struct reader *in, int fd)
+{
+	struct routes *r = arg;
+	struct route_answer a;
+	struct routes_ask *ask;
+
+	(void)fd;
+	arena_reset(&r->arena);
+	if (route_answer_get(in, &r->arena, &a) == -1)
+		return -1;
+	see_generation(r, a.generation);
+	ask = find_ask(r, a.serial);
+	if (ask == NULL)
+		return 0;	/* the client went away, or our patience did */
+	if (ask->count != a.count)
+		return -1;
+	answer(r, ask, &a);
+	return 0;
+}
+
+static int
+on_generation(void *arg, struct reader *in, int fd)
+{
+	struct routes *r = arg;
+	uint64_t generation;
+
+	(void)fd;
+	if (lookup_generation_get(in, &generation) == -1)
+		return -1;
+	see_generation(r, generation);
+	return 0;
+}
+
+static struct entry *
+find_entry(struct routes *r, struct slice address, uint64_t hash)
+{
+	for (struct hash_node *n = hash_first(&r->cache, hash); n != NULL; n = hash_next(n)) {
+		struct entry *e = CONTAINER_OF(n, struct entry, node);
+
+		if (slice_eq(slice_of(e->address, e->len), address))
+			return e;
+	}
+	return NULL;
+}
+
+enum route_verdict
+routes_known(struct routes *r, struct slice address)
+{
+	struct entry *e = find_entry(r, address, hash_slice(address));
+
+	if (e == NULL)
+		return ROUTE_NONE;
+	if (e->until <= loop_now(r->loop)) {
+		forget(r, e);
+		return ROUTE_NONE;
+	}
+	return e->verdict;
+}
+
+void
+routes_learn(struct routes *r, const struct route_answer *a, uint32_t index, struct slice address)
+{
+	enum route_verdict verdict = a->routes[index].verdict;
+	uint64_t hash = hash_slice(address);
+	struct entry *e;
+
+	/* An answer from before a change of tables may arrive behind the news of the change. */
+	if (a->ttl_ms == 0 || a->generation < r->generation || (verdict != ROUTE_LOCAL && verdict != ROUTE_REMOTE))
+		return;
+	e = find_entry(r, address, hash);
+	if (e != NULL)
+		forget(r, e);
+	if (r->cache.count >= ROUTES_CACHED)
+		forget(r, TAILQ_FIRST(&r->ages));
+	e = mem_alloc(sizeof(*e) + address.len);
+	if (e == NULL)
+		return;		/* a cache may forget */
+	memset(e, 0, sizeof(*e));
+	e->verdict = verdict;
+	e->until = loop_now(r->loop) + a->ttl_ms;
+	e->len = address.len;
+	memcpy(e->address, address.p, address.len);
+	hash_insert(&r->cache, &e->node, hash);
+	TAILQ_INSERT_TAIL(&r->ages, e, age);
+}
+
+size_t
+routes_count(const struct routes *r)
+{
+	return r->cache.count;
+}

@@ -1,0 +1,52 @@
+/*
+ * cmd_hello — HELO and EHLO. Both begin anew (RFC 5321 4.1.4): an open transaction ends.
+ */
+#include "smtpd/session/inside.h"
+
+/* The name stands in our Received header and in logs: what could mean something there becomes a question mark. */
+static void
+keep_name(struct session *s, struct slice name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.p[i];
+		bool plain = c > ' ' && c <= '~' && strchr("()<>,;\\\"", c) == NULL;
+
+		s->helo[i] = plain ? c : '?';
+	}
+	s->helo[name.len] = '\0';
+}
+
+static bool
+name_acceptable(struct slice name)
+{
+	return name.len > 0 && name.len <= HELO_MAX && memchr(name.p, ' ', name.len) == NULL;
+}
+
+enum done
+cmd_helo(struct session *s, struct slice argument)
+{
+	if (!name_acceptable(argument)) {
+		session_say(s, SAY_HELO_SYNTAX);
+		return DONE_REFUSED;
+	}
+	session_reset(s);
+	keep_name(s, argument);
+	s->esmtp = false;
+	session_sayf(s, "250 %s\r\n", s->settings->hostname);
+	return DONE_OK;
+}
+
+enum done
+cmd_ehlo(struct session *s, struct slice argument)
+{
+	if (!name_acceptable(argument)) {
+		session_say(s, SAY_EHLO_SYNTAX);
+		return DONE_REFUSED;
+	}
+	session_reset(s);
+	keep_name(s, argument);
+	s->esmtp = true;
+	session_sayf(s, "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n",
+	    s->settings->hostname, (unsigned long long)s->settings->message_size);
+	return DONE_OK;
+}

@@ -1,0 +1,101 @@
+/*
+ * cmd_mail — MAIL FROM: begins a transaction.
+ */
+#include "base/fmt.h"
+#include "smtp/params.h"
+#include "smtpd/session/inside.h"
+
+/* Refusals that need no look at the argument. SAY_NONE: go on. */
+static enum sentence
+unwilling(const struct session *s)
+{
+	/* Nobody can log in yet, so only networks that need no login may submit. */
+	if (s->home->role == ROLE_SUBMISSION && !s->trusted)
+		return SAY_AUTH_REQUIRED;
+	if (!intake_up(s->home->intake) || intake_is_slow(s->home->intake))
+		return SAY_NO_QUEUE;
+	if (!intake_has_room(s->home->intake))
+		return SAY_NO_SPACE;
+	return SAY_NONE;
+}
+
+static enum done
+refuse(struct session *s, enum sentence no)
+{
+	struct slice text = sentence_text(no);
+
+	return session_reject(s, "MAIL", &s->tx->reverse_path, NULL, "%.*s", (int)text.len - 2, text.p);
+}
+
+static enum done
+bad_parameter(struct session *s, enum param_result result, struct slice which)
+{
+	char shown[80];
+
+	session_sayf(s, "%s: %s\r\n", result == PARAM_UNKNOWN ? "555 5.5.4 Unsupported option" : "501 5.5.4 Bad option",
+	    fmt_escaped(shown, sizeof(shown), which));
+	return DONE_REFUSED;
+}
+
+/* The path, into the transaction. */
+static enum done
+take_path(struct session *s, struct slice *argument)
+{
+	struct transaction *tx = s->tx;
+	const char *why = "domain missing";
+	struct path path;
+
+	if (path_take(argument, true, true, &tx->arena, &path, &why) == -1 ||
+	    (!path.is_null && address_complete(s, &path.address) == -1)) {
+		session_sayf(s, "501 5.1.7 Bad sender address syntax: %s\r\n", why);
+		return DONE_REFUSED;
+	}
+	tx->reverse_path = path.is_null ? SLICE_LIT("") : address_canonical(&tx->arena, &path.address);
+	if (tx->reverse_path.p == NULL) {
+		session_say(s, SAY_NO_MEMORY);
+		return DONE_REFUSED;
+	}
+	return DONE_OK;
+}
+
+static enum done
+take_params(struct session *s, struct slice argument)
+{
+	struct mail_params params;
+	struct slice which;
+	enum param_result result = params_mail(argument, &params, &which);
+	enum sentence no = unwilling(s);
+
+	if (no != SAY_NONE)
+		return refuse(s, no);
+	if (result != PARAM_OK)
+		return bad_parameter(s, result, which);
+	if (params.has_size && s->settings->message_size > 0 && params.size > s->settings->message_size)
+		return refuse(s, SAY_TOO_BIG);
+	s->tx->body = params.body == BODY_NONE ? BODY_7BIT : params.body;	/* RFC 6152 2: not said means 7BIT */
+	session_say(s, SAY_MAIL_OK);
+	return DONE_OK;
+}
+
+enum done
+cmd_mail(struct session *s, struct slice argument)
+{
+	enum done done;
+
+	if (command_take_label(&argument, "FROM:") == -1) {
+		session_say(s, SAY_MAIL_SYNTAX);
+		return DONE_REFUSED;
+	}
+	s->tx = transaction_begin(&s->home->pool);
+	if (s->tx == NULL) {
+		session_say(s, SAY_NO_MEMORY);
+		return DONE_REFUSED;
+	}
+	s->tx->until = loop_now(s->home->loop) + s->settings->transaction_timeout;
+	done = take_path(s, &argument);
+	if (done == DONE_OK)
+		done = take_params(s, argument);
+	if (done == DONE_REFUSED)
+		session_reset(s);
+	return done;
+}

@@ -1,0 +1,74 @@
+/*
+ * cmd_misc — commands that bring no mail any further. Of them only RSET may touch the transaction.
+ */
+#include "base/log.h"
+#include "smtpd/session/inside.h"
+
+static enum done
+say(struct session *s, enum sentence what)
+{
+	session_say(s, what);
+	return sentence_is_error(what) ? DONE_REFUSED : DONE_OK;
+}
+
+enum done
+cmd_rset(struct session *s, struct slice argument)
+{
+	(void)argument;
+	session_reset(s);
+	return say(s, SAY_OK);
+}
+
+enum done
+cmd_noop(struct session *s, struct slice argument)
+{
+	(void)argument;		/* RFC 5321 4.1.1.9: may be there, means nothing */
+	return say(s, SAY_OK);
+}
+
+enum done
+cmd_quit(struct session *s, struct slice argument)
+{
+	(void)argument;
+	session_count(s, VERB_QUIT, true);
+	return session_end_sentence(s, SAY_BYE);
+}
+
+enum done
+cmd_help(struct session *s, struct slice argument)
+{
+	(void)argument;
+	return say(s, SAY_HELP);
+}
+
+/* RFC 5321 3.5.3: 252, since who asks may be harvesting addresses. */
+enum done
+cmd_vrfy(struct session *s, struct slice argument)
+{
+	(void)argument;
+	return say(s, SAY_VRFY);
+}
+
+enum done
+cmd_expn(struct session *s, struct slice argument)
+{
+	(void)argument;
+	return say(s, SAY_NO_EXPN);
+}
+
+enum done
+cmd_unknown(struct session *s, struct slice argument)
+{
+	(void)argument;
+	return say(s, SAY_UNKNOWN_COMMAND);
+}
+
+/* A browser that was led here: what follows is its request, and must not be taken for commands. */
+enum done
+cmd_foreign(struct session *s, struct slice argument)
+{
+	(void)argument;
+	session_count(s, VERB_UNKNOWN, false);
+	log_warn("non-SMTP command from %s", s->client);
+	return session_end_sentence(s, SAY_FOREIGN);
+}

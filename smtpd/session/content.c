@@ -1,0 +1,364 @@
+/*
+ * content — DATA's bytes on their way to queue: unstuffed, scanned, kept in memory or written to the file that queue gave.
+ *
+ * Trouble is remembered and said when the data ends, since a client listens only then; bare CR or LF ends the session at
+ * once, since nobody can know any more where the message ends.
+ */
+#include "smtpd/session/inside.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/crc32c.h"
+#include "base/fault.h"
+#include "base/fd.h"
+#include "base/fmt.h"
+#include "base/log.h"
+
+#define WRITE_A_TURN	65536		/* bytes of one session a round: nobody else waits for a large message */
+#define RATE_LEAST	256		/* bytes a second, on the average, once data_timeout is used up */
+#define SIZE_LIMIT	UINT32_MAX	/* what an envelope's size can say */
+#define OVERRUN		(1024 * 1024)	/* read and thrown away behind the size limit, beside as much again as the limit */
+
+static const enum sentence fault_sentences[CONTENT_FAULT_COUNT] = {
+	[CONTENT_TOO_BIG]		= SAY_TOO_BIG,
+	[CONTENT_HEADER_TOO_LONG]	= SAY_HEADER_TOO_LONG,
+	[CONTENT_LOOPS]			= SAY_LOOPS,
+	[CONTENT_NO_MEMORY]		= SAY_NO_MEMORY,
+	[CONTENT_NO_FILE]		= SAY_NOT_QUEUED,
+};
+
+static void
+fault(struct transaction *tx, enum content_fault what)
+{
+	if (tx->fault == CONTENT_FINE)
+		tx->fault = what;
+}
+
+static void
+on_field(void *arg, enum header_field field, struct slice value)
+{
+	struct transaction *tx = arg;
+
+	if (field == HEADER_MESSAGE_ID && tx->message_id.len == 0)
+		tx->message_id = arena_slice(&tx->arena, value);
+}
+
+/* The bytes in memory have changed. */
+static void
+account(struct session *s)
+{
+	struct transaction *tx = s->tx;
+
+	s->home->content_bytes += buf_len(&tx->content);
+	s->home->content_bytes -= tx->counted;
+	tx->counted = buf_len(&tx->content);
+}
+
+void
+content_begin(struct session *s)
+{
+	struct transaction *tx = s->tx;
+
+	header_scan_init(&tx->scan, s->settings->header_size, on_field, tx);
+	tx->data_began = loop_now(s->home->loop);
+	if (received_print(s, &tx->content) == -1)
+		fault(tx, CONTENT_NO_MEMORY);
+	tx->size = buf_len(&tx->content);
+	account(s);
+	session_go(s, PHASE_DATA);
+}
+
+static void
+scan(struct session *s, struct slice run)
+{
+	struct transaction *tx = s->tx;
+
+	if (tx->scan.result == HEADER_MORE && header_scan_feed(&tx->scan, run) == HEADER_TOO_LONG)
+		fault(tx, CONTENT_HEADER_TOO_LONG);
+	if (tx->scan.counts[HEADER_RECEIVED] > s->settings->max_hops)
+		fault(tx, CONTENT_LOOPS);
+}
+
+static void
+add(struct session *s, struct slice run)
+{
+	struct transaction *tx = s->tx;
+	uint64_t most = s->settings->message_size > 0 ? s->settings->message_size : SIZE_LIMIT;
+
+	tx->received += run.len;
+	tx->size += run.len;
+	if (tx->received > most || tx->size > SIZE_LIMIT)
+		fault(tx, CONTENT_TOO_BIG);
+	if (tx->fault == CONTENT_FINE)
+		scan(s, run);
+	if (tx->fault == CONTENT_FINE && buf_put_slice(&tx->content, run) == -1)
+		fault(tx, CONTENT_NO_MEMORY);
+}
+
+/* Back to commands, with this reply. */
+static void
+close_with(struct session *s, bool ok)
+{
+	session_count(s, VERB_DATA, ok);
+	session_reset(s);
+	session_go(s, PHASE_COMMAND);
+}
+
+static void
+on_verdict(void *arg, enum submit_verdict verdict, struct slice text)
+{
+	static const enum sentence sentences[VERDICT_COUNT] = {
+		[VERDICT_NONE]		= SAY_NOT_QUEUED,
+		[VERDICT_TRY_LATER]	= SAY_NOT_QUEUED,
+		[VERDICT_NO_SPACE]	= SAY_NO_SPACE,
+		[VERDICT_REFUSED]	= SAY_NOT_ALLOWED,
+	};
+	struct session *s = arg;
+	char id[QUEUE_ID_LEN + 1], why[SUBMIT_TEXT_MAX];
+
+	queue_id_print(s->tx->ticket.id, id);
+	if (verdict == VERDICT_DURABLE) {
+		session_sayf(s, "250 2.0.0 Ok: queued as %s\r\n", id);
+		s->errors = s->junk = 0;
+		s->home->messages++;
+	} else {
+		log_warn("%s: not queued: %s", id, fmt_escaped(why, sizeof(why), text));
+		session_say(s, sentences[verdict]);
+	}
+	close_with(s, verdict == VERDICT_DURABLE);
+	session_resume(s);
+}
+
+static void
+refuse(struct session *s, enum sentence no)
+{
+	struct slice text = sentence_text(no);
+
+	s->home->refusals++;
+	session_reject(s, "END-OF-MESSAGE", &s->tx->reverse_path, NULL, "%.*s", (int)text.len - 2, text.p);
+	close_with(s, false);
+}
+
+static int
+hand_in(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	struct submit_message message = { .large = tx->file == FILE_OPEN, .crc = tx->crc };
+
+	transaction_envelope(tx, &message.envelope);
+	message.content = message.large ? slice_of("", 0) : buf_slice(&tx->content);
+	if (intake_submit(s->home->intake, &tx->ticket, &message, &tx->promise, on_verdict, s) == -1)
+		return -1;
+	tx->ticket_spent = true;
+	return 0;
+}
+
+/* The final dot has been seen and all of the content is where it has to be. */
+static void
+finish(struct session *s)
+{
+	struct transaction *tx = s->tx;
+
+	if (tx->fault == CONTENT_FINE) {
+		(void)header_scan_end(&tx->scan);
+		scan(s, slice_of("", 0));
+	}
+	if (tx->fault != CONTENT_FINE) {
+		refuse(s, fault_sentences[tx->fault]);
+		return;
+	}
+	log_event(EVENT_MESSAGE_ID, LOG_LEVEL_INFO, s->number, LOG_ID(KEY_ID, tx->ticket.id),
+	    LOG_SLICE(KEY_MESSAGE_ID, tx->message_id.p != NULL ? tx->message_id : slice_of("", 0)));
+	if (hand_in(s) == -1) {
+		refuse(s, SAY_NOT_QUEUED);
+		return;
+	}
+	/* What is in memory has been copied into the frame. */
+	buf_reset(&tx->content);
+	account(s);
+	session_go(s, PHASE_VERDICT);
+}
+
+/* At most WRITE_A_TURN bytes into the file. */
+static int
+write_some(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	struct slice some = buf_slice(&tx->content);
+	int broken = fault_at("content-write");
+
+	if (some.len > WRITE_A_TURN)
+		some.len = WRITE_A_TURN;
+	if (broken != 0)
+		errno = broken;
+	if (broken != 0 || fd_pwrite_all(tx->fd, some.p, some.len, (off_t)tx->written) == -1) {
+		log_warn("cannot write a large message: %s", strerror(errno));
+		return -1;
+	}
+	tx->crc = crc32c(tx->crc, some.p, some.len);
+	tx->written += some.len;
+	buf_drop(&tx->content, some.len);
+	account(s);
+	return 0;
+}
+
+static void	pump(struct session *);
+
+static void
+on_turn(void *arg)
+{
+	struct session *s = arg;
+
+	pump(s);
+	session_resume(s);
+}
+
+static void
+on_file(void *arg, int fd)
+{
+	struct session *s = arg;
+	struct transaction *tx = s->tx;
+
+	if (fd == -1) {
+		tx->file = FILE_NONE;
+		fault(tx, CONTENT_NO_FILE);
+	} else {
+		tx->file = FILE_OPEN;
+		tx->fd = fd;
+	}
+	pump(s);
+	session_resume(s);
+}
+
+static bool
+wants_file(const struct session *s)
+{
+	const struct transaction *tx = s->tx;
+
+	return tx->file != FILE_NONE || transaction_is_large(tx) || s->home->content_bytes > CONTENT_MEMORY_MAX;
+}
+
+/* One step towards the file. 0: nothing more to do now; 1: wait, pump is called again; -1: no file, or it is broken. */
+static int
+feed_file(struct session *s)
+{
+	struct transaction *tx = s->tx;
+
+	if (tx->file == FILE_NONE) {
+		if (timer_init(&tx->turn, s->home->loop, on_turn, s) == -1 ||
+		    intake_open_file(s->home->intake, &tx->ticket, &tx->wish, on_file, s) == -1)
+			return -1;
+		tx->file = FILE_ASKED;
+	}
+	if (tx->file == FILE_ASKED)
+		return 1;
+	if (write_some(s) == -1)
+		return -1;
+	if (buf_len(&tx->content) == 0)
+		return 0;
+	timer_set(&tx->turn, 0);
+	return 1;
+}
+
+/* Moves what has been read on to where it belongs; the session is then in PHASE_DATA, _FILE, _VERDICT or _COMMAND. */
+static void
+pump(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	int left = tx->fault == CONTENT_FINE && wants_file(s) ? feed_file(s) : 0;
+
+	if (left == 1) {
+		if (s->phase != PHASE_FILE)
+			session_go(s, PHASE_FILE);
+		return;
+	}
+	if (left == -1)
+		fault(tx, CONTENT_NO_FILE);
+	if (tx->fault != CONTENT_FINE) {
+		buf_reset(&tx->content);
+		account(s);
+	}
+	if (tx->ended)
+		finish(s);
+	else if (s->phase != PHASE_DATA)
+		session_go(s, PHASE_DATA);
+}
+
+void
+content_file_late(struct session *s)
+{
+	struct transaction *tx = s->tx;
+
+	log_warn("queue gave no file for a large message");
+	intake_drop_file(s->home->intake, &tx->ticket, &tx->wish);
+	tx->ticket_spent = true;
+	tx->file = FILE_NONE;
+	fault(tx, CONTENT_NO_FILE);
+	pump(s);
+	session_resume(s);
+}
+
+/* It may have been queued all the same; then it comes twice, which is better than not at all. */
+void
+content_verdict_late(struct session *s)
+{
+	intake_forget(s->home->intake, &s->tx->promise);
+	on_verdict(s, VERDICT_TRY_LATER, SLICE_LIT("queue gave no answer"));
+}
+
+/* Patience with a sender of content: never longer than data_timeout for the next byte, nor slower than RATE_LEAST in all. */
+static void
+extend(struct session *s)
+{
+	const struct transaction *tx = s->tx;
+	int64_t patience = s->settings->data_timeout;
+	int64_t by_rate = tx->data_began + patience + (int64_t)(tx->received * 1000 / RATE_LEAST);
+	int64_t by_gap = loop_now(s->home->loop) + patience;
+
+	session_extend(s, by_rate < by_gap ? by_rate : by_gap);
+}
+
+static bool
+far_too_much(const struct session *s)
+{
+	uint64_t most = s->settings->message_size > 0 ? s->settings->message_size : SIZE_LIMIT;
+
+	return s->tx->fault != CONTENT_FINE && s->tx->received > 2 * most + OVERRUN;
+}
+
+/* Bytes of content are never looked at again when they are followed by a lone CR or LF: neither by us nor by the next hop. */
+static void
+end_bare(struct session *s)
+{
+	struct slice text = sentence_text(SAY_BARE);
+
+	session_reject(s, "DATA", &s->tx->reverse_path, NULL, "%.*s", (int)text.len - 2, text.p);
+	session_end(s, NULL);
+}
+
+void
+content_input(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	struct slice in = stream_input(s->stream), run;
+	size_t had = in.len;
+	enum dot_result result;
+
+	while ((result = dot_read(&tx->dots, &in, &run)) == DOT_RUN)
+		add(s, run);
+	account(s);
+	stream_consume(s->stream, had - in.len);
+	tx->ended = result == DOT_END;
+	if (result == DOT_BARE) {
+		end_bare(s);
+		return;
+	}
+	if (!tx->ended && far_too_much(s)) {
+		session_end_sentence(s, fault_sentences[tx->fault]);
+		return;
+	}
+	if (!tx->ended)
+		extend(s);
+	pump(s);
+}

@@ -1,0 +1,119 @@
+#ifndef SMTPD_INSIDE_H
+#define SMTPD_INSIDE_H
+/*
+ * inside — a session as the files of this room see it; nobody else includes this.
+ *
+ * A session is always in one phase. session_go is the one door between them: it sets the deadline and leaves a trace.
+ */
+#include "event/stream.h"
+#include "mail/path.h"
+#include "smtp/command.h"
+#include "smtpd/session/reply_text.h"
+#include "smtpd/session/session.h"
+#include "wire/log.h"
+
+#define HELO_MAX	255
+#define CLIENT_TEXT	(SOCKADDRESS_TEXT + 16)		/* "unknown[2001:db8::1]" */
+
+enum phase_id {
+	PHASE_NONE,
+	PHASE_GREETING,		/* connected; nothing said yet */
+	PHASE_COMMAND,		/* waiting for a whole line */
+	PHASE_SKIP,		/* passing over a line that is too long */
+	PHASE_ROUTES,		/* lookup was asked about recipients */
+	PHASE_DATA,		/* content */
+	PHASE_FILE,		/* content waits for its file */
+	PHASE_VERDICT,		/* handed in: queue's word decides */
+	PHASE_COUNT
+};
+
+/* What became of a command. */
+enum done {
+	DONE_NONE,
+	DONE_OK,
+	DONE_REFUSED,		/* a reply of 4xx or 5xx was said */
+	DONE_LATER,		/* the answer comes later; whoever gives it counts it */
+	DONE_CLOSED		/* the session is over */
+};
+
+struct session {
+	struct session_owned	 owned;
+	struct home		*home;
+	struct settings		*settings;
+	struct stream		*stream;	/* NULL: over */
+	struct timer		 deadline;
+	struct transaction	*tx;		/* NULL: no transaction */
+	enum phase_id		 phase;
+	uint32_t		 number;
+	bool			 trusted, esmtp, peer_ended, running;
+	char			 skip_last;	/* PHASE_SKIP: the byte before */
+	enum verb		 last;		/* the last command, for the log */
+	size_t			 behind;	/* bytes of input behind the command in hand */
+	size_t			 skipped;	/* PHASE_SKIP */
+	uint32_t		 errors, junk;
+	struct {
+		uint32_t	all, ok;
+	}			 counts[VERB_COUNT];
+	struct discard		 discard;
+	char			 client[CLIENT_TEXT];
+	char			 peer[SOCKADDRESS_TEXT];
+	char			 helo[HELO_MAX + 1];
+};
+
+/* session.c */
+void		session_go(struct session *, enum phase_id);
+void		session_extend(struct session *, int64_t deadline);	/* loop time; within a phase */
+void		session_resume(struct session *);		/* after an answer: commands again */
+void		session_say(struct session *, enum sentence);
+void		session_sayf(struct session *, const char *, ...) __attribute__((format(printf, 2, 3)));
+/* Says it (NULL: nothing), logs the end of the session, closes. */
+enum done	session_end(struct session *, const char *reply);
+enum done	session_end_sentence(struct session *, enum sentence);
+void		session_count(struct session *, enum verb, bool ok);
+void		session_reset(struct session *);		/* ends the transaction, if any */
+/* Logs a reject in Postfix's words and says the reply; either of from, to may be NULL. */
+enum done	session_reject(struct session *, const char *command, const struct slice *from, const struct slice *to,
+		    const char *reply, ...) __attribute__((format(printf, 5, 6)));
+const char	*session_where(const struct session *);		/* "RCPT", "CONNECT"; for the log */
+
+/* lines.c */
+void		lines_command(struct session *);
+void		lines_skip(struct session *);
+/* Recipients that wait for lookup go there before anything else happens; NULL: no other command follows now. */
+void		lines_flush(struct session *, const struct command *next);
+
+/* command_table.c */
+enum done	command_run(struct session *, const struct command *);
+bool		command_batches(enum verb);
+
+/* cmd_*.c: the argument's bytes live until the handler returns */
+enum done	cmd_helo(struct session *, struct slice argument);
+enum done	cmd_ehlo(struct session *, struct slice argument);
+enum done	cmd_mail(struct session *, struct slice argument);
+enum done	cmd_rcpt(struct session *, struct slice argument);
+enum done	cmd_data(struct session *, struct slice argument);
+enum done	cmd_rset(struct session *, struct slice argument);
+enum done	cmd_noop(struct session *, struct slice argument);
+enum done	cmd_quit(struct session *, struct slice argument);
+enum done	cmd_help(struct session *, struct slice argument);
+enum done	cmd_vrfy(struct session *, struct slice argument);
+enum done	cmd_expn(struct session *, struct slice argument);
+enum done	cmd_unknown(struct session *, struct slice argument);
+enum done	cmd_foreign(struct session *, struct slice argument);
+
+/* cmd_rcpt.c */
+void		rcpt_flush(struct session *);			/* asks about those that wait */
+/* A bare local-part may mean one at this host: postmaster always, others for the trusted. -1: it may not. */
+int		address_complete(struct session *, struct address *);
+struct slice	address_canonical(struct arena *, const struct address *);	/* p NULL: memory */
+
+/* content.c */
+void		content_begin(struct session *);
+void		content_input(struct session *);		/* the stream has bytes of content */
+void		content_file_late(struct session *);
+void		content_verdict_late(struct session *);
+
+/* received.c */
+int		received_print(struct session *, struct buf *out);
+
+#endif

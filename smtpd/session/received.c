@@ -1,0 +1,37 @@
+/*
+ * received — our trace header (RFC 5321 4.4).
+ *
+ * The only words in it that the client chose are its HELO name, which cmd_hello.c has cleaned, and the canonical recipient,
+ * which the address parser has.
+ */
+#include "base/clock.h"
+#include "mail/queue_id.h"
+#include "smtpd/session/inside.h"
+
+/* Many messages a second share one date. */
+static const char *
+date_of_now(struct home *home)
+{
+	int64_t now = clock_wall();
+
+	if (home->date_second != now || home->date[0] == '\0') {
+		(void)date_print(now, home->date);
+		home->date_second = now;
+	}
+	return home->date;
+}
+
+int
+received_print(struct session *s, struct buf *out)
+{
+	const struct transaction *tx = s->tx;
+	char id[QUEUE_ID_LEN + 1];
+
+	buf_printf(out, "Received: from %s (unknown [%s])\r\n\tby %s (posthorn) with %s id %s",
+	    s->helo, s->peer, s->settings->hostname, s->esmtp ? "ESMTP" : "SMTP", queue_id_print(tx->ticket.id, id));
+	/* With several recipients the others' names are nobody's business. */
+	if (tx->count == 1)
+		buf_printf(out, "\r\n\tfor <%.*s>", SLICE_FMT(tx->recipients[0].address));
+	buf_printf(out, ";\r\n\t%s\r\n", date_of_now(s->home));
+	return out->failed ? -1 : 0;
+}

@@ -1,0 +1,56 @@
+/*
+ * reply_text — the table of sentences.
+ */
+#include "smtpd/session/reply_text.h"
+
+static const struct slice sentences[SENTENCE_COUNT] = {
+	[SAY_NONE]		= SLICE_LIT("451 4.3.0 Error: try again later\r\n"),
+	[SAY_OK]		= SLICE_LIT("250 2.0.0 Ok\r\n"),
+	[SAY_MAIL_OK]		= SLICE_LIT("250 2.1.0 Ok\r\n"),
+	[SAY_RCPT_OK]		= SLICE_LIT("250 2.1.5 Ok\r\n"),
+	[SAY_GO_AHEAD]		= SLICE_LIT("354 End data with <CR><LF>.<CR><LF>\r\n"),
+	[SAY_BYE]		= SLICE_LIT("221 2.0.0 Bye\r\n"),
+	[SAY_HELP]		= SLICE_LIT("214-2.0.0 Commands: HELO EHLO MAIL RCPT DATA RSET NOOP QUIT HELP VRFY EXPN\r\n"
+					    "214 2.0.0 This is posthorn; RFC 5321 says the rest\r\n"),
+	[SAY_VRFY]		= SLICE_LIT("252 2.0.0 Send mail to it and see\r\n"),
+	[SAY_NO_EXPN]		= SLICE_LIT("502 5.5.1 EXPN is not served here\r\n"),
+	[SAY_UNKNOWN_COMMAND]	= SLICE_LIT("500 5.5.2 Error: command not recognized\r\n"),
+	[SAY_NO_PARAMETERS]	= SLICE_LIT("501 5.5.4 Syntax: this command takes no parameters\r\n"),
+	[SAY_HELO_SYNTAX]	= SLICE_LIT("501 5.5.4 Syntax: HELO hostname\r\n"),
+	[SAY_EHLO_SYNTAX]	= SLICE_LIT("501 5.5.4 Syntax: EHLO hostname\r\n"),
+	[SAY_NO_HELO]		= SLICE_LIT("503 5.5.1 Error: send HELO/EHLO first\r\n"),
+	[SAY_NESTED_MAIL]	= SLICE_LIT("503 5.5.1 Error: nested MAIL command\r\n"),
+	[SAY_NO_MAIL]		= SLICE_LIT("503 5.5.1 Error: need MAIL command\r\n"),
+	[SAY_NO_RCPT]		= SLICE_LIT("554 5.5.1 Error: no valid recipients\r\n"),
+	[SAY_MAIL_SYNTAX]	= SLICE_LIT("501 5.5.4 Syntax: MAIL FROM:<address>\r\n"),
+	[SAY_RCPT_SYNTAX]	= SLICE_LIT("501 5.5.4 Syntax: RCPT TO:<address>\r\n"),
+	[SAY_TOO_MANY_RCPT]	= SLICE_LIT("452 4.5.3 Error: too many recipients\r\n"),
+	[SAY_NO_SPACE]		= SLICE_LIT("452 4.3.1 Insufficient system storage\r\n"),
+	[SAY_NO_QUEUE]		= SLICE_LIT("451 4.3.2 Error: the queue is not available, try again later\r\n"),
+	[SAY_TROUBLE]		= SLICE_LIT("451 4.3.0 Error: temporary lookup failure\r\n"),
+	[SAY_NO_MEMORY]		= SLICE_LIT("452 4.3.1 Insufficient memory, try again later\r\n"),
+	[SAY_TOO_BIG]		= SLICE_LIT("552 5.3.4 Error: message file too big\r\n"),
+	[SAY_HEADER_TOO_LONG]	= SLICE_LIT("552 5.3.4 Error: message header too long\r\n"),
+	[SAY_LOOPS]		= SLICE_LIT("554 5.4.6 Error: too many hops\r\n"),
+	[SAY_NOT_QUEUED]	= SLICE_LIT("451 4.3.0 Error: queue file write error\r\n"),
+	[SAY_NOT_ALLOWED]	= SLICE_LIT("550 5.7.1 Error: the queue refuses this message\r\n"),
+	[SAY_LINE_TOO_LONG]	= SLICE_LIT("500 5.5.6 Error: line too long\r\n"),
+	[SAY_NO_END]		= SLICE_LIT("421 4.7.0 Error: line without end\r\n"),
+	[SAY_BARE]		= SLICE_LIT("550 5.6.11 Error: bare <CR> or <LF> received\r\n"),
+	[SAY_SYNCHRONIZATION]	= SLICE_LIT("554 5.5.0 Error: SMTP protocol synchronization\r\n"),
+	[SAY_TOO_MANY_ERRORS]	= SLICE_LIT("421 4.7.0 Error: too many errors\r\n"),
+	[SAY_FOREIGN]		= SLICE_LIT("554 5.5.0 Error: this is not a web server\r\n"),
+	[SAY_AUTH_REQUIRED]	= SLICE_LIT("530 5.7.0 Authentication required\r\n"),
+};
+
+struct slice
+sentence_text(enum sentence s)
+{
+	return sentences[s < SENTENCE_COUNT ? s : SAY_NONE];
+}
+
+bool
+sentence_is_error(enum sentence s)
+{
+	return sentence_text(s).p[0] >= '4';
+}

@@ -1,0 +1,91 @@
+/*
+ * settings — copied out of the configuration once per reload.
+ */
+#include "smtpd/settings.h"
+
+#include "base/mem.h"
+
+/* Settings are checked against their rows' bounds long before; this only keeps a wild number from wrapping. */
+static uint32_t
+to_u32(int64_t value)
+{
+	return value < 0 ? 0 : value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+static void
+copy_numbers(struct settings *s, const struct conf *conf)
+{
+	const struct conf_smtpd *c = &conf->smtpd;
+
+	s->message_size = conf->message_size > 0 ? (uint64_t)conf->message_size : 0;
+	s->recipients = to_u32(conf->message_recipients);
+	s->command_timeout = c->command_timeout;
+	s->data_timeout = c->data_timeout;
+	s->transaction_timeout = c->transaction_timeout;
+	s->greeting_delay = c->greeting_delay;
+	s->max_sessions = to_u32(c->max_sessions);
+	s->client_sessions = to_u32(c->client_sessions);
+	s->client_rate = to_u32(c->client_rate);
+	s->max_errors = to_u32(c->max_errors);
+	s->max_junk = to_u32(c->max_junk);
+	s->max_hops = to_u32(c->max_hops);
+	s->header_size = to_u32(c->header_size);
+}
+
+static void
+settings_free(struct settings *s)
+{
+	mem_free(s->hostname);
+	mem_free(s->networks);
+	mem_free(s);
+}
+
+struct settings *
+settings_new(const struct conf *conf, struct err *err)
+{
+	struct settings *s = mem_zalloc(sizeof(*s));
+	size_t networks = conf->trusted_networks.count;
+
+	if (s == NULL) {
+		(void)err_set(err, "no memory for settings");
+		return NULL;
+	}
+	s->users = 1;
+	copy_numbers(s, conf);
+	s->hostname = slice_dup(slice_str(conf->hostname));
+	if (networks > 0)
+		s->networks = mem_dup(conf->trusted_networks.v, networks * sizeof(s->networks[0]));
+	if (s->hostname == NULL || (networks > 0 && s->networks == NULL)) {
+		(void)err_set(err, "no memory for settings");
+		settings_free(s);
+		return NULL;
+	}
+	s->network_count = conf->trusted_networks.count;
+	return s;
+}
+
+struct settings *
+settings_use(struct settings *s)
+{
+	s->users++;
+	return s;
+}
+
+void
+settings_drop(struct settings **sp)
+{
+	struct settings *s = *sp;
+
+	*sp = NULL;
+	if (s != NULL && --s->users == 0)
+		settings_free(s);
+}
+
+bool
+settings_trust(const struct settings *s, const struct sockaddress *peer)
+{
+	for (uint32_t i = 0; i < s->network_count; i++)
+		if (network_holds(&s->networks[i], peer))
+			return true;
+	return false;
+}

@@ -1,0 +1,29 @@
+#ifndef SMTPD_SETTINGS_H
+#define SMTPD_SETTINGS_H
+/*
+ * settings — what sessions need of the configuration, counted, so that a running session keeps what it began with
+ * while new ones get the new.
+ */
+#include "base/err.h"
+#include "conf/conf.h"
+
+struct settings {
+	unsigned	 users;
+	char		*hostname;
+	uint64_t	 message_size;		/* 0: no limit */
+	uint32_t	 recipients;
+	int64_t		 command_timeout, data_timeout, transaction_timeout, greeting_delay;	/* ms */
+	uint32_t	 max_sessions;
+	uint32_t	 client_sessions, client_rate;		/* 0: no limit */
+	uint32_t	 max_errors, max_junk, max_hops;
+	size_t		 header_size;
+	struct network	*networks;		/* those who may relay */
+	uint32_t	 network_count;
+};
+
+struct settings	*settings_new(const struct conf *, struct err *);	/* with one user */
+struct settings	*settings_use(struct settings *);
+void		 settings_drop(struct settings **);
+bool		 settings_trust(const struct settings *, const struct sockaddress *);
+
+#endif

@@ -1,0 +1,328 @@
+/*
+ * smtpd — the owner of the rooms below it.
+ */
+#include "smtpd/smtpd.h"
+
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "smtpd/client_limit.h"
+#include "smtpd/handoff.h"
+#include "smtpd/listener.h"
+#include "smtpd/routes.h"
+#include "smtpd/session/session.h"
+
+#define LISTENERS_MAX	64
+#define STOP_RESERVE	500	/* ms: what is left of the time to stop for saying 421 to those who would not end */
+#define NUMBERS		1000000	/* session numbers a process; its own number stands in front of them */
+
+struct smtpd {
+	struct loop		*loop;
+	struct home		 home;
+	struct listener		*listeners[LISTENERS_MAX];
+	size_t			 listener_count;
+	struct handoff		*handoff;
+	struct client_limit	 clients;
+	struct session		*first;
+	uint32_t		 sessions;
+	uint64_t		 total, turned_away, handed_off;
+	bool			 resting;	/* listeners wait: too many sessions */
+	struct timer		 stop_timer;
+	struct hook		 stop_hook;
+	void			(*stopped)(void *);
+	void			*arg;
+};
+
+static void	session_closed(void *, struct session *);
+static void	handed_over(void *, int);
+static void	stop_now(void *);
+
+static int
+open_rooms(struct smtpd *d, const struct conf *conf, struct err *err)
+{
+	d->home.settings = settings_new(conf, err);
+	d->home.intake = intake_new(d->loop, err);
+	d->home.routes = routes_new(d->loop, err);
+	d->handoff = handoff_new(d->loop, d->home.role == ROLE_TRUSTED ? handed_over : NULL, d);
+	if (d->home.settings == NULL || d->home.intake == NULL || d->home.routes == NULL)
+		return -1;
+	if (d->handoff == NULL || timer_init(&d->stop_timer, d->loop, stop_now, d) == -1)
+		return err_set(err, "no memory");
+	return 0;
+}
+
+struct smtpd *
+smtpd_new(struct loop *loop, const struct conf *conf, enum wire_role role, uint32_t number, void (*stopped)(void *), void *arg,
+    struct err *err)
+{
+	struct smtpd *d = mem_zalloc(sizeof(*d));
+
+	if (d == NULL) {
+		(void)err_set(err, "no memory");
+		return NULL;
+	}
+	d->loop = d->home.loop = loop;
+	d->home.role = role;
+	d->home.number_base = number % 4000 * NUMBERS + 1;
+	d->home.closed = session_closed;
+	d->home.arg = d;
+	d->stopped = stopped;
+	d->arg = arg;
+	client_limit_init(&d->clients, loop);
+	if (open_rooms(d, conf, err) == -1)
+		smtpd_free(&d);
+	return d;
+}
+
+static void
+close_listeners(struct smtpd *d)
+{
+	while (d->listener_count > 0)
+		listener_free(&d->listeners[--d->listener_count]);
+}
+
+void
+smtpd_free(struct smtpd **dp)
+{
+	struct smtpd *d = *dp;
+
+	*dp = NULL;
+	if (d == NULL)
+		return;
+	close_listeners(d);
+	while (d->first != NULL)
+		session_kill(d->first);
+	loop_hook_cancel(d->loop, &d->stop_hook);
+	timer_fini(&d->stop_timer);
+	handoff_free(&d->handoff);
+	routes_free(&d->home.routes);
+	intake_free(&d->home.intake);
+	transaction_pool_fini(&d->home.pool);
+	settings_drop(&d->home.settings);
+	client_limit_fini(&d->clients);
+	mem_free(d);
+}
+
+void
+smtpd_wire(struct smtpd *d, const struct control_wire *wire, int fd)
+{
+	switch (wire->kind) {
+	case WIRE_SUBMIT:
+		intake_wire(d->home.intake, fd);
+		break;
+	case WIRE_LOOKUP:
+		routes_wire(d->home.routes, fd);
+		break;
+	case WIRE_HANDOFF:
+		handoff_wire(d->handoff, wire->number, fd);
+		break;
+	default:
+		log_error("a wire of kind %d is none of ours", (int)wire->kind);
+		fd_close(&fd);
+		break;
+	}
+}
+
+/* Listeners rest while there are as many sessions as may be: siblings take over, or clients wait in the kernel's queue. */
+static void
+balance(struct smtpd *d)
+{
+	uint32_t most = d->home.settings->max_sessions;
+	bool rest = most > 0 && d->sessions >= most;
+
+	if (rest == d->resting)
+		return;
+	d->resting = rest;
+	for (size_t i = 0; i < d->listener_count; i++)
+		listener_rest(d->listeners[i], rest);
+}
+
+static void
+enlist(struct smtpd *d, struct session *s)
+{
+	struct session_owned *own = session_owned(s);
+
+	own->next = d->first;
+	if (d->first != NULL)
+		session_owned(d->first)->prev = s;
+	d->first = s;
+	d->sessions++;
+	d->total++;
+}
+
+static void
+session_closed(void *arg, struct session *s)
+{
+	struct smtpd *d = arg;
+	struct session_owned *own = session_owned(s);
+
+	*(own->prev != NULL ? &session_owned(own->prev)->next : &d->first) = own->next;
+	if (own->next != NULL)
+		session_owned(own->next)->prev = own->prev;
+	own->prev = own->next = NULL;
+	client_leave(&d->clients, &own->client);
+	d->sessions--;
+	balance(d);
+	if (d->home.stopping && d->sessions == 0)
+		loop_at_end(d->loop, &d->stop_hook, stop_now, d);
+}
+
+/* Postfix's words, which log watchers know. */
+static void
+turn_away(struct smtpd *d, int fd, const struct sockaddress *peer, enum client_verdict verdict, uint32_t count)
+{
+	char text[SOCKADDRESS_TEXT];
+
+	d->turned_away++;
+	log_warn("Connection %s limit exceeded: %u from unknown[%s] for service smtp",
+	    verdict == CLIENT_TOO_OFTEN ? "rate" : "concurrency", count, sockaddress_print(peer, text));
+	session_refuse(fd, d->home.settings, "too many connections");
+}
+
+static void
+open_session(struct smtpd *d, int fd, const struct sockaddress *peer, bool trusted)
+{
+	const struct settings *settings = d->home.settings;
+	struct client *client = NULL;
+	enum client_verdict verdict = CLIENT_OK;
+	struct session *s;
+	uint32_t count;
+	struct err err;
+
+	/* Limits are for strangers: who may relay is known. */
+	if (!trusted)
+		verdict = client_enter(&d->clients, peer, settings->client_sessions, settings->client_rate, &client, &count);
+	if (verdict != CLIENT_OK) {
+		turn_away(d, fd, peer, verdict, count);
+		return;
+	}
+	s = session_open(&d->home, fd, peer, trusted, &err);
+	if (s == NULL) {
+		log_error("no session for a client: %s", err.text);
+		client_leave(&d->clients, &client);
+		return;
+	}
+	session_owned(s)->client = client;
+	enlist(d, s);
+	session_begin(s);
+	balance(d);
+}
+
+void
+smtpd_connection(struct smtpd *d, int fd, const struct sockaddress *peer)
+{
+	struct sockaddress plain = *peer;
+	bool known;
+
+	sockaddress_unmap(&plain);
+	if (d->home.stopping || (plain.any.sa_family != AF_INET && plain.any.sa_family != AF_INET6)) {
+		fd_close(&fd);
+		return;
+	}
+	known = settings_trust(d->home.settings, &plain);
+	if (known && d->home.role == ROLE_MX && handoff_give(d->handoff, fd)) {
+		d->handed_off++;
+		return;
+	}
+	/* What comes over an mx worker's submit wire is a stranger's to queue, whoever it is. */
+	open_session(d, fd, &plain, known && d->home.role != ROLE_MX);
+}
+
+static void
+accepted(void *arg, int fd, const struct sockaddress *peer)
+{
+	smtpd_connection(arg, fd, peer);
+}
+
+/* From an mx worker. Who the peer is says the kernel; whether it is trusted say we. */
+static void
+handed_over(void *arg, int fd)
+{
+	struct smtpd *d = arg;
+	struct sockaddress peer = { .len = sizeof(peer.v6) };
+
+	if (getpeername(fd, &peer.any, &peer.len) == -1 || fd_nonblock(fd) == -1) {
+		fd_close(&fd);		/* gone already */
+		return;
+	}
+	smtpd_connection(d, fd, &peer);
+}
+
+void
+smtpd_listener(struct smtpd *d, int fd)
+{
+	struct listener *l;
+	struct err err;
+
+	if (d->listener_count == LISTENERS_MAX || d->home.stopping) {
+		log_error("a listener too many");
+		fd_close(&fd);
+		return;
+	}
+	l = listener_new(d->loop, fd, accepted, d, &err);
+	if (l == NULL) {
+		log_error("%s", err.text);
+		return;
+	}
+	if (d->resting)
+		listener_rest(l, true);
+	d->listeners[d->listener_count++] = l;
+}
+
+int
+smtpd_reload(struct smtpd *d, const struct conf *conf, struct err *err)
+{
+	struct settings *next = settings_new(conf, err);
+
+	if (next == NULL)
+		return -1;
+	settings_drop(&d->home.settings);
+	d->home.settings = next;
+	balance(d);
+	return 0;
+}
+
+static void
+stop_now(void *arg)
+{
+	struct smtpd *d = arg;
+	void (*stopped)(void *) = d->stopped;
+
+	timer_stop(&d->stop_timer);
+	d->stopped = NULL;
+	while (d->first != NULL)
+		session_kill(d->first);
+	if (stopped != NULL)
+		stopped(d->arg);
+}
+
+void
+smtpd_stop(struct smtpd *d, int64_t within_ms)
+{
+	struct session *s, *next;
+
+	if (d->home.stopping)
+		return;
+	d->home.stopping = true;
+	close_listeners(d);
+	for (s = d->first; s != NULL; s = next) {
+		next = session_owned(s)->next;
+		session_stop(s);
+	}
+	if (d->sessions == 0)
+		loop_at_end(d->loop, &d->stop_hook, stop_now, d);
+	else
+		timer_set(&d->stop_timer, within_ms > STOP_RESERVE ? within_ms - STOP_RESERVE : 0);
+}
+
+void
+smtpd_status(const struct smtpd *d, struct buf *out)
+{
+	buf_printf(out, "sessions %u\nsessions_total %llu\nsessions_refused %llu\nsessions_handed_off %llu\n", d->sessions,
+	    (unsigned long long)d->total, (unsigned long long)d->turned_away, (unsigned long long)d->handed_off);
+	buf_printf(out, "messages_accepted %llu\nrecipients_refused %llu\ncontent_bytes %zu\nroutes_cached %zu\n",
+	    (unsigned long long)d->home.messages, (unsigned long long)d->home.refusals, d->home.content_bytes,
+	    routes_count(d->home.routes));
+}
