@@ -273,6 +273,12 @@ test_close_after_flush(void **state)
 		run(1);
 	}
 	assert_int_equal(got, sizeof(block));
+	/* The peer has our last words and still talks: it is heard out, not reset, until it closes. */
+	assert_int_equal(send(peer, "QUIT\r\n", 6, MSG_NOSIGNAL), 6);
+	run(5);
+	assert_int_equal(send(peer, "?\r\n", 3, MSG_NOSIGNAL), 3);
+	fd_close(&peer);
+	run(5);
 	assert_int_equal(ends + drains + inputs, 0);	/* no callback any more */
 }
 

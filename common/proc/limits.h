@@ -1,0 +1,12 @@
+#ifndef PROC_LIMITS_H
+#define PROC_LIMITS_H
+/* limits — the kernel's limits for each kind of process, from one table and the configuration. */
+#include "conf/conf.h"
+#include "proc/sandbox.h"
+
+/* Open files: before the change of user, because root may raise it. What the system does not grant is logged, not fatal. */
+int	limits_set_files(enum sandbox, const struct conf *, struct err *);
+/* Memory, processes, file sizes: last before the sandbox, after every fork that is still needed. */
+int	limits_set(enum sandbox, const struct conf *, struct err *);
+
+#endif

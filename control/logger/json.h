@@ -1,0 +1,8 @@
+#ifndef LOGGER_JSON_H
+#define LOGGER_JSON_H
+/* json — a record as one JSON object on one line: the same facts as lines.c, the same event id. */
+#include "control/logger/lines.h"
+
+int	json_put(struct buf *out, const struct line_source *, const struct log_record *);	/* -1: no room, no memory */
+
+#endif

@@ -1,0 +1,36 @@
+#ifndef LOGGER_SINK_H
+#define LOGGER_SINK_H
+/*
+ * sink — where lines go: syslog, stderr, a file. Never waits.
+ *
+ * Lines gather in a buffer and leave in one write at the end of a round. What a stuck target does not take stays there up to
+ * SINK_KEEP bytes; then lines are dropped and counted, and the count is told when it flows again.
+ */
+#include "base/buf.h"
+#include "event/timer.h"
+
+#define SINK_KEEP	(4 * 1024 * 1024)
+
+struct sink {
+	int			 kind;		/* sink.c's */
+	int			 fd;
+	struct buf		 lines;
+	uint64_t		 dropped;	/* since it last flowed */
+	uint64_t		 dropped_ever;
+	struct loop		*loop;
+	struct watch		 watch;		/* waits for room while stuck */
+	struct timer		 again;		/* tries again after an error */
+	bool			 stuck;
+	void			(*flows)(void *, uint64_t dropped);	/* it flows again; say so */
+	void			*arg;
+};
+
+/* "syslog", "stderr", "file:/path". Before the sandbox: nothing is opened later (but syslog's socket, which may be new). */
+int	sink_open(struct sink *, const char *target, struct err *);
+bool	sink_is_syslog(const struct sink *);
+int	sink_start(struct sink *, struct loop *, void (*flows)(void *, uint64_t dropped), void *arg);	/* -1: no memory */
+void	sink_dropped(struct sink *);		/* a line found no room in `lines` */
+void	sink_flush(struct sink *);
+void	sink_close(struct sink *);		/* one last try, without waiting */
+
+#endif
