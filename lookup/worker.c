@@ -1,0 +1,143 @@
+/*
+ * worker — a loop of read, look up, write. No events, no deadline of its own: the broker has a clock and SIGKILL.
+ */
+#include "lookup/worker.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "ipc/channel.h"
+#include "lookup/address/resolve.h"
+
+#define ARENA_MAX	(1024 * 1024)
+
+struct worker {
+	struct chan_sync	*wire;
+	struct accounts		*accounts;
+	struct domains		*domains;
+	struct resolver		 resolver;
+	struct arena		 arena;		/* of one question */
+	bool			 broken;	/* the broker is gone */
+};
+
+static void
+worker_send(struct worker *w)
+{
+	if (chan_sync_send(w->wire, -1, NULL) == -1)
+		w->broken = true;
+}
+
+static void
+on_loaded(void *arg, const char *path, uint64_t stamp)
+{
+	struct worker *w = arg;
+	struct buf *out = chan_sync_begin(w->wire, WORKER_TABLE);
+
+	put_u64(out, stamp);
+	put_str(out, path);
+	worker_send(w);
+}
+
+static void
+on_log(enum log_level level, struct slice text, void *arg)
+{
+	struct worker *w = arg;
+	struct buf *out = chan_sync_begin(w->wire, WORKER_SAY);
+
+	if (text.len > WORKER_TEXT_MAX)
+		text.len = WORKER_TEXT_MAX;
+	put_u8(out, (uint8_t)level);
+	put_slice(out, text);
+	worker_send(w);
+}
+
+static int
+on_route(struct worker *w, struct reader *in)
+{
+	struct route_answer answer = { 0 };
+	struct route_question question;
+
+	if (route_question_get(in, &w->arena, &question) == -1)
+		return -1;
+	if ((answer.routes = arena_array(&w->arena, question.count, sizeof(*answer.routes))) == NULL)
+		return -1;
+	answer.serial = question.serial;
+	answer.count = question.count;
+	for (uint32_t i = 0; i < question.count; i++)
+		resolve_route(&w->resolver, question.addresses[i], &w->arena, &answer.routes[i]);
+	route_answer_put(chan_sync_begin(w->wire, LOOKUP_ROUTES), &answer);
+	worker_send(w);
+	return 0;
+}
+
+static int
+on_mailbox(struct worker *w, struct reader *in)
+{
+	struct mailbox_question question;
+	struct mailbox_answer answer = { 0 };
+
+	if (mailbox_question_get(in, &question) == -1)
+		return -1;
+	answer.serial = question.serial;
+	resolve_mailbox(&w->resolver, question.address, &w->arena, &answer);
+	mailbox_answer_put(chan_sync_begin(w->wire, LOOKUP_MAILBOX_OF), &answer);
+	worker_send(w);
+	return 0;
+}
+
+static int
+on_check(struct worker *w, struct reader *in)
+{
+	const struct conf_domain *domain;
+
+	if (reader_end(in) == -1)
+		return -1;
+	for (uint32_t i = 0; (domain = domains_at(w->domains, i)) != NULL; i++)
+		if (domain->users == USERS_FILE && domain->users_file != NULL)
+			accounts_check(w->accounts, domain->users_file);
+	(void)chan_sync_begin(w->wire, WORKER_CHECKED);
+	worker_send(w);
+	return 0;
+}
+
+static int (*const handlers[WORKER_FRAME_COUNT])(struct worker *, struct reader *) = {
+	[LOOKUP_ROUTE]   = on_route,
+	[LOOKUP_MAILBOX] = on_mailbox,
+	[WORKER_CHECK]   = on_check,
+};
+
+static void
+worker_serve(struct worker *w)
+{
+	struct reader in;
+	int type, fd;
+
+	while (!w->broken && (type = chan_sync_next(w->wire, &in, &fd, NULL)) > 0) {
+		arena_reset(&w->arena);
+		if (type >= WORKER_FRAME_COUNT || handlers[type] == NULL || handlers[type](w, &in) == -1)
+			return;
+	}
+}
+
+int
+worker_run(int fd, const struct conf *conf)
+{
+	struct worker w = { 0 };
+	struct accounts_ops ops = { on_loaded, &w };
+
+	arena_init(&w.arena, ARENA_MAX);
+	if ((w.wire = chan_sync_open(fd, WORKER_WIRE, WORKER_VERSION, NULL)) == NULL)
+		return 1;
+	log_sink_set(on_log, &w);
+	w.domains = domains_new(conf, NULL);
+	w.accounts = accounts_new(&ops, NULL);
+	if (w.domains != NULL && w.accounts != NULL) {
+		w.resolver = (struct resolver){ conf, w.domains, accounts_source(w.accounts) };
+		worker_serve(&w);
+	}
+	log_sink_set(NULL, NULL);
+	accounts_free(&w.accounts);
+	domains_free(&w.domains);
+	arena_fini(&w.arena);
+	chan_sync_close(&w.wire);
+	return 0;
+}

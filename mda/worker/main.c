@@ -1,0 +1,51 @@
+/*
+ * worker — a small program that runs as a user and puts mail into that user's Maildir.
+ *
+ * The supervisor starts it with the user's ids and descriptor 3, a socket to mda, and nothing else. It refuses to run as
+ * root. It learns its Maildir from mda, opens it, gives up everything but that directory, and only then reads mail. See worker.h.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "mda/worker/worker.h"
+#include "proc/sandbox.h"
+
+#define WIRE_FD		3
+#define FILES_MOST	64
+
+static int
+confine(const char *maildir, struct err *err)
+{
+	struct sandbox_grant grant = { .write = { maildir } };
+
+	return sandbox_enter(SANDBOX_MAILBOX, &grant, err);
+}
+
+static void
+set_limits(void)
+{
+	struct rlimit files = { FILES_MOST, FILES_MOST }, none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
+int
+main(void)
+{
+	struct stat st;
+
+	log_open("worker");
+	if (geteuid() == 0 || getuid() == 0)
+		fatal("a delivery worker does not run as root");
+	if (fstat(WIRE_FD, &st) == -1 || !S_ISSOCK(st.st_mode))
+		fatal("descriptor 3 is no socket: mda's supervisor starts this program");
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)umask(077);
+	set_limits();
+	return worker_serve(WIRE_FD, confine) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
