@@ -35,6 +35,8 @@ slice_str(const char *s)
 static inline void
 slice_drop(struct slice *s, size_t n)
 {
+	if (n == 0)
+		return;		/* an empty slice may have no pointer, and C forbids even to add 0 to that */
 	s->p += n;
 	s->len -= n;
 }

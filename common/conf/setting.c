@@ -133,7 +133,7 @@ static const struct setting dns_rows[] = {
 };
 
 static const struct setting mda_rows[] = {
-	{ "max-workers", SETTING_INT, FIELD(conf_mda, max_workers), "20", "1", "1000",
+	{ "max-workers", SETTING_INT, FIELD(conf_mda, max_workers), "100", "1", "1000",
 	  "users who are served at the same moment", NULL },
 	{ "worker-idle", SETTING_DURATION, FIELD(conf_mda, worker_idle), "5s", NULL, "10m",
 	  "how long a user's worker without work stays", NULL },

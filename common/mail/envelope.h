@@ -19,7 +19,8 @@ enum {
 	FATE_MAYBE = 1 << 1,		/* an attempt may have got through: look before delivering again */
 	FATE_UNKNOWN = 1 << 2,		/* on the ladder of lost final replies */
 	FATE_WARNED = 1 << 3,		/* the delay warning has gone out */
-	FATE_ALL = FATE_HELD | FATE_MAYBE | FATE_UNKNOWN | FATE_WARNED
+	FATE_OWED = 1 << 4,		/* failed for good, and no notification about it is durable yet */
+	FATE_ALL = FATE_HELD | FATE_MAYBE | FATE_UNKNOWN | FATE_WARNED | FATE_OWED
 };
 
 struct fate {				/* of one recipient; all zero: never tried */

@@ -421,7 +421,8 @@ walk_answer(struct walk *w, struct slice name)
 }
 
 void
-dns_answer_parse(struct slice bytes, struct slice name, enum dns_type type, struct dns_record *room, struct dns_answer *out)
+dns_answer_parse(struct slice bytes, struct slice name, enum dns_type type, struct dns_record *room,
+    struct dns_answer *out)
 {
 	struct walk w = { .c = { .p = (const uint8_t *)bytes.p, .len = bytes.len }, .type = type, .room = room, .out = out,
 	    .ttl = DNS_TTL_MAX };

@@ -45,13 +45,14 @@ struct dns_answer {
 /* A host name as MX and A are asked for: labels of 1-63 letters, digits, '-' and '_' (seen in the wild), 253 in all. */
 bool	dns_name_valid(struct slice);
 
-/* A recursive question with the AD bit set (so that the answer may carry it), with EDNS 1232 unless `plain`. The length, or -1: the
- * name is not valid or `size` too small. */
+/* A recursive question with the AD bit set (so that the answer may carry it), with EDNS 1232 unless `plain`. The length, or -1:
+ * the name is not valid or `size` too small. */
 int	dns_question(struct slice name, enum dns_type, uint16_t id, bool plain, uint8_t *out, size_t size);
 
 /* Walks `bytes` as the answer to that question; records go to `room` (DNS_RECORDS_MAX of them), to which out->records then points.
  * Never fails: what is malformed or answers another question is DNS_TEMPORARY. */
-void	dns_answer_parse(struct slice bytes, struct slice name, enum dns_type, struct dns_record *room, struct dns_answer *out);
+void	dns_answer_parse(struct slice bytes, struct slice name, enum dns_type, struct dns_record *room,
+	    struct dns_answer *out);
 
 const char	*dns_type_name(enum dns_type);
 const char	*dns_result_words(const struct dns_answer *);	/* "Host not found", for outcomes and logs */

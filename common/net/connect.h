@@ -15,7 +15,8 @@ struct connecting {
 	struct timer	 timer;
 	struct hook	 hook;
 	bool		 active;
-	/* Once, from the loop, never inside connect_start. `fd`: connected, non-blocking, no delay (Nagle off), the callee's; or -1 and errno. */
+	/* Once, from the loop, never inside connect_start. `fd`: connected, non-blocking, without Nagle's delay, the callee's;
+	 * or -1 and errno. */
 	void		(*done)(void *arg, int fd, int error);
 	void		*arg;
 };

@@ -1,5 +1,6 @@
 /*
- * dns_channel — c-ares' descriptors and clock on the loop, and its options. The only file besides resolver_system.c that includes c-ares.
+ * dns_channel — c-ares' descriptors and clock on the loop, and its options. Besides resolver_system.c the only file that
+ * includes c-ares.
  */
 #include "net/dns_channel.h"
 

@@ -3,9 +3,9 @@
 /*
  * resolver — DNS questions on the loop: c-ares sends and receives, answer.c understands.
  *
- * Equal questions that are under way share one packet; answers are kept for their TTL, "no" for the time its SOA allows, trouble not
- * at all. A server that answers SERVFAIL, REFUSED or nonsense is not the last word: the next one is asked. Timeouts go on to the
- * next server by themselves.
+ * Equal questions that are under way share one packet; answers are kept for their TTL, "no" for the time its SOA allows,
+ * trouble not at all. A server that answers SERVFAIL, REFUSED or nonsense is not the last word: the next one is asked.
+ * Timeouts go on to the next server by themselves.
  */
 #include "event/loop.h"
 #include "net/answer.h"
@@ -32,8 +32,8 @@ struct question {
 	void			*arg;
 };
 
-/* The servers of /etc/resolv.conf, as c-ares reads it; at least one (the library's default is 127.0.0.1). Before the sandbox. How many, or
- * -1: err. */
+/* The servers of /etc/resolv.conf, as c-ares reads it; at least one (the library's default is 127.0.0.1). Before the sandbox.
+ * How many, or -1: err. */
 int		 resolver_system_servers(struct sockaddress *out, uint32_t room, struct err *);
 
 struct resolver	*resolver_new(struct loop *, const struct resolver_conf *, struct err *);	/* opens no file */

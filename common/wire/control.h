@@ -7,14 +7,14 @@
  *
  *	supervisor → child	BOOT + fd	who you are, the configuration; fd: the log socket
  *				WIRE + fd	your end of a wire to a sibling (again after the sibling was replaced)
- *				LISTENER + fd	a bound socket to accept on
+ *				LISTENER + fd	a bound socket to accept on, until accept() says EINVAL: a reload took it back
  *				PREPARE		a new configuration: would you take it?
  *				COMMIT		take it (or, with ok false: forget it)
  *				PING		answer, or be killed after 10 s
  *				STATUS_ASK	say something about yourself
  *				STOP		finish within the time given, then exit 0
  *	child → supervisor	READY		sandboxed, self-tested, serving
- *				PREPARED	yes, or no and why
+ *				PREPARED	yes, or no and why (no before READY: why it cannot start; nothing but BOOT is sent until then)
  *				PONG, STATUS_TEXT
  *				REQUEST_STOP	(queue's operator socket asked; not used by others)
  *

@@ -38,6 +38,8 @@ enum log_event {		/* the line's shape; the table of shapes is in control/logger/
 	EVENT_COUNT
 };
 
+/* KEY_DELAY is a number of milliseconds; KEY_DELAYS four of them as text, "a/b/c/d"; KEY_ACTION an enum action; KEY_KIND of a
+ * notification the whole phrase ("sender non-delivery notification"). The text of EVENT_TEXT is escaped already, all others raw. */
 enum log_key {
 	KEY_NONE, KEY_ID, KEY_CLIENT, KEY_COMMAND, KEY_TEXT, KEY_FROM, KEY_TO, KEY_ORIG_TO, KEY_PROTO, KEY_HELO, KEY_SIZE, KEY_NRCPT,
 	KEY_RELAY, KEY_DELAY, KEY_DELAYS, KEY_STATUS, KEY_ACTION, KEY_NEW_ID, KEY_KIND, KEY_MESSAGE_ID, KEY_COUNT

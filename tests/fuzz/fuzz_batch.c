@@ -1,8 +1,9 @@
 /*
- * fuzz_batch — the readers of a journal segment over any bytes: its head, the look at a batch, the walk over records.
+ * fuzz_batch — the readers of a journal segment over any bytes: its head, the look at a batch,
+ * the walk over records.
  *
- * The first byte says what the input is taken for. A checksum that the fuzzer cannot guess is put right first, so that
- * what lies behind it is reached, too.
+ * The first byte says what the input is taken for. A checksum that the fuzzer cannot guess is
+ * put right first, so that what lies behind it is reached, too.
  */
 #include <stdint.h>
 #include <stdlib.h>

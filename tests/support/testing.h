@@ -11,8 +11,14 @@
 
 #include "base/slice.h"
 
+static inline const char *
+row_name(const char *name)
+{
+	return name != NULL ? name : "(unnamed)";
+}
+
 /* A row of a table failed: print which, so that the message names the case. */
-#define ROW(i, name)	((void)print_message("# row %zu: %s\n", (size_t)(i), (name)))
+#define ROW(i, name)	((void)print_message("# row %zu: %s\n", (size_t)(i), row_name(name)))
 #define assert_slice(s, text) do { \
 	struct slice s_ = (s); \
 	if (s_.len != strlen(text) || memcmp(s_.p, (text), s_.len) != 0) \

@@ -1,0 +1,71 @@
+#ifndef RELAY_CLIENT_H
+#define RELAY_CLIENT_H
+/*
+ * client — one SMTP conversation from our side: greeting to QUIT, many transactions between.
+ *
+ * The owner is told exactly once for each thing it started: `ready` or `gone` after client_open, `sent` after client_send;
+ * `gone` may also come while nothing is asked of it (an idle connection ends). No callback runs inside a call of the owner.
+ * After client_close, client_quit or client_adopt no callback of the old owner runs.
+ */
+#include "conf/conf.h"
+#include "event/loop.h"
+#include "mail/envelope.h"
+#include "net/sockaddr.h"
+
+struct client;
+struct client_house;
+
+struct client_ops {
+	void	(*ready)(void *arg);		/* greeted: client_send may follow */
+	void	(*sent)(void *arg);		/* the transaction is over: look into it, and at client_usable */
+	void	(*gone)(void *arg, const struct outcome *why);	/* of no use any more: close it. Text borrowed for the call */
+};
+
+struct content {			/* of a message: in memory, or `size` bytes of a file from offset 0 */
+	const char	*bytes;		/* NULL: by fd */
+	int		 fd;		/* borrowed */
+	uint32_t	 size;
+};
+
+enum tx_state { TX_NONE, TX_TAKEN, TX_LATER };
+
+struct tx_recipient {
+	struct slice	address;	/* canonical */
+	struct outcome	outcome;	/* ACTION_NONE: none yet. Texts live in the transaction's arena */
+	enum tx_state	state;		/* client's own: RCPT was answered 250; or wants another transaction */
+};
+
+/* One transaction; the owner's, borrowed from client_send to `sent`. */
+struct transaction {
+	struct slice		  reverse_path;
+	enum body_type		  body;
+	struct content		  content;
+	struct tx_recipient	**recipients;	/* each without an outcome */
+	uint32_t		  count;
+	struct arena		 *arena;	/* for the texts of outcomes */
+	/* Afterwards: recipients that still have no outcome were not decided by anybody. */
+	struct outcome		  trouble;	/* what to say of them if nothing better comes: always ACTION_DELAYED */
+	bool			  stale;	/* the connection had been used before and was dead already: a new one costs no try */
+	bool			  more;		/* the server wanted no more recipients in this transaction: send another one */
+};
+
+/* What all clients of a process share: configuration, a block to read files with, and the list of those that are saying QUIT. */
+struct client_house	*client_house_new(struct loop *, const struct conf *, struct err *);
+void			 client_house_conf(struct client_house *, const struct conf *);	/* borrowed until the next */
+uint32_t		 client_house_count(const struct client_house *);			/* connections that exist */
+void			 client_house_free(struct client_house **);	/* closes all clients; owners hear nothing */
+
+/* Takes a connected, non-blocking socket (also on failure). `host` and `address` name the peer. */
+struct client	*client_open(struct client_house *, int fd, const char *host, const struct sockaddress *, const struct client_ops *,
+		    void *arg, struct err *);
+/* Only when ready or after `sent` with client_usable. */
+void		 client_send(struct client *, struct transaction *);
+bool		 client_usable(const struct client *);		/* idle and healthy: another transaction may be sent */
+uint32_t	 client_transactions(const struct client *);	/* so far */
+const char	*client_name(const struct client *);		/* "mx.example.org[192.0.2.1]:25" */
+const struct sockaddress *client_address(const struct client *);
+void		 client_adopt(struct client *, const struct client_ops *, void *arg);	/* another owner */
+void		 client_quit(struct client **);			/* says QUIT and goes by itself; nobody waits */
+void		 client_close(struct client **);		/* at once */
+
+#endif

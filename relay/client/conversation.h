@@ -1,0 +1,112 @@
+#ifndef RELAY_CONVERSATION_H
+#define RELAY_CONVERSATION_H
+/* conversation — what this folder's files share beneath client.h: the inside of a client, the doors between its steps. */
+#include <bsd/sys/queue.h>
+
+#include "event/stream.h"
+#include "event/timer.h"
+#include "relay/client/client.h"
+#include "relay/client/verdict.h"
+#include "smtp/capability.h"
+#include "smtp/dot.h"
+
+#define CLIENT_NAME_SIZE	(256 + SOCKADDRESS_TEXT + 16)
+#define BODY_BLOCK		65536
+
+enum step_id {
+	STEP_NONE, STEP_GREETING, STEP_EHLO, STEP_HELO, STEP_IDLE, STEP_RSET, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_BODY, STEP_DOT,
+	STEP_QUIT, STEP_COUNT
+};
+
+/* What to do when the conversation ends in a step. */
+enum step_kind {
+	KIND_NONE,
+	KIND_HELLO,		/* before the first transaction, or between two: the owner hears `gone` */
+	KIND_ENVELOPE,		/* nobody has the message: others may try */
+	KIND_CONTENT,		/* the message has begun to flow */
+	KIND_GOODBYE		/* nobody listens any more */
+};
+
+struct step {
+	const char	*doing;		/* "lost connection with X while ..." */
+	size_t		 patience;	/* offset of an int64_t, ms, in struct conf_relay */
+	enum step_kind	 kind;
+	void		(*on_reply)(struct client *, const struct reply *);
+};
+
+struct client_house {
+	struct loop		*loop;
+	const struct conf	*conf;
+	LIST_HEAD(, client)	 clients;
+	uint32_t		 count;
+	char			 block[BODY_BLOCK];	/* a piece of a file on its way through */
+};
+
+struct client {
+	LIST_ENTRY(client)	 link;
+	struct client_house	*house;
+	struct stream		*stream;	/* NULL: closed */
+	struct timer		 deadline;	/* of the step; bytes that drip in do not move it */
+	enum step_id		 step;
+	const struct client_ops	*ops;		/* NULL: nobody listens */
+	void			*arg;
+	struct reply		 reply;
+	struct capabilities	 caps;
+	struct sockaddress	 address;
+	char			 name[CLIENT_NAME_SIZE];
+	uint32_t		 transactions;
+	bool			 dirty;		/* the last transaction ended early: RSET before the next */
+	bool			 spoiled;	/* it said more than it was asked: what comes next cannot be matched */
+	struct hook		 hook;		/* a transaction that ends before it began */
+	struct discard		 discard;
+	/* the transaction under way */
+	struct transaction	*tx;
+	uint32_t		 heard;		/* RCPT replies so far */
+	uint32_t		 accepted;	/* of them taken */
+	bool			 pipelined, refused;	/* MAIL was refused: the rest of the replies means nothing */
+	bool			 answered;	/* a reply has come in this transaction */
+	/* its content */
+	struct dot_writer	 dots;
+	uint32_t		 offset;	/* bytes of content that went through `dots` */
+	bool			 body_done;	/* everything, final dot included, is in the stream's hands */
+};
+
+extern const struct step client_steps[STEP_COUNT];
+
+/* The one door: sets step and deadline. */
+void	client_go(struct client *, enum step_id);
+/* The connection is over for this reason; tells the owner what that means in the present step. */
+void	client_fail(struct client *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* A reply that cannot follow what we said, or none at all: who answers like that cannot be talked to. */
+void	client_nonsense(struct client *, const char *what);
+/* The same for a reply that ends it (421, a refused greeting). */
+void	client_refused(struct client *, const struct reply *);
+void	client_shut(struct client *);				/* stream, deadline, hook; the memory goes after the round */
+
+/* The transaction is over, the connection is fine. */
+void	client_finish(struct client *);
+/* A copy of the outcome, in the transaction's arena; an arena that is full costs the words, never the verdict. */
+void	client_decide(struct client *, struct tx_recipient *, const struct outcome *);
+/* The same for all without an outcome, but for those that wait for another transaction. */
+void	client_decide_rest(struct client *, const struct outcome *);
+
+/* hello.c */
+void	hello_greeting(struct client *, const struct reply *);
+void	hello_ehlo(struct client *, const struct reply *);
+void	hello_helo(struct client *, const struct reply *);
+/* envelope.c */
+void	envelope_begin(struct client *);
+void	envelope_rset(struct client *, const struct reply *);
+void	envelope_mail(struct client *, const struct reply *);
+void	envelope_rcpt(struct client *, const struct reply *);
+void	envelope_data(struct client *, const struct reply *);
+/* body.c */
+void	body_begin(struct client *);
+void	body_pump(struct client *);			/* there is room in the stream */
+void	body_drained(struct client *);
+void	body_early(struct client *, const struct reply *);	/* a reply before the final dot */
+void	body_dot(struct client *, const struct reply *);
+/* Whether a byte above 127 is in it: 1, 0, or -1: it cannot be read. */
+int	body_is_8bit(struct client *, const struct content *);
+
+#endif

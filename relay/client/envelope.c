@@ -1,0 +1,226 @@
+/*
+ * envelope — MAIL, RCPT, DATA; in one write where the server offers PIPELINING (RFC 2920), one by one where not.
+ *
+ * Each recipient keeps the verdict of its own reply. When MAIL is refused, the replies to what was sent behind it mean nothing.
+ */
+#include <stdio.h>
+
+#include "relay/client/conversation.h"
+
+static void
+tell_refused(void *arg)
+{
+	client_finish(arg);
+}
+
+/* We ourselves say no, before a word was sent. The owner hears of it from the loop, as always. */
+static void
+refuse_all(struct client *c, const struct outcome *outcome)
+{
+	client_decide_rest(c, outcome);
+	loop_at_end(c->house->loop, &c->hook, tell_refused, c);
+}
+
+/* RFC 1870 6.1: a message above the server's limit is not offered. */
+static bool
+too_big(struct client *c)
+{
+	struct outcome o = { .action = ACTION_FAILED, .status = STATUS(5, 3, 4) };
+	char text[OUTCOME_TEXT_MAX];
+
+	if (!(c->caps.has & CAP_SIZE) || c->caps.size == 0 || c->tx->content.size <= c->caps.size)
+		return false;
+	(void)snprintf(text, sizeof(text), "message size %u exceeds size limit %llu of server %s", c->tx->content.size,
+	    (unsigned long long)c->caps.size, c->name);
+	o.text = slice_str(text);
+	refuse_all(c, &o);
+	return true;
+}
+
+/* RFC 6152 3: eight-bit content must not go to a server that does not take it, and we do not rewrite content: so it is returned,
+ * unless the sender only said that it might be eight-bit. */
+static bool
+needs_8bit(struct client *c)
+{
+	struct outcome o = { .action = ACTION_FAILED, .status = STATUS(5, 6, 3) };
+	char text[OUTCOME_TEXT_MAX];
+	int found;
+
+	if (c->tx->body != BODY_8BITMIME || (c->caps.has & CAP_8BITMIME))
+		return false;
+	found = body_is_8bit(c, &c->tx->content);
+	if (found == 0)
+		return false;
+	(void)snprintf(text, sizeof(text), found == 1 ? "server %s does not take 8-bit content" : "the content for %s cannot be read",
+	    c->name);
+	if (found == -1)
+		o = (struct outcome){ .action = ACTION_DELAYED, .status = STATUS(4, 3, 0) };
+	o.text = slice_str(text);
+	refuse_all(c, &o);
+	return true;
+}
+
+static void
+put_mail(struct client *c)
+{
+	(void)stream_printf(c->stream, "MAIL FROM:<%.*s>", SLICE_FMT(c->tx->reverse_path));
+	if (c->caps.has & CAP_SIZE)
+		(void)stream_printf(c->stream, " SIZE=%u", c->tx->content.size);
+	if (c->tx->body == BODY_8BITMIME && (c->caps.has & CAP_8BITMIME))
+		(void)stream_puts(c->stream, " BODY=8BITMIME");
+	(void)stream_puts(c->stream, "\r\n");
+}
+
+static void
+put_rcpt(struct client *c, uint32_t i)
+{
+	(void)stream_printf(c->stream, "RCPT TO:<%.*s>\r\n", SLICE_FMT(c->tx->recipients[i]->address));
+}
+
+void
+envelope_begin(struct client *c)
+{
+	c->pipelined = (c->caps.has & CAP_PIPELINING) != 0;
+	client_go(c, STEP_MAIL);
+	if (too_big(c) || needs_8bit(c))
+		return;
+	c->dirty = true;			/* until the dot is answered */
+	put_mail(c);
+	if (!c->pipelined)
+		return;
+	for (uint32_t i = 0; i < c->tx->count; i++)
+		put_rcpt(c, i);
+	(void)stream_puts(c->stream, "DATA\r\n");
+}
+
+void
+envelope_rset(struct client *c, const struct reply *reply)
+{
+	if (reply_class(reply) != 2) {
+		client_refused(c, reply);
+		return;
+	}
+	c->dirty = false;
+	c->answered = false;
+	envelope_begin(c);
+}
+
+static void
+nonsense(struct client *c, const struct reply *reply)
+{
+	char what[32];
+
+	(void)snprintf(what, sizeof(what), "reply code %u", reply->code);
+	client_nonsense(c, what);
+}
+
+void
+envelope_mail(struct client *c, const struct reply *reply)
+{
+	enum verdict verdict = verdict_of(STAGE_MAIL, reply, 0);
+	struct outcome o;
+
+	if (verdict == VERDICT_CLOSING) {
+		client_refused(c, reply);
+		return;
+	}
+	if (verdict == VERDICT_NONSENSE) {
+		nonsense(c, reply);
+		return;
+	}
+	if (verdict != VERDICT_GO_ON) {
+		o = verdict_outcome(STAGE_MAIL, verdict, reply);
+		client_decide_rest(c, &o);
+		c->refused = true;
+		if (!c->pipelined) {
+			client_finish(c);
+			return;
+		}
+	}
+	if (!c->pipelined)
+		put_rcpt(c, 0);
+	client_go(c, STEP_RCPT);
+}
+
+static void
+after_recipients(struct client *c)
+{
+	if (!c->pipelined && c->accepted == 0) {
+		client_finish(c);
+		return;
+	}
+	if (!c->pipelined)
+		(void)stream_puts(c->stream, "DATA\r\n");
+	client_go(c, STEP_DATA);
+}
+
+static void
+hear_recipient(struct client *c, struct tx_recipient *to, const struct reply *reply, enum verdict verdict)
+{
+	struct outcome o;
+
+	if (verdict == VERDICT_GO_ON) {
+		to->state = TX_TAKEN;
+		c->accepted++;
+		return;
+	}
+	o = verdict_outcome(STAGE_RCPT, verdict, reply);
+	client_decide(c, to, &o);
+	if (verdict != VERDICT_TOO_MANY)
+		return;
+	c->tx->more = true;
+	c->tx->trouble = to->outcome;
+	to->state = TX_LATER;
+	to->outcome.action = ACTION_NONE;
+}
+
+void
+envelope_rcpt(struct client *c, const struct reply *reply)
+{
+	struct tx_recipient *to = c->tx->recipients[c->heard];
+	enum verdict verdict = c->refused ? VERDICT_NONE : verdict_of(STAGE_RCPT, reply, c->accepted);
+
+	if (reply->code == 421) {
+		client_refused(c, reply);
+		return;
+	}
+	if (verdict == VERDICT_NONSENSE) {
+		nonsense(c, reply);
+		return;
+	}
+	if (verdict != VERDICT_NONE)
+		hear_recipient(c, to, reply, verdict);
+	if (++c->heard == c->tx->count) {
+		after_recipients(c);
+		return;
+	}
+	if (!c->pipelined)
+		put_rcpt(c, c->heard);
+	client_go(c, STEP_RCPT);
+}
+
+/* DATA was answered, but nothing can follow: what the reply means for those who were taken. */
+static void
+data_refused(struct client *c, const struct reply *reply, enum verdict verdict)
+{
+	struct outcome o = verdict_outcome(STAGE_DATA, verdict, reply);
+
+	if (c->accepted > 0)
+		client_decide_rest(c, &o);
+	client_finish(c);
+}
+
+void
+envelope_data(struct client *c, const struct reply *reply)
+{
+	enum verdict verdict = verdict_of(STAGE_DATA, reply, 0);
+
+	if (verdict == VERDICT_CLOSING)
+		client_refused(c, reply);
+	else if (verdict == VERDICT_NONSENSE)
+		nonsense(c, reply);
+	else if (verdict != VERDICT_GO_ON)
+		data_refused(c, reply, verdict);
+	else
+		body_begin(c);
+}

@@ -1,0 +1,482 @@
+/*
+ * job — takes an idle connection, or resolves and connects, address by address, until each recipient has an outcome.
+ *
+ * An attempt costs at most max-addresses connects and SESSIONS_MAX conversations. Trouble that is the host's own leads to
+ * the next address as long as nobody has been given the message; what the last one said is then everybody's outcome.
+ * Called by relay.c.
+ */
+#include "relay/job.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/fd.h"
+#include "base/fmt.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "net/connect.h"
+
+#define SESSIONS_MAX	3
+#define JOB_ARENA_MAX	(1024 * 1024)
+
+struct job {
+	struct hash_node	 node;
+	const struct job_world	*world;
+	struct arena		 arena;		/* everything below that is not content */
+	uint64_t		 lease, id;
+	struct slice		 nexthop;
+	struct slice		 reverse_path;
+	enum body_type		 body;
+	struct content		 content;
+	uint32_t		 count;
+	uint32_t		*indexes;
+	struct tx_recipient	*recipients;
+	struct tx_recipient	**pending;
+	struct deliver_result	*results;
+	bool			 started, sending, finished;
+	/* where it goes */
+	struct route		*route;
+	uint16_t		 next_target;
+	uint32_t		 sessions;
+	struct connecting	 connecting;
+	struct client		*client;
+	struct transaction	 tx;
+	struct outcome		 trouble;	/* for those whom nobody decides */
+	int64_t			 began, ready, ended;	/* loop_now() */
+	struct hook		 hook;
+};
+
+static void on_ready(void *);
+static void on_sent(void *);
+static void on_gone(void *, const struct outcome *);
+static void next_target(struct job *);
+
+static const struct client_ops job_ops = { .ready = on_ready, .sent = on_sent, .gone = on_gone };
+
+static int
+copy_recipients(struct job *job, const struct deliver_job *in)
+{
+	job->count = in->count;
+	job->indexes = arena_array(&job->arena, in->count, sizeof(*job->indexes));
+	job->recipients = arena_array(&job->arena, in->count, sizeof(*job->recipients));
+	job->pending = arena_array(&job->arena, in->count, sizeof(struct tx_recipient *));
+	job->results = arena_array(&job->arena, in->count, sizeof(*job->results));
+	if (job->indexes == NULL || job->recipients == NULL || job->pending == NULL || job->results == NULL)
+		return -1;
+	for (uint32_t i = 0; i < in->count; i++) {
+		job->indexes[i] = in->recipients[i].index;
+		job->recipients[i].address = arena_slice(&job->arena, in->recipients[i].address);
+		if (job->recipients[i].address.p == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+copy_job(struct job *job, const struct deliver_job *in)
+{
+	job->lease = in->lease;
+	job->id = in->id;
+	job->body = in->body;
+	job->nexthop = arena_slice(&job->arena, in->nexthop);
+	job->reverse_path = arena_slice(&job->arena, in->reverse_path);
+	job->content.size = in->size;
+	if (!in->by_fd)
+		job->content.bytes = mem_dup(in->content.len > 0 ? in->content.p : "", in->content.len + (in->content.len == 0));
+	if (job->nexthop.p == NULL || job->reverse_path.p == NULL || (!in->by_fd && job->content.bytes == NULL))
+		return -1;
+	return copy_recipients(job, in);
+}
+
+struct job *
+job_new(const struct job_world *world, const struct deliver_job *in, int fd)
+{
+	struct job *job = mem_zalloc(sizeof(*job));
+
+	if (job == NULL) {
+		fd_close(&fd);
+		return NULL;
+	}
+	job->world = world;
+	job->content.fd = fd;
+	job->trouble = (struct outcome){ .action = ACTION_DELAYED, .status = STATUS(4, 3, 0), .text = SLICE_LIT("not tried") };
+	arena_init(&job->arena, JOB_ARENA_MAX);
+	if (copy_job(job, in) == -1)
+		job_free(&job);
+	return job;
+}
+
+/* Whatever is not the results. */
+static void
+let_go(struct job *job)
+{
+	loop_hook_cancel(job->world->loop, &job->hook);
+	connect_stop(&job->connecting);
+	client_close(&job->client);
+	if (job->route != NULL)
+		route_stop(job->route);
+	mem_free(job->route);
+	job->route = NULL;
+	mem_free((void *)(uintptr_t)job->content.bytes);
+	job->content.bytes = NULL;
+	fd_close(&job->content.fd);
+}
+
+void
+job_free(struct job **jp)
+{
+	struct job *job = *jp;
+
+	*jp = NULL;
+	if (job == NULL)
+		return;
+	let_go(job);
+	arena_fini(&job->arena);
+	mem_free(job);
+}
+
+/* ---- the end ---- */
+
+/* An arena that is full costs the words, never the outcome. */
+static struct slice
+keep_text(struct job *job, struct slice text)
+{
+	struct slice copy = text.len == 0 ? text : arena_slice(&job->arena, text);
+
+	return copy.p == NULL ? SLICE_LIT("") : copy;
+}
+
+static void
+remember_trouble(struct job *job, const struct outcome *why)
+{
+	job->trouble = *why;
+	job->trouble.text = keep_text(job, why->text);
+	job->trouble.mta = keep_text(job, why->mta);
+}
+
+static void
+finish(struct job *job)
+{
+	for (uint32_t i = 0; i < job->count; i++) {
+		if (job->recipients[i].outcome.action == ACTION_NONE)
+			job->recipients[i].outcome = job->trouble;
+	}
+	if (job->client != NULL)
+		pool_give(job->world->pool, job->nexthop, &job->client, (uint32_t)job->world->conf->relay.connection_messages);
+	let_go(job);
+	job->finished = true;
+	job->ended = loop_now(job->world->loop);
+	job->world->done(job->world->done_arg, job);
+}
+
+static void
+finish_later(void *arg)
+{
+	finish(arg);
+}
+
+static void
+finish_with(struct job *job, enum action action, struct status status, const char *text)
+{
+	remember_trouble(job, &(struct outcome){ .action = action, .status = status, .text = slice_str(text) });
+	loop_at_end(job->world->loop, &job->hook, finish_later, job);
+}
+
+/* ---- transactions ---- */
+
+static uint32_t
+gather_pending(struct job *job)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < job->count; i++) {
+		if (job->recipients[i].outcome.action == ACTION_NONE)
+			job->pending[n++] = &job->recipients[i];
+	}
+	return n;
+}
+
+static void
+transact(struct job *job)
+{
+	if (job->ready == 0)
+		job->ready = loop_now(job->world->loop);
+	job->tx = (struct transaction){
+		.reverse_path = job->reverse_path,
+		.body = job->body,
+		.content = job->content,
+		.recipients = job->pending,
+		.count = gather_pending(job),
+		.arena = &job->arena,
+	};
+	job->sending = true;
+	client_send(job->client, &job->tx);
+}
+
+static void
+on_ready(void *arg)
+{
+	struct job *job = arg;
+
+	health_worked(job->world->health, client_address(job->client));
+	job->sessions++;
+	transact(job);
+}
+
+/* The idle connection that we took had been closed by the other side: nothing happened, so begin like a job without one. */
+static void
+begin_anew(struct job *job)
+{
+	client_close(&job->client);
+	job->ready = 0;
+	job->sending = false;
+	next_target(job);
+}
+
+static void
+on_sent(void *arg)
+{
+	struct job *job = arg;
+
+	job->trouble = job->tx.trouble;
+	if (gather_pending(job) == 0) {
+		finish(job);
+	} else if (job->tx.stale) {
+		begin_anew(job);
+	} else if (job->tx.more && client_usable(job->client)) {
+		transact(job);
+	} else if (job->tx.more || job->sessions >= SESSIONS_MAX) {
+		finish(job);
+	} else {
+		client_close(&job->client);
+		next_target(job);
+	}
+}
+
+/* ---- connections ---- */
+
+static bool
+said_by_peer(const struct outcome *why)
+{
+	return why->text.len > 0 && why->text.p[0] >= '0' && why->text.p[0] <= '9';
+}
+
+static void
+on_gone(void *arg, const struct outcome *why)
+{
+	struct job *job = arg;
+	char words[2 * OUTCOME_TEXT_MAX];
+
+	if (said_by_peer(why))
+		log_info("host %s refused to talk to me: %s", client_name(job->client), fmt_escaped(words, sizeof(words), why->text));
+	health_failed(job->world->health, client_address(job->client), loop_now(job->world->loop));
+	remember_trouble(job, why);
+	client_close(&job->client);
+	next_target(job);
+}
+
+/* Errors that say something about the other side; the rest is our own shortage. */
+static bool
+is_theirs(int error)
+{
+	return error == ECONNREFUSED || error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH || error == ECONNRESET;
+}
+
+static void
+connect_failed(struct job *job, const struct target *target, const char *host, int error)
+{
+	char ip[SOCKADDRESS_TEXT], text[OUTCOME_TEXT_MAX];
+
+	(void)snprintf(text, sizeof(text), "connect to %s[%s]:%u: %s", host, sockaddress_print(&target->address, ip),
+	    sockaddress_port(&target->address), error == ETIMEDOUT ? "Connection timed out" : strerror(error));
+	log_info("%s", text);
+	if (is_theirs(error))
+		health_failed(job->world->health, &target->address, loop_now(job->world->loop));
+	remember_trouble(job, &(struct outcome){ .action = ACTION_DELAYED, .status = STATUS(4, 4, 1), .text = slice_str(text) });
+	next_target(job);
+}
+
+static void
+on_connected(void *arg, int fd, int error)
+{
+	struct job *job = arg;
+	uint16_t i = (uint16_t)(job->next_target - 1);
+	const struct target *target = &job->route->targets.v[i];
+	const char *host = route_host(job->route, i);
+	struct err err;
+
+	if (error != 0) {
+		connect_failed(job, target, host, error);
+		return;
+	}
+	job->client = client_open(job->world->house, fd, host, &target->address, &job_ops, job, &err);
+	if (job->client != NULL)
+		return;
+	log_warn("connection to %s: %s", host, err.text);
+	finish_with(job, ACTION_DELAYED, STATUS(4, 3, 0), err.text);
+}
+
+/* The configured source address of the target's family, or NULL. */
+static const struct sockaddress *
+source_for(const struct conf_relay *conf, const struct target *target, struct sockaddress *room)
+{
+	const char *text = target->address.any.sa_family == AF_INET ? conf->source_ipv4 : conf->source_ipv6;
+
+	if (text == NULL || text[0] == '\0' || sockaddress_parse(slice_str(text), 0, room) == -1)
+		return NULL;
+	return room->any.sa_family == target->address.any.sa_family ? room : NULL;
+}
+
+static void
+connect_target(struct job *job, const struct target *target)
+{
+	const struct conf_relay *conf = &job->world->conf->relay;
+	struct sockaddress source;
+
+	connect_start(&job->connecting, job->world->loop, &target->address, source_for(conf, target, &source), conf->connect_timeout,
+	    on_connected, job);
+}
+
+static void
+on_route(void *arg)
+{
+	struct job *job = arg;
+
+	if (job->route->targets.count == 0)
+		finish_with(job, job->route->failure.action, job->route->failure.status, job->route->text);
+	else
+		next_target(job);
+}
+
+/* A next hop that the administrator wrote down may be anywhere; one that a stranger's address or DNS names may not. */
+static bool
+is_trusted(const struct job *job)
+{
+	const char *smart_host = job->world->conf->relay.smart_host;
+
+	return smart_host != NULL && slice_caseeq(job->nexthop, slice_str(smart_host));
+}
+
+/* A mistake in the configuration must not cost mail. */
+static void
+bad_nexthop(struct job *job)
+{
+	if (is_trusted(job))
+		finish_with(job, ACTION_DELAYED, STATUS(4, 3, 5), "the smart host is no valid host name");
+	else
+		finish_with(job, ACTION_FAILED, STATUS(5, 1, 2), "the domain is no valid host name");
+}
+
+static void
+find_route(struct job *job)
+{
+	const struct conf *conf = job->world->conf;
+	const struct route_world world = {
+		.loop = job->world->loop,
+		.resolver = job->world->resolver,
+		.health = job->world->health,
+		.own_name = conf->hostname,
+		.max_addresses = (uint16_t)conf->relay.max_addresses,
+		.private_ok = conf->relay.allow_private_targets,
+		.is_own = job->world->is_own,
+		.arg = job->world->is_own_arg,
+	};
+	struct nexthop nexthop;
+
+	if (nexthop_parse(job->nexthop, (uint16_t)conf->relay.mx_port, &nexthop) == -1) {
+		bad_nexthop(job);
+		return;
+	}
+	job->route = mem_alloc(sizeof(*job->route));
+	if (job->route == NULL)
+		finish_with(job, ACTION_DELAYED, STATUS(4, 3, 0), "no memory");
+	else
+		route_start(job->route, &world, &nexthop, is_trusted(job), on_route, job);
+}
+
+/* The next address of the route, which is looked up when there is none yet; behind the last one the job is over. */
+static void
+next_target(struct job *job)
+{
+	job->sending = false;
+	if (job->route == NULL)
+		find_route(job);
+	else if (job->next_target < job->route->targets.count)
+		connect_target(job, &job->route->targets.v[job->next_target++]);
+	else
+		loop_at_end(job->world->loop, &job->hook, finish_later, job);
+}
+
+void
+job_start(struct job *job)
+{
+	job->began = loop_now(job->world->loop);
+	job->started = true;
+	job->client = pool_take(job->world->pool, job->nexthop);
+	if (job->client == NULL) {
+		next_target(job);
+		return;
+	}
+	client_adopt(job->client, &job_ops, job);
+	transact(job);
+}
+
+void
+job_cancel(struct job *job)
+{
+	if (job->finished || job->sending)
+		return;
+	let_go(job);
+	finish_with(job, ACTION_DELAYED, STATUS(4, 3, 0), "given up before anything was sent");
+}
+
+/* ---- what queue hears ---- */
+
+void
+job_results(struct job *job, struct deliver_results *out)
+{
+	int64_t ready = job->ready != 0 ? job->ready : job->ended;
+
+	for (uint32_t i = 0; i < job->count; i++) {
+		job->results[i].index = job->indexes[i];
+		job->results[i].outcome = job->recipients[i].outcome;
+	}
+	*out = (struct deliver_results){
+		.lease = job->lease,
+		.id = job->id,
+		.finished = true,
+		.delays_ms = { ready - job->began, job->ended - ready },
+		.count = job->count,
+		.results = job->results,
+	};
+}
+
+void
+job_lease(struct job *job, struct lease *out)
+{
+	*out = (struct lease){ .lease = job->lease, .id = job->id, .count = job->count, .indexes = job->indexes };
+}
+
+bool
+job_finished(const struct job *job)
+{
+	return job->finished;
+}
+
+uint64_t
+job_number(const struct job *job)
+{
+	return job->lease;
+}
+
+struct hash_node *
+job_node(struct job *job)
+{
+	return &job->node;
+}
+
+struct job *
+job_of_node(struct hash_node *node)
+{
+	return CONTAINER_OF(node, struct job, node);
+}

@@ -1,0 +1,97 @@
+/*
+ * relay — the process that carries mail to other hosts. See relay.h.
+ */
+#include "base/fd.h"
+#include "base/log.h"
+#include "proc/service.h"
+#include "relay/relay.h"
+
+static struct relay_system found;
+static struct relay *relay;
+
+/* Inside the sandbox there is neither /etc/resolv.conf nor a list of interfaces. */
+static int
+relay_prepare(struct process *process, struct err *err)
+{
+	int count = resolver_system_servers(found.servers, RESOLVER_SERVERS_MAX, err);
+
+	found.server_count = count > 0 ? (uint32_t)count : 0;
+	own_find_interfaces(&found.own);
+	return found.server_count == 0 && process->conf->dns.servers.count == 0 ? -1 : 0;
+}
+
+static int
+relay_start(struct process *process, struct err *err)
+{
+	relay = relay_new(process->loop, process->conf, &found, err);
+	return relay == NULL ? -1 : 0;
+}
+
+static void
+take_wire(struct process *process, const struct control_wire *wire, int fd)
+{
+	(void)process;
+	if (wire->kind == WIRE_DELIVER)
+		relay_wire(relay, fd);
+	else
+		fd_close(&fd);
+}
+
+static int
+check(struct process *process, const struct conf *next, struct err *err)
+{
+	(void)process;
+	if (next->dns.servers.count == 0 && found.server_count == 0)
+		return err_set(err, "no DNS server: dns { servers } is empty, and so is /etc/resolv.conf");
+	return 0;
+}
+
+static void
+reloaded(struct process *process, const struct conf *old)
+{
+	struct err err;
+
+	(void)old;
+	/* Without memory for new DNS channels only a fresh start helps; queue gives the jobs to that one. */
+	if (relay_reload(relay, process->conf, &err) == -1)
+		fatal("relay: %s", err.text);
+}
+
+static void
+stopped(void *process)
+{
+	process_stopped(process);
+}
+
+static void
+relay_end(struct process *process, int64_t within_ms)
+{
+	(void)within_ms;
+	relay_stop(relay, stopped, process);
+}
+
+static void
+tell(struct process *process, struct buf *out)
+{
+	(void)process;
+	relay_status(relay, out);
+}
+
+static const struct service service = {
+	.name = "relay",
+	.user = "posthorn-relay",
+	.sandbox = SANDBOX_NETWORK,
+	.prepare = relay_prepare,
+	.start = relay_start,
+	.wire = take_wire,
+	.check = check,
+	.reloaded = reloaded,
+	.stop = relay_end,
+	.status = tell,
+};
+
+int
+main(int argc, char **argv)
+{
+	return service_main(&service, argc, argv);
+}

@@ -1,0 +1,26 @@
+#ifndef UNIT_RELAY_SCRIPT_PEER_H
+#define UNIT_RELAY_SCRIPT_PEER_H
+/*
+ * script_peer — a mail server that plays a script on the test's own loop. Lines of the script:
+ *
+ *	S text		sends text and CRLF
+ *	W text		sends text as it is; "\n" and "\r" may be written
+ *	C text		the next line must be text (a * at the end stands for anything)
+ *	Q		nothing more may have come: the client waits for an answer
+ *	B		reads content up to its final dot
+ *	X		closes
+ *	E		waits for the client's end, whatever comes before it
+ */
+#include "base/slice.h"
+#include "event/loop.h"
+
+struct script_peer;
+
+struct script_peer	*peer_new(struct loop *, int fd, const char *script);	/* takes fd; the script is borrowed */
+bool			 peer_done(const struct script_peer *);		/* played to its end */
+const char		*peer_trouble(const struct script_peer *);	/* what went wrong, or NULL */
+struct slice		 peer_content(const struct script_peer *);	/* the last one, as it came over the wire, final dot included */
+void			 peer_say(struct script_peer *, const char *);	/* besides the script, at once */
+void			 peer_free(struct script_peer **);
+
+#endif

@@ -1,0 +1,500 @@
+/*
+ * client — whole conversations with a scripted server. Expected results are words: for each recipient R (relayed), F, D, U and its
+ * status, or - and the status of the transaction's trouble; then + when the connection may be used again, s when it was stale.
+ */
+#include "tests/support/testing.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "event/timer.h"
+#include "relay/client/client.h"
+#include "tests/unit/relay/script_peer.h"
+
+#define HELLO(caps)	"S 220 mx ESMTP\nC EHLO me.example.org\nS 250-mx\n" caps "S 250 HELP\n"
+#define PIPE		HELLO("S 250-PIPELINING\n")
+#define PLAIN		HELLO("")
+#define ENVELOPE	"C MAIL FROM:<s@example.org>\nC RCPT TO:<a@x.org>\nC DATA\n"
+#define ENVELOPE2	"C MAIL FROM:<s@example.org>\nC RCPT TO:<a@x.org>\nC RCPT TO:<b@x.org>\nC DATA\n"
+#define QUIT		"C QUIT\nS 221 bye\nE"
+#define TEXT		"Subject: x\r\n\r\nhello\r\n"
+
+struct row {
+	const char	*name, *script;
+	unsigned	 recipients;
+	const char	*content, *wire;	/* NULL: TEXT, and not looked at */
+	const char	*expected;
+	enum body_type	 body;
+	int64_t		 patience;		/* ms for every step; 0: plenty */
+};
+
+static const struct row rows[] = {
+	{ "pipelined, two recipients", PIPE ENVELOPE2 "S 250 ok\nS 250 ok\nS 250 ok\nS 354 go\nB\nS 250 2.0.0 queued as 7\n" QUIT, 2, TEXT, TEXT ".\r\n", .expected = "R2.0.0 R2.0.0 +" },
+	{ "one by one", PLAIN "C MAIL FROM:<s@example.org>\nQ\nS 250 ok\nC RCPT TO:<a@x.org>\nQ\nS 250 ok\nC RCPT TO:<b@x.org>\nQ\nS 250 ok\n"
+	    "C DATA\nQ\nS 354 go\nB\nS 250 ok\n" QUIT, 2, TEXT, TEXT ".\r\n", .expected = "R2.0.0 R2.0.0 +" },
+	{ "HELO when EHLO is not known", "S 220 mx\nC EHLO me.example.org\nS 502 what\nC HELO me.example.org\nS 250 mx\nC MAIL FROM:<s@example.org>\nS 250 ok\n"
+	    "C RCPT TO:<a@x.org>\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 +" },
+	{ "many lines in the greeting", "S 220-mx\nS 220-we log everything\nS 220 ESMTP\nC EHLO me.example.org\nS 250 mx\nC MAIL*\nS 250 ok\nC RCPT*\nS 250 ok\nC DATA\n"
+	    "S 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 +" },
+	{ "each recipient has a verdict", PIPE ENVELOPE2 "S 250 ok\nS 550 5.1.1 nobody\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, 2, NULL, NULL, .expected = "F5.1.1 R2.0.0 +" },
+	{ "a delay among them, one by one", PLAIN "C MAIL*\nS 250 ok\nC RCPT*\nS 250 ok\nC RCPT*\nS 450 4.2.0 busy\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 2, NULL, NULL,
+	    .expected = "R2.0.0 D4.2.0 +" },
+	{ "all refused, the server wants content anyway", PIPE ENVELOPE2 "S 250 ok\nS 550 5.1.1 no\nS 450 4.7.1 later\nS 354 go\nC .\nS 554 nothing to do\n" QUIT, 2, NULL,
+	    NULL, .expected = "F5.1.1 D4.7.1 +" },
+	{ "an empty message taken by mistake is not ours", PIPE ENVELOPE "S 250 ok\nS 550 5.1.1 no\nS 354 go\nC .\nS 250 queued\n" QUIT, 1, NULL, NULL, .expected = "F5.1.1 +" },
+	{ "all refused, pipelined", PIPE ENVELOPE2 "S 250 ok\nS 550 5.1.1 no\nS 550 5.1.1 no\nS 554 5.5.1 none\n" QUIT, 2, NULL, NULL, .expected = "F5.1.1 F5.1.1 +" },
+	{ "all refused, one by one: no DATA", PLAIN "C MAIL*\nS 250 ok\nC RCPT*\nS 550 5.1.1 no\n" QUIT, 1, NULL, NULL, .expected = "F5.1.1 +" },
+	{ "MAIL refused, pipelined", PIPE ENVELOPE2 "S 550 5.7.1 you again\nS 503 what\nS 503 what\nS 503 what\n" QUIT, 2, NULL, NULL, .expected = "F5.7.1 F5.7.1 +" },
+	{ "MAIL refused, one by one", PLAIN "C MAIL*\nS 451 4.7.1 later\n" QUIT, 2, NULL, NULL, .expected = "D4.7.1 D4.7.1 +" },
+	{ "DATA refused", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 451 4.3.0 disk\n" QUIT, 1, NULL, NULL, .expected = "D4.3.0 +" },
+	{ "the dot refused", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 554 5.7.1 spam\n" QUIT, 1, NULL, NULL, .expected = "F5.7.1 +" },
+	{ "too many recipients: another transaction", PIPE ENVELOPE2 "S 250 ok\nS 250 ok\nS 452 4.5.3 enough\nS 354 go\nB\nS 250 ok\n"
+	    "C MAIL FROM:<s@example.org>\nC RCPT TO:<b@x.org>\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\nB\nS 250 2.6.0 ok\n" QUIT, 2, NULL, NULL, .expected = "R2.0.0 R2.6.0 +" },
+	{ "too many, and then the dot is refused", PIPE ENVELOPE2 "S 250 ok\nS 250 ok\nS 452 4.5.3 enough\nS 354 go\nB\nS 554 5.6.0 no\n"
+	    "C MAIL*\nC RCPT TO:<b@x.org>\nC DATA\nS 250 ok\nS 452 4.5.3 none at all\nS 554 no\n" QUIT, 2, NULL, NULL, .expected = "F5.6.0 D4.5.3 +" },
+	{ "greeting 421", "S 421 4.3.2 busy\nE", 1, NULL, NULL, .expected = "gone D4.3.2" },
+	{ "greeting 554: the host's refusal is a delay", "S 554 5.7.1 no\nE", 1, NULL, NULL, .expected = "gone D4.3.0" },
+	{ "greeting that is none", "S hello\nE", 1, NULL, NULL, .expected = "gone D4.5.0" },
+	{ "EHLO 451", "S 220 mx\nC EHLO*\nS 451 4.3.0 later\nE", 1, NULL, NULL, .expected = "gone D4.3.0" },
+	{ "HELO 550, too", "S 220 mx\nC EHLO*\nS 500 what\nC HELO*\nS 550 5.7.1 no\nE", 1, NULL, NULL, .expected = "gone D4.3.0" },
+	{ "hung up before the greeting", "X", 1, NULL, NULL, .expected = "gone D4.4.2" },
+	{ "hung up after EHLO", "S 220 mx\nC EHLO*\nX", 1, NULL, NULL, .expected = "gone D4.4.2" },
+	{ "hung up after MAIL", PIPE "C MAIL*\nS 250 ok\nX", 1, NULL, NULL, .expected = "-4.4.2" },
+	{ "421 at RCPT", PIPE "C MAIL*\nC RCPT*\nC RCPT*\nC DATA\nS 250 ok\nS 250 ok\nS 421 4.3.2 bye\nX", 2, NULL, NULL, .expected = "-4.3.2 -4.3.2" },
+	{ "421 at the first word of a fresh connection", PIPE ENVELOPE "S 421 4.3.2 bye\nX", 1, NULL, NULL, .expected = "-4.3.2" },
+	{ "a verdict stays when the rest is lost", PIPE "C MAIL*\nC RCPT*\nC RCPT*\nC DATA\nS 250 ok\nS 550 5.1.1 no\nX", 2, NULL, NULL, .expected = "F5.1.1 -4.4.2" },
+	{ "lost before the dot", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nX", 1, "big", NULL, .expected = "D4.4.2" },
+	{ "lost after the dot", PIPE ENVELOPE2 "S 250 ok\nS 550 5.1.1 no\nS 250 ok\nS 354 go\nB\nX", 2, NULL, NULL, .expected = "F5.1.1 U4.4.2" },
+	{ "nonsense after the dot", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS what?\nE", 1, NULL, NULL, .expected = "U4.5.0" },
+	{ "354 after the dot", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 354 more\nE", 1, NULL, NULL, .expected = "U4.5.0" },
+	{ "421 after the dot", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 421 4.3.2 bye\nX", 1, NULL, NULL, .expected = "D4.3.2" },
+	{ "too big, said in the middle", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nS 552 5.3.4 too big\nE", 1, "big", NULL, .expected = "F5.3.4" },
+	{ "taken too early", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nS 250 thanks\nE", 1, "big", NULL, .expected = "D4.5.0" },
+	{ "250 to DATA", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 250 ok\nE", 1, NULL, NULL, .expected = "-4.5.0" },
+	{ "no code at all", PIPE ENVELOPE "S ok\nE", 1, NULL, NULL, .expected = "-4.5.0" },
+	{ "two codes in one reply", PIPE ENVELOPE "S 250-a\nS 550 b\nE", 1, NULL, NULL, .expected = "-4.5.0" },
+	{ "one answer more than asked", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nW 250 ok\\r\\n250 ok\\r\\n\nE", 1, NULL, NULL, .expected = "R2.0.0" },
+	{ "LF alone ends a reply", "W 220 mx\\n\nC EHLO*\nW 250-mx\\n250 PIPELINING\\n\nC MAIL*\nC RCPT*\nC DATA\nW 250 ok\\n250 ok\\n354 go\\n\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 +" },
+	{ "SIZE is told", HELLO("S 250-SIZE 21\n") "C MAIL FROM:<s@example.org> SIZE=21\nS 250 ok\nC RCPT*\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 +" },
+	{ "SIZE without a limit", HELLO("S 250-SIZE\n") "C MAIL FROM:<s@example.org> SIZE=21\nS 250 ok\nC RCPT*\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 +" },
+	{ "SIZE too small", HELLO("S 250-SIZE 20\n") QUIT, 2, NULL, NULL, .expected = "F5.3.4 F5.3.4 +" },
+	{ "8BITMIME offered", HELLO("S 250-8BITMIME\n") "C MAIL FROM:<s@example.org> BODY=8BITMIME\nS 250 ok\nC RCPT*\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1,
+	    "\xc3\xa4\r\n", "\xc3\xa4\r\n.\r\n", .expected = "R2.0.0 +", .body = BODY_8BITMIME },
+	{ "8BITMIME not offered", PLAIN QUIT, 1, "\xc3\xa4\r\n", NULL, .expected = "F5.6.3 +", .body = BODY_8BITMIME },
+	{ "8BITMIME not offered, not needed", PLAIN "C MAIL FROM:<s@example.org>\nS 250 ok\nC RCPT*\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 +", .body = BODY_8BITMIME },
+	{ "dots", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, 1, ".\r\n..a\r\nb.\r\n.c\r\n", "..\r\n...a\r\nb.\r\n..c\r\n.\r\n", .expected = "R2.0.0 +" },
+	{ "no CRLF at the end", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, 1, "abc", "abc\r\n.\r\n", .expected = "R2.0.0 +" },
+	{ "no content", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, 1, "", ".\r\n", .expected = "R2.0.0 +" },
+	{ "a bare LF never leaves", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nE", 1, "a\n.\nMAIL\r\n", NULL, .expected = "F5.6.0" },
+	{ "a bare CR at the end", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nE", 1, "a\r", NULL, .expected = "F5.6.0" },
+	{ "big content", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, 1, "big", NULL, .expected = "R2.0.0 +" },
+	{ "no greeting in time", "E", 1, NULL, NULL, .expected = "gone D4.4.2", .patience = 60 },
+	{ "no answer to MAIL in time", PIPE ENVELOPE "E", 1, NULL, NULL, .expected = "-4.4.2", .patience = 60 },
+	{ "no answer to the dot in time", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nE", 1, NULL, NULL, .expected = "U4.4.2", .patience = 60 },
+};
+
+static struct conf conf;
+static struct loop *loop;
+static struct client_house *house;
+static struct client *client;
+static struct script_peer *peer;
+static struct timer guard;
+static struct arena arena;
+static struct tx_recipient recipients[2], *pending[2];
+static struct transaction tx;
+static char got[200];
+static char *big;
+
+#define BIG	(1024 * 1024)
+
+static void
+set_patience(int64_t ms)
+{
+	struct conf_relay *r = &conf.relay;
+
+	r->greeting_timeout = r->hello_timeout = r->mail_timeout = r->rcpt_timeout = r->data_timeout = r->block_timeout = ms;
+	r->dot_timeout = r->rset_timeout = r->quit_timeout = r->idle_timeout = ms;
+}
+
+static void
+on_guard(void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+static uint32_t
+gather(void)
+{
+	uint32_t n = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (recipients[i].address.p != NULL && recipients[i].outcome.action == ACTION_NONE)
+			pending[n++] = &recipients[i];
+	}
+	return n;
+}
+
+static void
+add(const char *letter, struct status s)
+{
+	char status[STATUS_PRINT_SIZE];
+
+	strlcat(got, letter, sizeof(got));
+	strlcat(got, status_print(s, status), sizeof(got));
+}
+
+static void
+tell(void)
+{
+	static const char *const letters[ACTION_COUNT] = { [ACTION_RELAYED] = "R", [ACTION_FAILED] = "F", [ACTION_DELAYED] = "D", [ACTION_UNKNOWN] = "U" };
+
+	got[0] = '\0';
+	for (unsigned i = 0; i < 2 && recipients[i].address.p != NULL; i++) {
+		const struct outcome *o = &recipients[i].outcome;
+		bool none = o->action == ACTION_NONE;
+
+		strlcat(got, i > 0 ? " " : "", sizeof(got));
+		add(none ? "-" : letters[o->action], none ? tx.trouble.status : o->status);
+	}
+	if (client_usable(client))
+		strlcat(got, " +", sizeof(got));
+	if (tx.stale)
+		strlcat(got, " s", sizeof(got));
+}
+
+static void
+on_ready(void *arg)
+{
+	(void)arg;
+	tx.count = gather();
+	client_send(client, &tx);
+}
+
+static void
+on_sent(void *arg)
+{
+	if (tx.more && client_usable(client)) {
+		on_ready(arg);
+		return;
+	}
+	tell();
+	client_quit(&client);
+}
+
+static void
+on_gone(void *arg, const struct outcome *why)
+{
+	(void)arg;
+	strlcpy(got, "gone ", sizeof(got));
+	add(why->action == ACTION_DELAYED ? "D" : "?", why->status);
+	assert_true(why->text.len > 0);
+	client_close(&client);
+}
+
+static const struct client_ops ops = { .ready = on_ready, .sent = on_sent, .gone = on_gone };
+
+static void
+open_pair(const char *script)
+{
+	struct sockaddress address;
+	struct err err;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	assert_int_equal(sockaddress_parse(SLICE_LIT("192.0.2.1"), 25, &address), 0);
+	peer = peer_new(loop, fds[1], script);
+	client = client_open(house, fds[0], "mx.example.net", &address, &ops, NULL, &err);
+	assert_non_null(client);
+	assert_string_equal(client_name(client), "mx.example.net[192.0.2.1]:25");
+}
+
+/* Rounds until the script is over and everybody has gone. */
+static void
+run(void)
+{
+	struct timer beat;
+
+	assert_int_equal(timer_init(&beat, loop, on_guard, NULL), 0);
+	for (int i = 0; i < 500 && !(peer_done(peer) && client_house_count(house) == 0); i++) {
+		timer_set(&beat, 5);
+		assert_int_equal(loop_run(loop), 0);
+	}
+	timer_fini(&beat);
+}
+
+static void
+set_transaction(const struct row *row)
+{
+	const char *text = row->content == NULL ? TEXT : row->content;
+
+	memset(recipients, 0, sizeof(recipients));
+	recipients[0].address = SLICE_LIT("a@x.org");
+	if (row->recipients == 2)
+		recipients[1].address = SLICE_LIT("b@x.org");
+	tx = (struct transaction){ .reverse_path = SLICE_LIT("s@example.org"), .body = row->body == BODY_NONE ? BODY_7BIT : row->body,
+	    .recipients = pending, .arena = &arena };
+	tx.content = (struct content){ .bytes = text, .fd = -1, .size = (uint32_t)strlen(text) };
+	if (strcmp(text, "big") == 0)
+		tx.content = (struct content){ .bytes = big, .fd = -1, .size = BIG };
+}
+
+static void
+play_row(size_t i)
+{
+	const struct row *row = &rows[i];
+
+	set_patience(row->patience == 0 ? 5000 : row->patience);
+	strlcpy(got, "nothing", sizeof(got));
+	set_transaction(row);
+	open_pair(row->script);
+	run();
+	client_close(&client);
+	if (strcmp(got, row->expected) != 0 || !peer_done(peer) || peer_trouble(peer) != NULL)
+		ROW(i, row->name);
+	if (peer_trouble(peer) != NULL)
+		fail_msg("%s", peer_trouble(peer));
+	assert_string_equal(got, row->expected);
+	assert_true(peer_done(peer));
+	if (row->wire != NULL)
+		assert_slice(peer_content(peer), row->wire);
+	peer_free(&peer);
+	arena_reset(&arena);
+}
+
+static void
+test_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		play_row(i);
+}
+
+static void
+test_words(void **state)
+{
+	static const struct row row = { .script = PIPE ENVELOPE2 "S 250 ok\nS 550-5.1.1 no such user\nS 550 5.1.1 ask\x01 them\nS 250 ok\nS 354 go\nB\nX",
+	    .recipients = 2 };
+
+	(void)state;
+	set_patience(5000);
+	set_transaction(&row);
+	open_pair(row.script);
+	run();
+	assert_slice(recipients[0].outcome.text, "550 5.1.1 no such user ask? them");
+	assert_slice(recipients[0].outcome.mta, "mx.example.net[192.0.2.1]:25");
+	assert_slice(recipients[1].outcome.text,
+	    "lost connection with mx.example.net[192.0.2.1]:25 while sending end of data -- message may be sent more than once");
+	peer_free(&peer);
+	arena_reset(&arena);
+}
+
+/* Content in a file, several blocks long, with dots and lines across the blocks' edges. */
+static void
+test_file(void **state)
+{
+	struct slice wire;
+	struct err err;
+	size_t dots = 0;
+
+	(void)state;
+	set_patience(5000);
+	set_transaction(&(struct row){ .recipients = 1 });
+	tx.content = (struct content){ .fd = fd_sealed("content", big, BIG, &err), .size = BIG };
+	assert_true(tx.content.fd >= 0);
+	open_pair(PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT);
+	run();
+	assert_string_equal(got, "R2.0.0 +");
+	wire = peer_content(peer);
+	for (size_t i = 0; i < BIG; i++) {
+		if (big[i] == '.' && (i == 0 || big[i - 1] == '\n'))
+			assert_int_equal(wire.p[i + dots++], '.');
+		assert_int_equal(wire.p[i + dots], big[i]);
+	}
+	assert_true(dots > 1000);
+	assert_int_equal(wire.len, BIG + dots + 3);
+	fd_close(&tx.content.fd);
+	peer_free(&peer);
+	/* A file that is shorter than it should be: no dot, a delay. */
+	set_transaction(&(struct row){ .recipients = 1 });
+	tx.content = (struct content){ .fd = fd_sealed("content", big, 100000, &err), .size = 100001 };
+	open_pair(PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nE");
+	run();
+	assert_string_equal(got, "D4.3.0");
+	fd_close(&tx.content.fd);
+	peer_free(&peer);
+	arena_reset(&arena);
+}
+
+/* A server that sends one byte now and then: the deadline is the reply's, not the byte's. */
+struct drip {
+	struct timer	timer;
+	int		fd;
+	unsigned	sent;
+};
+
+static void
+on_drip(void *arg)
+{
+	struct drip *d = arg;
+
+	if (send(d->fd, "2", 1, MSG_NOSIGNAL) == 1)
+		d->sent++;
+	timer_set(&d->timer, 10);
+}
+
+static void
+test_drip(void **state)
+{
+	struct sockaddress address;
+	struct drip drip = { .sent = 0 };
+	struct err err;
+	int fds[2];
+
+	(void)state;
+	set_patience(100);
+	strlcpy(got, "nothing", sizeof(got));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	assert_int_equal(sockaddress_parse(SLICE_LIT("192.0.2.1"), 25, &address), 0);
+	client = client_open(house, fds[0], "mx", &address, &ops, NULL, &err);
+	drip.fd = fds[1];
+	assert_int_equal(timer_init(&drip.timer, loop, on_drip, &drip), 0);
+	timer_set(&drip.timer, 10);
+	timer_set(&guard, 1000);
+	while (client_house_count(house) > 0 && timer_is_set(&guard))
+		assert_int_equal(loop_run(loop), 0);
+	assert_string_equal(got, "gone D4.4.2");
+	assert_in_range(drip.sent, 2, 15);
+	timer_fini(&drip.timer);
+	timer_stop(&guard);
+	close(fds[1]);
+}
+
+/* ---- several transactions on one connection ---- */
+
+static unsigned sends_left;
+static char all[400];
+
+static void
+on_sent_again(void *arg)
+{
+	(void)arg;
+	tell();
+	strlcat(all, all[0] != '\0' ? ", " : "", sizeof(all));
+	strlcat(all, got, sizeof(all));
+	if (sends_left-- > 0 && client_usable(client)) {
+		set_transaction(&(struct row){ .recipients = 1 });
+		on_ready(NULL);
+	} else {
+		client_quit(&client);
+	}
+}
+
+static const struct client_ops again_ops = { .ready = on_ready, .sent = on_sent_again, .gone = on_gone };
+
+static void
+test_again(void **state)
+{
+	static const struct { const char *name, *script, *expected; } cases[] = {
+		{ "two good ones", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT,
+		    "R2.0.0 +, R2.0.0 +" },
+		{ "RSET after one that ended early", PIPE ENVELOPE "S 250 ok\nS 550 5.1.1 no\nS 503 no\nC RSET\nQ\nS 250 ok\n" ENVELOPE
+		    "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, "F5.1.1 +, R2.0.0 +" },
+		{ "RSET refused", PIPE ENVELOPE "S 250 ok\nS 550 5.1.1 no\nS 503 no\nC RSET\nS 500 what\nE", "F5.1.1 +, -4.3.0 s" },
+		{ "closed between the two", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\nX", "R2.0.0 +, -4.4.2 s" },
+		{ "421 instead of an answer to MAIL", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" ENVELOPE "S 421 4.3.2 idle\nX", "R2.0.0 +, -4.3.2 s" },
+		{ "lost later is not stale", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" ENVELOPE "S 250 ok\nX", "R2.0.0 +, -4.4.2" },
+	};
+
+	(void)state;
+	set_patience(5000);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		all[0] = '\0';
+		sends_left = 1;
+		set_transaction(&(struct row){ .recipients = 1 });
+		open_pair(cases[i].script);
+		client_adopt(client, &again_ops, NULL);
+		run();
+		if (strcmp(all, cases[i].expected) != 0 || peer_trouble(peer) != NULL)
+			ROW(i, cases[i].name);
+		if (peer_trouble(peer) != NULL)
+			fail_msg("%s", peer_trouble(peer));
+		assert_string_equal(all, cases[i].expected);
+		peer_free(&peer);
+		client_close(&client);
+	}
+}
+
+/* The null reverse-path, and a house that closes over a running conversation. */
+static void
+test_null_path(void **state)
+{
+	(void)state;
+	set_patience(5000);
+	set_transaction(&(struct row){ .recipients = 1 });
+	tx.reverse_path = SLICE_LIT("");
+	open_pair(PIPE "C MAIL FROM:<>\nC RCPT*\nC DATA\nE");
+	for (int i = 0; i < 3; i++) {
+		timer_set(&guard, 10);
+		assert_int_equal(loop_run(loop), 0);
+	}
+	assert_null(peer_trouble(peer));
+	peer_free(&peer);
+}
+
+static void
+no_log(enum log_level level, struct slice text, void *arg)
+{
+	(void)level;
+	(void)text;
+	(void)arg;
+}
+
+static int
+setup(void **state)
+{
+	static char name[] = "me.example.org";
+	struct err err;
+
+	(void)state;
+	log_sink_set(no_log, NULL);
+	conf.hostname = name;
+	loop = loop_new(&err);
+	house = client_house_new(loop, &conf, &err);
+	assert_non_null(house);
+	assert_int_equal(timer_init(&guard, loop, on_guard, NULL), 0);
+	arena_init(&arena, 100000);
+	big = malloc(BIG);
+	for (size_t i = 0; i < BIG; i++)
+		big[i] = "..this is a line\r\n"[i % 18];
+	big[BIG - 2] = '\r';
+	big[BIG - 1] = '\n';
+	big[BIG - 3] = big[BIG - 4] = 'x';
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	client_house_free(&house);
+	timer_fini(&guard);
+	arena_fini(&arena);
+	loop_free(loop);
+	free(big);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows), cmocka_unit_test(test_words), cmocka_unit_test(test_file), cmocka_unit_test(test_drip),
+		cmocka_unit_test(test_again), cmocka_unit_test(test_null_path),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

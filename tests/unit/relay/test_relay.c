@@ -1,0 +1,577 @@
+/*
+ * relay — the whole room: a queue on the deliver wire, DNS from a table, scripted mail servers on loopback.
+ */
+#include "tests/support/testing.h"
+
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "event/timer.h"
+#include "ipc/channel.h"
+#include "net/listen.h"
+#include "relay/relay.h"
+#include "tests/unit/relay/script_peer.h"
+#include "tests/unit/relay/table_dns.h"
+#include "wire/deliver.h"
+
+#define MX_COUNT	2	/* 127.0.0.1 and 127.0.0.2, the same port */
+#define PEERS_MAX	8
+#define HELLO		"S 220 mx ESMTP\nC EHLO me.test\nS 250-mx\nS 250 PIPELINING\n"
+#define GOOD		"C MAIL FROM:<s@me.test>\nC RCPT TO:<a@x.test>\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\nB\nS 250 2.0.0 ok\n"
+#define QUIT		"C QUIT\nS 221 bye\nE"
+#define CONTENT		"Subject: x\r\n\r\n.hello\r\n"
+
+static const struct dns_row dns_rows[] = {
+	{ "two.test", DNS_MX, 0, "20 mx2.test" }, { "two.test", DNS_MX, 0, "10 mx1.test" },
+	{ "dead.test", DNS_MX, 0, "10 mx3.test" }, { "dead.test", DNS_MX, 0, "20 mx2.test" },
+	{ "implicit.test", DNS_A, 0, "127.0.0.1" },
+	{ "null.test", DNS_MX, 0, "0 ." },
+	{ "trouble.test", DNS_MX, 2, NULL },
+	{ "mxtrouble.test", DNS_MX, 0, "10 broken.test" }, { "broken.test", DNS_A, 2, NULL }, { "broken.test", DNS_AAAA, 2, NULL },
+	{ "halftrouble.test", DNS_MX, 0, "10 broken.test" }, { "halftrouble.test", DNS_MX, 0, "20 mx1.test" },
+	{ "nohost.test", DNS_MX, 0, "10 nowhere.test" },
+	{ "me.test", DNS_MX, 0, "10 me.test" },
+	{ "mine.test", DNS_MX, 0, "10 mx4.test" }, { "mine.test", DNS_MX, 0, "20 mx1.test" },
+	{ "mx1.test", DNS_A, 0, "127.0.0.1" }, { "mx2.test", DNS_A, 0, "127.0.0.2" }, { "mx3.test", DNS_A, 0, "127.0.0.3" },
+	{ "mx4.test", DNS_A, 0, "127.0.0.4" },
+	{ .name = NULL },
+};
+
+static struct conf conf;
+static struct loop *loop;
+static struct relay *relay;
+static struct channel *queue;
+static struct table_dns dns;
+static struct timer beat;
+static struct sockaddress own[1];
+static struct conf_listener own_listener = { .at = { .count = 1, .v = own } };
+static int listeners[MX_COUNT];
+static struct watch listener_watches[MX_COUNT];
+static uint16_t port;
+static struct script_peer *peers[PEERS_MAX];
+static unsigned peer_count;
+static const char *scripts[PEERS_MAX];
+static uint32_t credit, lease_count;
+static char leases[200], said[2000];	/* what HELLO and RESULTS told */
+static bool stopped;
+
+/* ---- the queue's side ---- */
+
+static int
+on_hello(void *arg, struct reader *in, int fd)
+{
+	struct deliver_hello hello;
+	struct arena arena;
+
+	(void)arg;
+	(void)fd;
+	arena_init(&arena, 1 << 20);
+	assert_int_equal(deliver_hello_get(in, &arena, &hello), 0);
+	credit = hello.credit;
+	lease_count = hello.count;
+	leases[0] = '\0';
+	for (uint32_t i = 0; i < hello.count; i++) {
+		size_t len = strlen(leases);
+
+		snprintf(leases + len, sizeof(leases) - len, "%llu/%llu/%u ", (unsigned long long)hello.leases[i].lease,
+		    (unsigned long long)hello.leases[i].id, hello.leases[i].count);
+	}
+	arena_fini(&arena);
+	return 0;
+}
+
+static void
+add_result(const struct deliver_result *r)
+{
+	static const char letters[ACTION_COUNT] = { [ACTION_RELAYED] = 'R', [ACTION_FAILED] = 'F', [ACTION_DELAYED] = 'D', [ACTION_UNKNOWN] = 'U' };
+	char status[STATUS_PRINT_SIZE];
+	size_t len = strlen(said);
+
+	snprintf(said + len, sizeof(said) - len, " %u%c%s", r->index, letters[r->outcome.action], status_print(r->outcome.status, status));
+}
+
+static int
+on_results(void *arg, struct reader *in, int fd)
+{
+	struct deliver_results results;
+	struct arena arena;
+	size_t len = strlen(said);
+
+	(void)arg;
+	(void)fd;
+	arena_init(&arena, 1 << 20);
+	assert_int_equal(deliver_results_get(in, &arena, &results), 0);
+	assert_true(results.finished);
+	snprintf(said + len, sizeof(said) - len, "%s%llu:", len > 0 ? "; " : "", (unsigned long long)results.lease);
+	for (uint32_t i = 0; i < results.count; i++)
+		add_result(&results.results[i]);
+	arena_fini(&arena);
+	return 0;
+}
+
+static void
+on_wire_end(void *arg, const char *why)
+{
+	(void)arg;
+	(void)why;
+	strlcat(said, " END", sizeof(said));
+	channel_close(&queue);
+}
+
+static const struct frame_handler handlers[DELIVER_FRAME_COUNT] = {
+	[DELIVER_HELLO] = { "HELLO", on_hello, false },
+	[DELIVER_RESULTS] = { "RESULTS", on_results, false },
+};
+static const struct channel_ops queue_ops = { .wire = "deliver", .version = DELIVER_VERSION, .handlers = handlers,
+    .handler_count = DELIVER_FRAME_COUNT, .on_end = on_wire_end };
+
+static void
+connect_queue(void)
+{
+	struct err err;
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	channel_close(&queue);
+	queue = channel_open(loop, fds[0], &queue_ops, NULL, &err);
+	assert_non_null(queue);
+	relay_wire(relay, fds[1]);
+}
+
+static void
+give(uint64_t lease, const char *nexthop, int fd)
+{
+	struct job_recipient recipients[2] = { { .index = 3, .address = SLICE_LIT("a@x.test") } };
+	struct deliver_job job = { .lease = lease, .id = 1000 + lease, .body = BODY_7BIT, .nexthop = slice_str(nexthop),
+	    .reverse_path = SLICE_LIT("s@me.test"), .size = sizeof(CONTENT) - 1, .by_fd = fd != -1, .count = 1, .recipients = recipients };
+
+	if (fd == -1)
+		job.content = SLICE_LIT(CONTENT);
+	deliver_job_put(channel_begin(queue, DELIVER_JOB), &job);
+	assert_int_equal(channel_end_fd(queue, fd), 0);
+}
+
+static void
+say(enum deliver_frame type, uint64_t lease)
+{
+	deliver_lease_put(channel_begin(queue, (uint16_t)type), &(struct deliver_lease){ .lease = lease });
+	assert_int_equal(channel_end(queue), 0);
+}
+
+/* ---- mail servers ---- */
+
+static void
+on_connection(void *arg, int what)
+{
+	int *listener = arg, fd = accept4(*listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	(void)what;
+	assert_true(fd >= 0);
+	assert_true(peer_count < PEERS_MAX);
+	assert_non_null(scripts[peer_count]);
+	peers[peer_count] = peer_new(loop, fd, scripts[peer_count]);
+	peer_count++;
+}
+
+static void
+listen_all(void)
+{
+	static const char *const names[MX_COUNT] = { "127.0.0.1", "127.0.0.2" };
+	struct sockaddress at;
+	struct err err;
+
+	port = 0;
+	for (int i = 0; i < MX_COUNT; i++) {
+		assert_int_equal(sockaddress_parse(slice_str(names[i]), port, &at), 0);
+		listeners[i] = listen_tcp(&at, 16, &err);
+		assert_true(listeners[i] >= 0);
+		assert_int_equal(listen_address(listeners[i], &at), 0);
+		port = sockaddress_port(&at);
+		assert_int_equal(watch_start(&listener_watches[i], loop, listeners[i], WATCH_READ, on_connection, &listeners[i]), 0);
+	}
+}
+
+/* ---- the fixture ---- */
+
+static void
+on_beat(void *arg)
+{
+	(void)arg;
+	loop_stop(loop);
+}
+
+/* Rounds until `said` holds so many results (or "END"), at most three seconds. */
+static void
+run_until(const char *wanted)
+{
+	for (int i = 0; i < 600 && strstr(said, wanted) == NULL; i++) {
+		timer_set(&beat, 5);
+		assert_int_equal(loop_run(loop), 0);
+	}
+}
+
+static void
+rounds(int n)
+{
+	while (n-- > 0) {
+		timer_set(&beat, 3);
+		assert_int_equal(loop_run(loop), 0);
+	}
+}
+
+static void
+no_log(enum log_level level, struct slice text, void *arg)
+{
+	(void)level;
+	(void)text;
+	(void)arg;
+}
+
+static void
+set_conf(void)
+{
+	static char hostname[] = "me.test";
+	struct conf_relay *r = &conf.relay;
+
+	conf = (struct conf){ .hostname = hostname, .listener_count = 1, .listeners = &own_listener };
+	conf.dns.servers.count = 1;
+	conf.dns.servers.v = &dns.address;
+	conf.dns.timeout = 200;
+	conf.dns.tries = 3;
+	r->mx_port = port;
+	r->allow_private_targets = true;
+	r->connect_timeout = r->greeting_timeout = r->hello_timeout = r->mail_timeout = r->rcpt_timeout = r->data_timeout = 5000;
+	r->block_timeout = r->dot_timeout = r->rset_timeout = r->quit_timeout = 5000;
+	r->idle_timeout = 5000;
+	r->connection_messages = 100;
+	r->max_addresses = 5;
+	assert_int_equal(sockaddress_parse(SLICE_LIT("127.0.0.4"), port, &own[0]), 0);
+}
+
+static int
+setup(void **state)
+{
+	static const struct relay_system system = { .server_count = 0 };
+	struct err err;
+
+	(void)state;
+	log_sink_set(no_log, NULL);
+	loop = loop_new(&err);
+	table_dns_start(&dns, loop, dns_rows);
+	listen_all();
+	set_conf();
+	assert_int_equal(timer_init(&beat, loop, on_beat, NULL), 0);
+	relay = relay_new(loop, &conf, &system, &err);
+	assert_non_null(relay);
+	peer_count = 0;
+	memset(scripts, 0, sizeof(scripts));
+	said[0] = '\0';
+	stopped = false;
+	connect_queue();
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	relay_free(&relay);
+	channel_close(&queue);
+	for (unsigned i = 0; i < peer_count; i++) {
+		if (peer_trouble(peers[i]) != NULL)
+			fail_msg("server %u: %s", i, peer_trouble(peers[i]));
+		peer_free(&peers[i]);
+	}
+	for (int i = 0; i < MX_COUNT; i++) {
+		watch_stop(&listener_watches[i]);
+		fd_close(&listeners[i]);
+	}
+	table_dns_stop(&dns);
+	timer_fini(&beat);
+	loop_free(loop);
+	return 0;
+}
+
+/* ---- tests ---- */
+
+static void
+test_routes(void **state)
+{
+	static const struct { const char *nexthop, *scripts[3], *result; } rows[] = {
+		{ "two.test", { HELLO GOOD QUIT }, "3R2.0.0" },
+		{ "dead.test", { HELLO GOOD QUIT }, "3R2.0.0" },			/* the first refuses connections */
+		{ "dead.test", { HELLO GOOD QUIT }, "3R2.0.0" },			/* ... and is remembered */
+		{ "implicit.test", { HELLO GOOD QUIT }, "3R2.0.0" },
+		{ "halftrouble.test", { HELLO GOOD QUIT }, "3R2.0.0" },
+		{ "two.test", { "S 421 4.3.2 busy\nE", HELLO GOOD QUIT }, "3R2.0.0" },
+		{ "two.test", { "S 554 5.3.2 no mail here\nE", "S 554 5.3.2 no\nE" }, "3D4.3.0" },
+		{ "two.test", { HELLO "C MAIL*\nC RCPT*\nC DATA\nX", HELLO GOOD QUIT }, "3R2.0.0" },
+		{ "two.test", { HELLO "C MAIL*\nC RCPT*\nC DATA\nS 250 ok\nS 450 4.2.0 later\nS 554 no\n" QUIT }, "3D4.2.0" },
+		{ "two.test", { HELLO "C MAIL*\nC RCPT*\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\nB\nX" }, "3U4.4.2" },	/* never tried elsewhere */
+		{ "null.test", { NULL }, "3F5.1.10" },
+		{ "nothing.test", { NULL }, "3F5.1.2" },
+		{ "trouble.test", { NULL }, "3D4.4.3" },
+		{ "mxtrouble.test", { NULL }, "3D4.4.3" },
+		{ "nohost.test", { NULL }, "3F5.4.4" },
+		{ "me.test", { NULL }, "3F5.4.6" },
+		{ "mine.test", { NULL }, "3F5.4.6" },
+		{ "not a host", { NULL }, "3F5.1.2" },
+		{ "[127.0.0.9]", { NULL }, "3D4.4.1" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char wanted[40];
+
+		(void)teardown(state);
+		(void)setup(state);
+		memcpy(scripts, rows[i].scripts, sizeof(rows[i].scripts));
+		conf.relay.idle_timeout = 1;
+		give(i + 1, rows[i].nexthop, -1);
+		run_until(":");
+		rounds(4);
+		snprintf(wanted, sizeof(wanted), "%zu: %s", i + 1, rows[i].result);
+		if (strcmp(said, wanted) != 0)
+			ROW(i, rows[i].nexthop);
+		assert_string_equal(said, wanted);
+		for (unsigned k = 0; k < 3 && rows[i].scripts[k] != NULL; k++)
+			assert_true(k < peer_count && peer_done(peers[k]));
+	}
+	assert_in_range(credit, 1, AGENT_CREDIT_MAX);
+}
+
+static void
+test_private(void **state)
+{
+	static char smart_host[] = "[127.0.0.1]";
+
+	(void)state;
+	conf.relay.allow_private_targets = false;
+	give(1, "two.test", -1);
+	run_until("1:");
+	assert_string_equal(said, "1: 3F5.4.4");
+	said[0] = '\0';
+	/* The administrator may send mail where a stranger's DNS may not. */
+	conf.relay.smart_host = smart_host;
+	scripts[0] = HELLO GOOD "E";
+	give(2, smart_host, -1);
+	run_until("2:");
+	assert_string_equal(said, "2: 3R2.0.0");
+}
+
+static void
+test_reuse(void **state)
+{
+	(void)state;
+	scripts[0] = HELLO GOOD GOOD "E";
+	give(1, "two.test", -1);
+	run_until("1:");
+	give(2, "TWO.test", -1);
+	run_until("2:");
+	assert_string_equal(said, "1: 3R2.0.0; 2: 3R2.0.0");
+	assert_int_equal(peer_count, 1);
+	assert_int_equal(dns.questions, 5);
+	assert_slice(peer_content(peers[0]), "Subject: x\r\n\r\n..hello\r\n.\r\n");
+}
+
+static void
+test_reuse_limits(void **state)
+{
+	(void)state;
+	conf.relay.connection_messages = 1;
+	scripts[0] = HELLO GOOD QUIT;
+	scripts[1] = HELLO GOOD QUIT;
+	give(1, "two.test", -1);
+	run_until("1:");
+	give(2, "two.test", -1);
+	run_until("2:");
+	rounds(5);
+	assert_int_equal(peer_count, 2);
+	assert_true(peer_done(peers[0]) && peer_done(peers[1]));
+	/* Idle for too long: QUIT. */
+	conf.relay.connection_messages = 100;
+	conf.relay.idle_timeout = 30;
+	scripts[2] = HELLO GOOD QUIT;
+	give(3, "two.test", -1);
+	run_until("3:");
+	rounds(30);
+	assert_true(peer_done(peers[2]));
+}
+
+/* The idle connection is dead when the second job tries it: a new one, and no harm done. */
+static void
+test_stale(void **state)
+{
+	(void)state;
+	scripts[0] = HELLO GOOD "C MAIL*\nC RCPT*\nC DATA\nX";
+	scripts[1] = HELLO GOOD "E";
+	give(1, "two.test", -1);
+	run_until("1:");
+	give(2, "two.test", -1);
+	run_until("2:");
+	assert_string_equal(said, "1: 3R2.0.0; 2: 3R2.0.0");
+	assert_int_equal(peer_count, 2);
+}
+
+static void
+test_by_fd(void **state)
+{
+	struct err err;
+	int fd = fd_sealed("content", CONTENT, sizeof(CONTENT) - 1, &err);
+
+	(void)state;
+	scripts[0] = HELLO GOOD "E";
+	give(1, "implicit.test", fd);
+	fd_close(&fd);
+	run_until("1:");
+	assert_string_equal(said, "1: 3R2.0.0");
+	assert_slice(peer_content(peers[0]), "Subject: x\r\n\r\n..hello\r\n.\r\n");
+}
+
+/* queue dies: what is in flight and what was not confirmed is presented to the next one. */
+static void
+test_new_queue(void **state)
+{
+	(void)state;
+	scripts[0] = HELLO GOOD "E";
+	scripts[1] = "E";			/* says nothing */
+	give(1, "two.test", -1);
+	run_until("1:");
+	give(2, "[127.0.0.2]", -1);
+	rounds(5);
+	said[0] = '\0';
+	connect_queue();
+	rounds(5);
+	assert_int_equal(lease_count, 2);
+	assert_non_null(strstr(leases, "1/1001/1 "));
+	assert_non_null(strstr(leases, "2/1002/1 "));
+	assert_string_equal(said, "1: 3R2.0.0");	/* again */
+	say(DELIVER_COMMITTED, 1);
+	say(DELIVER_COMMITTED, 77);		/* never heard of: ignored */
+	rounds(3);
+	connect_queue();
+	rounds(5);
+	assert_string_equal(leases, "2/1002/1 ");
+	/* A queue that does not know the lease says so; nothing was sent, so the job ends. */
+	said[0] = '\0';
+	say(DELIVER_COMMITTED, 2);
+	run_until("2:");
+	assert_string_equal(said, "2: 3D4.3.0");
+	say(DELIVER_COMMITTED, 2);
+	rounds(3);
+	connect_queue();
+	rounds(5);
+	assert_int_equal(lease_count, 0);
+}
+
+static void
+test_cancel(void **state)
+{
+	(void)state;
+	scripts[0] = "E";
+	give(1, "two.test", -1);
+	rounds(5);
+	say(DELIVER_CANCEL, 1);
+	say(DELIVER_CANCEL, 99);
+	run_until("1:");
+	assert_string_equal(said, "1: 3D4.3.0");
+	/* Once the conversation is about the message it goes on. */
+	scripts[1] = HELLO "C MAIL*\nC RCPT*\nC DATA\nE";
+	give(2, "two.test", -1);
+	rounds(8);
+	say(DELIVER_CANCEL, 2);
+	rounds(5);
+	assert_string_equal(said, "1: 3D4.3.0");
+}
+
+static void
+test_bad_frames(void **state)
+{
+	(void)state;
+	scripts[0] = "E";
+	give(1, "two.test", -1);
+	give(1, "two.test", -1);		/* the same lease twice */
+	run_until("END");
+	assert_string_equal(said, " END");
+	connect_queue();
+	rounds(5);
+	assert_string_equal(leases, "1/1001/1 ");
+}
+
+static void
+on_stopped(void *arg)
+{
+	(void)arg;
+	stopped = true;
+}
+
+static void
+test_stop(void **state)
+{
+	struct buf status;
+
+	(void)state;
+	scripts[0] = HELLO "C MAIL*\nC RCPT*\nC DATA\nS 250 ok\nS 250 ok\nE";
+	scripts[1] = "E";
+	give(1, "[127.0.0.1]", -1);
+	rounds(8);
+	give(2, "[127.0.0.2]", -1);
+	rounds(5);
+	buf_init(&status, 1000);
+	relay_status(relay, &status);
+	assert_non_null(strstr(buf_cstr(&status), "jobs 2\n"));
+	buf_fini(&status);
+	relay_stop(relay, on_stopped, NULL);
+	run_until("2:");
+	assert_string_equal(said, "2: 3D4.3.0");	/* had not begun */
+	say(DELIVER_COMMITTED, 2);
+	rounds(3);
+	assert_false(stopped);
+	give(3, "[127.0.0.2]", -1);			/* too late */
+	run_until("3:");
+	say(DELIVER_COMMITTED, 3);
+	peer_free(&peers[0]);				/* the first server dies */
+	peers[0] = peers[1];
+	peer_count = 1;
+	run_until("1:");
+	assert_false(stopped);
+	say(DELIVER_COMMITTED, 1);
+	rounds(5);
+	assert_true(stopped);
+}
+
+static void
+test_reload(void **state)
+{
+	static const struct dns_row other_rows[] = { { "two.test", DNS_MX, 0, "0 ." }, { .name = NULL } };
+	struct table_dns other;
+	struct conf next = conf;
+	struct err err;
+
+	(void)state;
+	table_dns_start(&other, loop, other_rows);
+	next.dns.servers.v = &other.address;
+	assert_int_equal(relay_reload(relay, &next, &err), 0);
+	give(1, "two.test", -1);
+	run_until("1:");
+	assert_string_equal(said, "1: 3F5.1.10");
+	next.dns.servers.count = 0;		/* and the system names none */
+	assert_int_equal(relay_reload(relay, &next, &err), -1);
+	table_dns_stop(&other);
+}
+
+#define WITH_RELAY(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		WITH_RELAY(test_routes), WITH_RELAY(test_private), WITH_RELAY(test_reuse), WITH_RELAY(test_reuse_limits), WITH_RELAY(test_stale),
+		WITH_RELAY(test_by_fd), WITH_RELAY(test_new_queue), WITH_RELAY(test_cancel), WITH_RELAY(test_bad_frames), WITH_RELAY(test_stop),
+		WITH_RELAY(test_reload),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
