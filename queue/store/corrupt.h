@@ -1,0 +1,11 @@
+#ifndef STORE_CORRUPT_H
+#define STORE_CORRUPT_H
+/* corrupt — what failed a checksum is kept, whole, with its reason; nothing is ever deleted
+ * there. */
+#include "base/err.h"
+#include "base/slice.h"
+
+/* Makes corrupt/NAME and corrupt/NAME.reason durable. 0 also when they are there already. */
+int	corrupt_set_aside(int queue_dir, const char *name, struct slice bytes, const char *reason, struct err *);
+
+#endif

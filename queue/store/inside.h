@@ -1,0 +1,125 @@
+#ifndef STORE_INSIDE_H
+#define STORE_INSIDE_H
+/*
+ * inside — what the rooms of the store share; nobody else includes it.
+ *
+ * Three threads: the *loop* owns struct store, stored, change and all counts; the *committer* is
+ * the only writer of the ring; *file sync* makes large contents durable. A change belongs to one
+ * of them at a time: loop → (file sync) → committer → loop. The ring's states are under the
+ * ring's lock.
+ */
+#include "event/loop.h"
+#include "queue/store/admission.h"
+#include "queue/store/committer.h"
+#include "queue/store/copy.h"
+#include "queue/store/ids.h"
+#include "queue/store/large.h"
+#include "queue/store/post.h"
+#include "queue/store/record.h"
+#include "queue/store/ring.h"
+#include "queue/store/store.h"
+
+enum {
+	STORED_DURABLE = 1,		/* its PUT is synced */
+	STORED_LARGE = 2,
+	STORED_FINISHING = 4,		/* a DONE is on its way */
+	STORED_COPYING = 8,
+	STORED_CHECKED = 16,		/* the content's checksum was seen to hold */
+	STORED_LOST = 32		/* the content is damaged and set aside; not in any segment's list */
+};
+
+struct stored {				/* 64 bytes: one for each live message */
+	void		*owner;
+	struct segment	*segment;	/* of the newest PUT; NULL: not durable, or lost */
+	TAILQ_ENTRY(stored) in_segment;
+	uint64_t	 id;
+	uint64_t	 size : 56;	/* of the content */
+	uint64_t	 flags : 8;
+	uint32_t	 place;		/* inline: offset of the content in the segment */
+	uint32_t	 crc;		/* of the content */
+	uint32_t	 version;	/* last given out */
+	uint32_t	 bytes;		/* of the newest PUT, head included */
+};
+
+/* One record on its way out. */
+struct item {
+	STAILQ_ENTRY(item) next;
+	struct record	 record;
+	struct stored	*stored;
+	int		 fd;		/* PUT of a large one: its file; -1 */
+	void		*owned;		/* memory of a long delta or of a copy */
+	unsigned char	 head[RECORD_PUT_HEAD];
+	char		 small[144];	/* a short delta */
+};
+STAILQ_HEAD(item_list, item);
+
+enum change_kind { CHANGE_NONE, CHANGE_OWNER, CHANGE_COPY, CHANGE_WIPE };
+
+struct change {
+	STAILQ_ENTRY(change) next;
+	struct store	*store;
+	enum change_kind kind;
+	enum store_class class;
+	enum store_result result;
+	change_cb	*done;
+	void		*arg;
+	struct item_list items;
+	size_t		 bytes, pieces;
+	bool		 large;		/* passes through file sync first */
+	int64_t		 due;		/* clock_mono_ms by which it starts a batch; 0: now */
+	struct segment	*segment;	/* where it is durable; for CHANGE_WIPE: which */
+	uint32_t	 offset;	/* of its first record */
+};
+STAILQ_HEAD(change_list, change);
+
+/* Chunks of stored, all given back at close. */
+struct slab {
+	struct slab	*next;
+	struct stored	 v[512];
+};
+
+struct store {
+	struct loop		*loop;
+	const struct store_ops	*ops;
+	void			*arg;
+	int			 dir, lock;
+	struct ids		 ids;
+	struct ring		 ring;
+	struct post		 post;
+	struct committer	 committer;
+	struct large		 large;
+	struct copier		 copier;
+	struct hook		 hook;
+	struct change_list	 outbox;	/* committed in this round */
+	struct change_list	 idle_changes;
+	struct item_list	 idle_items;
+	struct stored_list	 idle_stored;
+	struct slab		*slabs;
+	struct change		*condemned;	/* set aside by recovery: finished in the first batch */
+	uint64_t		 live, live_bytes;
+	bool			 room[STORE_CLASS_COUNT];
+	bool			 broken, told, closing;
+	struct store_figures	 figures;	/* the loop's part */
+};
+
+/* stored.c */
+struct stored	*stored_new(struct store *);
+void		 stored_free(struct store *, struct stored *);
+void		 stored_settle(struct store *, struct stored *, struct segment *, const struct record *, uint32_t offset);
+void		 stored_leave(struct store *, struct stored *);	/* its segment */
+int		 stored_check(struct store *, struct stored *, const void *content, struct err *);	/* -1: damaged, set aside */
+
+/* change.c */
+struct change	*change_make(struct store *, enum change_kind, enum store_class);
+struct item	*change_item(struct change *, enum record_type, struct stored *);
+void		 item_free(struct store *, struct item *);
+int		 change_add(struct change *, struct item *);	/* -1: STORE_CHANGE_MAX; the item is freed */
+void		 change_free(struct change **);
+void		 change_settle(struct store *, struct change *);	/* durable: the messages are where it lies */
+void		 change_undo(struct change *);			/* not durable: as if it had not been filled */
+void		 change_finish(struct change *);		/* the loop: what its result means; frees it */
+void		 store_flush(struct store *);			/* the outbox to its thread */
+void		 store_after(struct store *);			/* rooms, copying, wiping: when anything was finished */
+void		 store_fill(struct store *, struct fill *);
+
+#endif

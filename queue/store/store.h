@@ -1,0 +1,144 @@
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+/*
+ * store — the disk: what was promised is here and nowhere else. docs/SPOOL.md is its second
+ * half.
+ *
+ * The owner (queue.c) hands over *changes*: groups of records that become durable together or
+ * not at all. A committer thread writes everything that waits as one batch, syncs once, and only
+ * then are the owner's callbacks run, from the loop. The store keeps no envelope: it remembers
+ * where each live message's content lies (64 bytes a message) and asks the owner for the current
+ * full envelope when a message has to be copied forward. Nothing here knows schedules, agents or
+ * SMTP.
+ */
+#include "base/buf.h"
+#include "base/err.h"
+#include "event/loop.h"
+
+struct store;
+struct stored;			/* a live message's place; opaque, the store's until its DONE is durable */
+struct change;
+
+enum store_class {		/* who may still write when the ring fills, strongest last */
+	STORE_NONE,
+	STORE_CLIENT,		/* PUT of a client's message: needs more than 4 free segments */
+	STORE_STATE,		/* states, expansions: more than 3 */
+	STORE_DSN,		/* PUT of a notification: more than 2 */
+	STORE_DONE		/* what frees space: more than 1 */
+};
+#define STORE_CLASS_COUNT	(STORE_DONE + 1)
+
+enum store_result {
+	STORE_RESULT_NONE,
+	STORE_DURABLE,		/* synced */
+	STORE_FULL,		/* not admitted: 452; nothing was written */
+	STORE_FAILED		/* disk trouble: 451. It may come back at the next start: the answer was never yes */
+};
+
+/* The most that one change may hold, records' heads included; at most 40 bytes a record are the
+ * store's. */
+#define STORE_CHANGE_MAX	(1024u * 1024 - 16384)
+#define STORE_SEGMENTS_MIN	8
+#define STORE_SEGMENTS_MAX	1000
+#define STORE_SEGMENT_SIZE_MIN	(1024u * 1024)
+#define STORE_SEGMENT_SIZE_MAX	(1024u * 1024 * 1024)
+
+struct store_conf {
+	const char	*directory;	/* exists, ours, mode 0700 */
+	uint32_t	 segments;	/* STORE_SEGMENTS_MIN .. MAX */
+	uint64_t	 segment_size;	/* bytes, a multiple of 4096, within the limits above */
+};
+
+/* One message as it is put and as it is found again. Slices are borrowed: for a put until the
+ * change's callback ran, from `found` only for the call. */
+struct store_put {
+	uint64_t	id;
+	uint32_t	version;	/* of the folded-in state; a new message has 1 whatever is said here */
+	struct slice	envelope;	/* the owner's encoding (wire/fields.h), full, with all fates */
+	struct slice	content;	/* inline; empty when large */
+	bool		large;		/* the content is the file spool/large/<id> */
+	uint64_t	large_size;
+	uint32_t	large_crc;	/* crc32c of the file; checked before the batch that names it */
+};
+
+/* What `found` returns for an envelope that cannot be read: the store sets the message aside in
+ * corrupt/. */
+#define STORE_UNREADABLE	((void *)(uintptr_t)1)
+
+struct store_ops {
+	/* Recovery, before store_open returns: for each live message, in the order of their
+	 * newest PUTs, one `found` and then one `delta` for each later delta, in version order
+	 * (a gap: a state is missing). What `found` returns is the owner of the stored; NULL: no
+	 * memory, open fails. */
+	void	*(*found)(void *arg, struct stored *, const struct store_put *);
+	/* -1: cannot be read. The owner has forgotten the message; the store sets it aside in
+	 * corrupt/. */
+	int	 (*delta)(void *arg, void *owner, uint32_t version, struct slice delta);
+	/* Copy-forward: the full envelope with every delta that was handed to change_state
+	 * folded in. */
+	void	 (*fold)(void *arg, void *owner, struct buf *out);
+	/* This class may write again, or no more. At open each class may, unless store_has_room
+	 * says no. */
+	void	 (*room)(void *arg, enum store_class, bool yes);
+	/* No change can be made durable any more: every commit fails from now on. Told once,
+	 * from the loop: the owner stops serving and the process ends; a restart reads the ring
+	 * anew. */
+	void	 (*broken)(void *arg, const char *why);
+};
+
+/* Locks, raises the epoch, recovers. Takes the time that takes; start-up only. -1: err says what
+ * is wrong and what would help. */
+struct store	*store_open(struct loop *, const struct store_conf *, const struct store_ops *, void *arg, struct err *);
+/* Orderly: waits for what is queued, writes the END batch. Callbacks of pending changes run
+ * before it returns. */
+void		 store_close(struct store **);
+
+uint32_t	 store_epoch(const struct store *);
+/* `count` ids never given out before, in a row; raises the epoch when the counter ends. -1: disk
+ * trouble. */
+int		 store_next_ids(struct store *, uint32_t count, uint64_t *first);
+const char	*store_identity(const struct store *);	/* 32 hex digits: the random store id */
+
+/* A change is made, filled, committed; one that is not to be committed is dropped. NULL or -1:
+ * no memory, or over STORE_CHANGE_MAX; the change can still be dropped. */
+typedef void change_cb(void *arg, enum store_result);
+struct change	*change_new(struct store *, enum store_class, change_cb *done, void *arg);
+void		 change_drop(struct change **);
+/* The stored may not be changed before the put is durable. When it is not durable in the end,
+ * the stored dies after the callback. */
+struct stored	*change_put(struct change *, const struct store_put *, void *owner);
+/* Copies the delta; versions are the store's. A delta that says how things are, rather than what
+ * to add, may be applied twice: a fold can be ahead of a change that was refused. */
+int		 change_state(struct change *, struct stored *, struct slice delta);
+int		 change_done(struct change *, struct stored *);	/* the stored dies when this is durable */
+/* Takes the change. `done` runs once, from the loop, never from inside. patience_ms > 0: may
+ * wait that long for a batch that somebody else starts (outcomes: 20 ms). Changes become durable
+ * in the order of their commits, except that one with a large content comes later. */
+void		 store_commit(struct store *, struct change **, int64_t patience_ms);
+
+/* The content (not the envelope) from `offset`; 0 when all `len` bytes were read. For durable
+ * messages; large ones, too. Blocks for the page cache only. -1: err; when the bytes fail their
+ * checksum the message is set aside in corrupt/ first and never copied forward again: finish it. */
+int		 stored_read(struct stored *, uint64_t offset, void *, size_t len, struct err *);
+uint64_t	 stored_size(const struct stored *);
+bool		 stored_is_large(const struct stored *);
+uint64_t	 stored_id(const struct stored *);
+int		 stored_open_large(struct stored *, struct err *);	/* read-only descriptor of the content's own file */
+
+/* A file for a large content that smtpd will fill: create, give the descriptor away, then a PUT
+ * with `large` names it (the store checks size and checksum and syncs file and directory before
+ * the batch) or large_drop forgets it. A refused or failed PUT leaves the file for large_drop. */
+int		 store_large_create(struct store *, uint64_t id, struct err *);	/* write-only descriptor, or -1 */
+void		 store_large_drop(struct store *, uint64_t id);
+
+bool		 store_has_room(const struct store *, enum store_class);
+struct store_figures {
+	uint64_t batches, records, bytes, syncs, copied;	/* since start; bytes as written, copied in messages */
+	uint32_t segments, free_segments;
+	uint64_t live, live_bytes;				/* messages; bytes of their newest records */
+	/* what recovery found */
+	uint64_t recovered, damaged, salvaged, torn;		/* messages; places set aside; records saved there; torn tails dropped */
+};
+void		 store_figures(const struct store *, struct store_figures *);
+
+#endif

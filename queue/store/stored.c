@@ -1,0 +1,186 @@
+/*
+ * stored — a live message's place: where its newest PUT lies, and reading the content from there.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "base/crc32c.h"
+#include "base/fd.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "mail/queue_id.h"
+#include "queue/store/corrupt.h"
+#include "queue/store/inside.h"
+
+_Static_assert(sizeof(struct stored) <= 64, "the price of a live message");
+
+struct stored *
+stored_new(struct store *store)
+{
+	struct stored *s;
+	struct slab *slab;
+
+	if (TAILQ_EMPTY(&store->idle_stored)) {
+		if ((slab = mem_zalloc(sizeof(*slab))) == NULL)
+			return NULL;
+		slab->next = store->slabs;
+		store->slabs = slab;
+		for (size_t i = 0; i < sizeof(slab->v) / sizeof(slab->v[0]); i++)
+			TAILQ_INSERT_TAIL(&store->idle_stored, &slab->v[i], in_segment);
+	}
+	s = TAILQ_FIRST(&store->idle_stored);
+	TAILQ_REMOVE(&store->idle_stored, s, in_segment);
+	*s = (struct stored){ 0 };
+	return s;
+}
+
+void
+stored_free(struct store *store, struct stored *s)
+{
+	stored_leave(store, s);
+	if (s->flags & STORED_DURABLE)
+		store->live--;
+	*s = (struct stored){ 0 };
+	TAILQ_INSERT_HEAD(&store->idle_stored, s, in_segment);
+}
+
+void
+stored_leave(struct store *store, struct stored *s)
+{
+	if (s->segment == NULL)
+		return;
+	TAILQ_REMOVE(&s->segment->live, s, in_segment);
+	s->segment->live_bytes -= s->bytes;
+	store->live_bytes -= s->bytes;
+	s->segment = NULL;
+}
+
+/* `offset` is where the record begins in the segment. */
+void
+stored_settle(struct store *store, struct stored *s, struct segment *seg, const struct record *r, uint32_t offset)
+{
+	stored_leave(store, s);
+	if (!(s->flags & STORED_DURABLE))
+		store->live++;
+	s->flags = (s->flags | STORED_DURABLE | (r->large ? STORED_LARGE : 0)) & 0xff;
+	s->size = r->content_size & ((UINT64_C(1) << 56) - 1);
+	s->crc = r->content_crc;
+	s->bytes = (uint32_t)record_size(r);
+	s->place = offset + (uint32_t)(RECORD_PUT_HEAD + r->envelope.len);
+	s->segment = seg;
+	TAILQ_INSERT_TAIL(&seg->live, s, in_segment);
+	seg->live_bytes += s->bytes;
+	store->live_bytes += s->bytes;
+}
+
+uint64_t
+stored_size(const struct stored *s)
+{
+	return s->size;
+}
+
+uint64_t
+stored_id(const struct stored *s)
+{
+	return s->id;
+}
+
+bool
+stored_is_large(const struct stored *s)
+{
+	return (s->flags & STORED_LARGE) != 0;
+}
+
+/* Sets the damaged content aside; it leaves its segment, which may then be wiped without it. */
+static int
+content_damaged(struct store *store, struct stored *s, const void *content, struct err *err)
+{
+	char name[64], id[QUEUE_ID_LEN + 1];
+	struct err trouble;
+
+	snprintf(name, sizeof(name), "content-%s", queue_id_print(s->id, id));
+	log_error("message %s: its content fails its checksum (journal/%03u.seg, offset %u); what is there goes to corrupt/%s",
+	    id, s->segment->number, s->place, name);
+	if (corrupt_set_aside(store->dir, name, slice_of(content, s->size),
+	    "the content of this message fails its checksum", &trouble) == -1)
+		log_error("%s", trouble.text);
+	else
+		stored_leave(store, s);
+	s->flags |= STORED_LOST;
+	store->figures.damaged++;
+	return err_set(err, "message %s: the content fails its checksum", id);
+}
+
+int
+stored_check(struct store *store, struct stored *s, const void *content, struct err *err)
+{
+	if (crc32c(0, content, s->size) != s->crc)
+		return content_damaged(store, s, content, err);
+	s->flags |= STORED_CHECKED;
+	return 0;
+}
+
+/* Before a part of it is shown, the whole content is read once and its checksum compared. */
+static int
+check_whole(struct store *store, struct stored *s, struct err *err)
+{
+	void *content;
+	int rc;
+
+	if (s->flags & STORED_CHECKED)
+		return 0;
+	if ((content = mem_alloc(s->size > 0 ? s->size : 1)) == NULL)
+		return err_set(err, "no memory");
+	rc = disk_read(s->segment->fd, content, s->size, s->place, err);
+	if (rc == 0)
+		rc = stored_check(store, s, content, err);
+	mem_free(content);
+	return rc;
+}
+
+static int
+read_large(struct stored *s, uint64_t offset, void *p, size_t len, struct err *err)
+{
+	int fd = stored_open_large(s, err), rc;
+
+	if (fd == -1)
+		return -1;
+	rc = disk_read(fd, p, len, offset, err);
+	fd_close(&fd);
+	return rc;
+}
+
+static struct store *
+stored_store(const struct stored *s)
+{
+	return CONTAINER_OF(s->segment->ring, struct store, ring);
+}
+
+int
+stored_read(struct stored *s, uint64_t offset, void *p, size_t len, struct err *err)
+{
+	bool whole = offset == 0 && len == s->size;
+
+	if (s->segment == NULL || (s->flags & STORED_LOST))
+		return err_set(err, "the content is %s", s->flags & STORED_LOST ? "damaged" : "not on disk yet");
+	if (offset > s->size || len > s->size - offset)
+		return err_set(err, "the content has no bytes there");
+	if (s->flags & STORED_LARGE)
+		return read_large(s, offset, p, len, err);
+	if (!whole && check_whole(stored_store(s), s, err) == -1)
+		return -1;
+	if (disk_read(s->segment->fd, p, len, s->place + offset, err) == -1)
+		return -1;
+	return whole ? stored_check(stored_store(s), s, p, err) : 0;
+}
+
+int
+stored_open_large(struct stored *s, struct err *err)
+{
+	char name[QUEUE_ID_LEN + 1];
+
+	if (s->segment == NULL || !(s->flags & STORED_LARGE))
+		return err_set(err, "no large content");
+	return disk_open(stored_store(s)->large.dir, queue_id_print(s->id, name), O_RDONLY, err);
+}
