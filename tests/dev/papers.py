@@ -1,0 +1,103 @@
+#!/usr/bin/python3
+"""papers — what the documents say about the tree, held against the tree.
+
+docs/TOUR.md names every C file of the processes and of common/; every path and every verb of ./dev that a document names
+exists. A document is README.md or docs/*.md.
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+FOLDERS = ("common", "control", "lookup", "smtpd", "queue", "relay", "mda")
+TOUR = ROOT / "docs/TOUR.md"
+SKIPPED = {".git", "build", "build-aux", "autom4te.cache", "__pycache__"}
+
+# In the tour: a folder in a heading, and lists of names that lie there or beside the name in front of them.
+HEADING = re.compile(r"^#+ (.*)$")
+STOP = re.compile(r"^\* ((?:`[^`]+` )+)— ")
+
+PATH = re.compile(r"(?<![\w./*<:-])[A-Za-z.][\w.*-]*(?:/[\w.*-]+)*/?")
+SOURCE = re.compile(r"\w\.(c|h|py|sh|md|am|smtp)$")
+ANY = re.compile(r"\*|NOUN|ROOM|NAME")       # in a path: whatever it is called
+VERB = re.compile(r"\./dev ([a-z]+)")
+
+
+def tree():
+    """Every path of the tree, folders with a slash behind them."""
+    for path in sorted(ROOT.rglob("*")):
+        name = path.relative_to(ROOT)
+        if SKIPPED.isdisjoint(name.parts):
+            yield f"{name}/" if path.is_dir() else str(name)
+
+
+def partners(name):
+    """A module's name stands for its header, too."""
+    stem = re.sub(r"\.[ch]$", "", name)
+    return {name, stem + ".c", stem + ".h"}
+
+
+def stops(text, files):
+    """(line number, name, path) of each name in the tour's lists; the path is None when there is no such file."""
+    folder = ""
+    for number, line in enumerate(text.split("\n"), 1):
+        heading = HEADING.match(line)
+        if heading:
+            folder = next((word for word in re.split(r"[ :]+", heading.group(1)) if word in files), "")
+        listed = STOP.match(line)
+        place = folder
+        for name in re.findall(r"`([^`]+)`", listed.group(1)) if listed else ():
+            path = next((path for path in (place + name, name) if path in files), None)
+            if path:
+                place = path[:path.rfind("/") + 1]
+            yield number, name, path
+
+
+def tour_findings(files):
+    seen = set()
+    for number, name, path in stops(TOUR.read_text(), files):
+        if path is None:
+            yield f"docs/TOUR.md:{number}: {name}: no such file"
+        else:
+            seen |= partners(path)
+    for path in sorted(files - seen):
+        if path.startswith(FOLDERS) and path.endswith((".c", ".h")):
+            yield f"docs/TOUR.md: {path} is on no list"
+
+
+def is_there(word, files):
+    """Whether a document's word is no path of ours, or one that exists; a program is named without its .c."""
+    top = word.split("/")[0]
+    if not SOURCE.search(word) and not ("/" in word and top + "/" in files):
+        return True
+    if top in SKIPPED:
+        return True
+    name = "[^/]*".join(re.escape(part) for part in ANY.split(word))
+    return any(re.search(rf"(^|/){name}(/|\.c)?$", path) for path in files)
+
+
+def paper_findings(paper, files, verbs):
+    for number, line in enumerate(paper.read_text().split("\n"), 1):
+        where = f"{paper.relative_to(ROOT)}:{number}"
+        for match in PATH.finditer(line):
+            word = match.group(0).rstrip(".").removeprefix("./")
+            if not is_there(word, files):
+                yield f"{where}: {word}: no such file"
+        for verb in VERB.findall(line):
+            if verb not in verbs:
+                yield f"{where}: ./dev {verb}: no such verb"
+
+
+def main():
+    files = set(tree())
+    verbs = set(re.findall(r'^\t"([a-z]+)\|', (ROOT / "dev").read_text(), re.M))
+    papers = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    bad = list(tour_findings(files))
+    for paper in papers:
+        bad += paper_findings(paper, files, verbs)
+    print("\n".join(bad) if bad else f"{len(papers)} documents name nothing that is not there, and the tour leaves nothing out")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
