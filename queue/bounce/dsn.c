@@ -1,0 +1,293 @@
+/*
+ * dsn — multipart/report, part by part.
+ *
+ * The boundary must not occur in the parts. Instead of trusting chance the finished message is searched; in the one
+ * case among many lifetimes where it is found once too often, the next candidate is taken.
+ */
+#include "queue/bounce/dsn.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/fmt.h"
+#include "queue/bounce/notice.h"
+#include "queue/bounce/wrap.h"
+#include "mail/date.h"
+#include "wire/fields.h"
+
+#define BOUNDARY_SIZE	64
+#define BOUNDARY_USES	5	/* once named, three parts, one end */
+#define BOUNDARY_TRIES	8
+#define DIAGNOSTIC_MAX	1100
+#define MESSAGE_ID_MAX	900	/* a longer one would not fit a line */
+
+static void
+put_escaped(struct buf *b, const char *before, struct slice text, const char *after)
+{
+	(void)buf_puts(b, before);
+	fmt_escape(b, text, ADDRESS_FIELD_MAX);
+	(void)buf_puts(b, after);
+}
+
+static void
+put_date(struct buf *b, const char *name, int64_t ms)
+{
+	char date[DATE_PRINT_SIZE];
+
+	(void)buf_printf(b, "%s: %s\r\n", name, date_print(ms / 1000, date));
+}
+
+static const char *
+subject(const struct dsn *dsn)
+{
+	if (dsn->kind == DSN_DELAY)
+		return "Delayed Mail (still being retried)";
+	return dsn->to_postmaster ? "Postmaster Copy: Undelivered Mail" : "Undelivered Mail Returned to Sender";
+}
+
+/* A Message-Id of the original that is fit to be repeated: "<" printable ">" and nothing between that could end a
+ * field. */
+static bool
+message_id_usable(struct slice id)
+{
+	if (id.len < 3 || id.len > MESSAGE_ID_MAX || id.p[0] != '<' || id.p[id.len - 1] != '>')
+		return false;
+	for (size_t i = 0; i < id.len; i++)
+		if (id.p[i] <= ' ' || id.p[i] > '~')
+			return false;
+	return true;
+}
+
+/* Both fields, so that mail readers show the report beneath the message that it is about. */
+static void
+put_thread(struct buf *b, struct slice id)
+{
+	if (!message_id_usable(id))
+		return;
+	(void)buf_puts(b, "In-Reply-To: ");
+	(void)buf_put_slice(b, id);
+	(void)buf_puts(b, "\r\nReferences: ");
+	(void)buf_put_slice(b, id);
+	(void)buf_puts(b, "\r\n");
+}
+
+static void
+put_header(struct buf *b, const struct dsn *dsn, const char *boundary)
+{
+	char id[QUEUE_ID_LEN + 1];
+
+	put_date(b, "Date", dsn->now_ms);
+	put_escaped(b, "From: MAILER-DAEMON@", dsn->hostname, " (Mail Delivery System)\r\n");
+	(void)buf_printf(b, "Subject: %s\r\n", subject(dsn));
+	put_escaped(b, "To: ", dsn->to, "\r\n");
+	(void)buf_puts(b, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
+	    "Content-Type: multipart/report; report-type=delivery-status;\r\n");
+	(void)buf_printf(b, "\tboundary=\"%s\"\r\n", boundary);
+	(void)buf_puts(b, "Content-Transfer-Encoding: 7bit\r\n");
+	/* The random part keeps it unique even when a spool was lost and its numbers begin again. */
+	(void)buf_printf(b, "Message-Id: <%s.%08" PRIx32 "@", queue_id_print(dsn->own_id, id), (uint32_t)dsn->random);
+	put_escaped(b, "", dsn->hostname, ">\r\n");
+	put_thread(b, dsn->message_id);
+	(void)buf_puts(b, "\r\nThis is a MIME-encapsulated message.\r\n");
+}
+
+static void
+put_part(struct buf *b, const char *boundary, const char *description, const char *type, const char *encoding)
+{
+	(void)buf_printf(b, "\r\n--%s\r\n", boundary);
+	(void)buf_printf(b, "Content-Description: %s\r\nContent-Type: %s\r\nContent-Transfer-Encoding: %s\r\n\r\n",
+	    description, type, encoding);
+}
+
+/* RFC 3464 2.2: about the message. */
+static void
+put_message_fields(struct buf *b, const struct dsn *dsn)
+{
+	char id[QUEUE_ID_LEN + 1];
+
+	put_escaped(b, "Reporting-MTA: dns; ", dsn->hostname, "\r\n");
+	(void)buf_printf(b, "X-Posthorn-Queue-ID: %s\r\n", queue_id_print(dsn->id, id));
+	if (dsn->reverse_path.len > 0)
+		put_escaped(b, "X-Posthorn-Sender: rfc822; ", dsn->reverse_path, "\r\n");
+	put_date(b, "Arrival-Date", dsn->arrival_ms);
+}
+
+/* "mx1.example.org[192.0.2.1]:25" is three things; the field wants the name, or the address literal if there is no
+ * name. */
+static struct slice
+mta_host(struct slice mta)
+{
+	struct slice rest, name = slice_split(mta, '[', &rest);
+
+	if (name.len > 0)
+		return name;
+	const char *end = mta.len > 0 ? memchr(mta.p, ']', mta.len) : NULL;
+	return end == NULL ? mta : slice_of(mta.p, (size_t)(end - mta.p) + 1);
+}
+
+static void
+put_diagnostic(struct buf *b, const struct outcome *outcome)
+{
+	static const char remote[] = "Diagnostic-Code: smtp; ", ours[] = "Diagnostic-Code: X-Posthorn; ";
+	const char *name = outcome->mta.len > 0 ? remote : ours;
+
+	if (outcome->text.len == 0)
+		return;
+	(void)buf_puts(b, name);
+	wrap_put(b, strlen(name), "    ", outcome->text, DIAGNOSTIC_MAX);
+}
+
+/* RFC 3464 2.3.4 wants a status in every group; without one only the class is known. */
+static struct status
+status_of(const struct dsn *dsn, const struct outcome *outcome)
+{
+	if (outcome->status.class != 0)
+		return outcome->status;
+	return dsn->kind == DSN_DELAY ? STATUS(4, 0, 0) : STATUS(5, 0, 0);
+}
+
+/* RFC 3464 2.3: about one recipient. */
+static void
+put_recipient_fields(struct buf *b, const struct dsn *dsn, const struct dsn_recipient *rcpt)
+{
+	const struct outcome *outcome = &rcpt->outcome;
+	char status[STATUS_PRINT_SIZE];
+
+	(void)buf_puts(b, "\r\n");
+	if (rcpt->original.len > 0 && !slice_eq(rcpt->original, rcpt->address))
+		put_escaped(b, "Original-Recipient: rfc822; ", rcpt->original, "\r\n");
+	put_escaped(b, "Final-Recipient: rfc822; ", rcpt->address, "\r\n");
+	(void)buf_printf(b, "Action: %s\r\n", dsn->kind == DSN_DELAY ? "delayed" : "failed");
+	(void)buf_printf(b, "Status: %s\r\n", status_print(status_of(dsn, outcome), status));
+	if (outcome->mta.len > 0)
+		put_escaped(b, "Remote-MTA: dns; ", mta_host(outcome->mta), "\r\n");
+	put_diagnostic(b, outcome);
+	if (rcpt->last_attempt_ms > 0)
+		put_date(b, "Last-Attempt-Date", rcpt->last_attempt_ms);
+	if (dsn->kind == DSN_DELAY)
+		put_date(b, "Will-Retry-Until", dsn->expiry_ms);
+}
+
+/* The original's header: whole lines up to the empty one, within DSN_HEADER_MAX. */
+static struct slice
+header_part(struct slice content)
+{
+	size_t len = 0;
+
+	while (len < content.len) {
+		const char *lf = memchr(content.p + len, '\n', content.len - len);
+		size_t next = lf == NULL ? 0 : (size_t)(lf - content.p) + 1;
+
+		if (lf == NULL || next > DSN_HEADER_MAX || next - len <= 1 ||
+		    (next - len == 2 && content.p[len] == '\r'))
+			break;
+		len = next;
+	}
+	return slice_of(content.p, len);
+}
+
+/* May these lines travel as they are: 7-bit, CRLF, none too long? */
+static bool
+header_is_plain(struct slice header)
+{
+	size_t column = 0;
+
+	for (size_t i = 0; i < header.len; i++) {
+		unsigned char c = (unsigned char)header.p[i];
+
+		if (c == '\r' && i + 1 < header.len && header.p[i + 1] == '\n') {
+			column = 0;
+			i++;
+		} else if ((c < ' ' && c != '\t') || c > '~' || ++column > 998) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* Quoted-printable (RFC 2045 6.7), which RFC 6522 4 allows for headers that are not plain. Spaces before a line's end
+ * are coded. */
+static void
+put_quoted(struct buf *b, struct slice in)
+{
+	size_t column = 0;
+
+	for (size_t i = 0; i < in.len; i++) {
+		unsigned char c = (unsigned char)in.p[i];
+		bool at_end = i + 1 == in.len || in.p[i + 1] == '\r' || in.p[i + 1] == '\n';
+		bool as_is = (c > ' ' && c <= '~' && c != '=') || ((c == ' ' || c == '\t') && !at_end);
+
+		if (c == '\r' && i + 1 < in.len && in.p[i + 1] == '\n') {
+			(void)buf_puts(b, "\r\n");
+			column = 0;
+			i++;
+			continue;
+		}
+		if (column + 3 > 75) {
+			(void)buf_puts(b, "=\r\n");
+			column = 0;
+		}
+		if (as_is)
+			(void)buf_putc(b, (char)c);
+		else
+			(void)buf_printf(b, "=%02X", c);
+		column += as_is ? 1 : 3;
+	}
+}
+
+static void
+put_parts(struct buf *b, const struct dsn *dsn, const char *boundary)
+{
+	struct slice header = header_part(dsn->header);
+	bool plain = header_is_plain(header);
+
+	put_part(b, boundary, "Notification", "text/plain; charset=us-ascii", "7bit");
+	notice_put(b, dsn);
+	put_part(b, boundary, "Delivery report", "message/delivery-status", "7bit");
+	put_message_fields(b, dsn);
+	for (uint32_t i = 0; i < dsn->count; i++)
+		put_recipient_fields(b, dsn, &dsn->recipients[i]);
+	put_part(b, boundary, "Undelivered message's header", "text/rfc822-headers",
+		 plain ? "7bit" : "quoted-printable");
+	if (plain)
+		(void)buf_put_slice(b, header);
+	else
+		put_quoted(b, header);
+	(void)buf_printf(b, "\r\n--%s--\r\n", boundary);
+}
+
+static size_t
+occurrences(struct slice in, const char *what)
+{
+	size_t n = 0, len = strlen(what);
+	const char *at;
+
+	while (in.len >= len && (at = memmem(in.p, in.len, what, len)) != NULL) {
+		n++;
+		slice_drop(&in, (size_t)(at - in.p) + len);
+	}
+	return n;
+}
+
+int
+dsn_build(const struct dsn *dsn, struct buf *out)
+{
+	char id[QUEUE_ID_LEN + 1], boundary[BOUNDARY_SIZE];
+	size_t before = buf_len(out);
+
+	assert(dsn->count > 0 && dsn->count <= DSN_RECIPIENTS_MAX);
+	for (uint64_t try = 0; try < BOUNDARY_TRIES && !out->failed; try++) {
+		(void)snprintf(boundary, sizeof(boundary), "%s.%016" PRIx64 "/report",
+		    queue_id_print(dsn->own_id, id), dsn->random + try);
+		put_header(out, dsn, boundary);
+		put_parts(out, dsn, boundary);
+
+		struct slice made = buf_slice(out);
+		slice_drop(&made, before);
+		if (!out->failed && occurrences(made, boundary) == BOUNDARY_USES)
+			return 0;
+		buf_cut(out, before);
+	}
+	return -1;
+}

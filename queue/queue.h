@@ -1,0 +1,105 @@
+#ifndef QUEUE_QUEUE_H
+#define QUEUE_QUEUE_H
+/*
+ * queue — the owner of the rooms: it carries each message from the submit wire to the store, the schedule, an agent, and back
+ * to the store. Its files follow that way: accept.c, attempt.c, settle.c; operator.c lets people look and steer.
+ */
+#include "base/log.h"
+#include "event/timer.h"
+#include "proc/service.h"
+#include "queue/agent/agent.h"
+#include "queue/intake/route.h"
+#include "queue/intake/submit.h"
+#include "queue/message.h"
+#include "queue/schedule/schedule.h"
+#include "store/store.h"
+#include "wire/log.h"
+
+struct operators;
+struct quotas;
+
+TAILQ_HEAD(messages, message);
+
+struct queue {
+	struct process		*process;
+	struct loop		*loop;
+	struct store		*store;
+	struct schedule		*schedule;
+	struct agents		*agents;
+	struct routes		*routes;
+	struct submits		*submits;
+	struct operators	*operators;
+	struct hash		 by_id;
+	struct messages		 all;		/* promised, in order of acceptance */
+	struct messages		 due;		/* with fates that the store has not been told yet */
+	struct messages		 blocked;	/* those of them that met trouble; tried again by settle_again */
+	struct messages		 memory;	/* with content in memory that the store has, too */
+	struct messages		 lost_way;	/* with recipients that lookup could not place */
+	size_t			 memory_used;	/* bytes of content in messages */
+	struct hook		 settle_hook;
+	struct quotas		*quotas;	/* notifications to each sender */
+	struct timer		 settle_again, route_again;	/* for `blocked`, for `lost_way` */
+	struct timer		 sweep_timer;
+	struct message		*sweep;		/* the next one that it looks at */
+	struct buf		 scratch;	/* an encoding in the making */
+	char			*reading;	/* content read back from the store, CONTENT_INLINE_MAX */
+	int64_t			 start_mono_ms, start_wall_ms;
+	bool			 ring_full;	/* settlements but for DONE wait until the store has room */
+	uint32_t		 probes;	/* of them that may find out */
+	bool			 stopping;
+	uint64_t		 accepted, refused, delivered, deferred, bounced;	/* since start */
+};
+
+/* queue.c */
+int		 queue_start(struct process *, struct err *);
+void		 queue_wire(struct process *, const struct control_wire *, int fd);
+void		 queue_listener(struct process *, const struct control_wire *, int fd);
+int		 queue_check(struct process *, const struct conf *next, struct err *);
+void		 queue_reloaded(struct process *, const struct conf *old);
+void		 queue_stop(struct process *, int64_t within_ms);
+void		 queue_free(void);		/* after queue_stop: for a program that goes on and may start another */
+void		 queue_status(struct process *, struct buf *);
+struct message	*queue_find(const struct queue *, queue_id);
+/* The message is durable: it is ours now. Routes its recipients. */
+void		 queue_adopt(struct queue *, struct message *);
+/* Its DONE is durable (or it never was promised): forget it. */
+void		 queue_forget(struct queue *, struct message *);
+/* The content's first `len` bytes, from memory or from the store. NULL: err. The bytes live until the next call. */
+const char	*queue_content(struct queue *, struct message *, size_t len, struct err *);
+int64_t		 queue_expiry_ms(const struct queue *, const struct message *);	/* wall clock */
+
+/* accept.c */
+extern const struct submits_ops queue_submits_ops;
+/* Finds a way for every recipient that has none. */
+void		 queue_route(struct queue *, struct message *);
+void		 queue_unroute(struct queue *, struct message *);	/* the questions under way are forgotten */
+void		 queue_unroute_one(struct queue *, struct message *, uint32_t index);
+void		 queue_route_again(struct queue *);			/* those in lost_way */
+
+/* attempt.c */
+extern const struct schedule_ops queue_schedule_ops;
+extern const struct agents_ops queue_agents_ops;
+/* Failed, late, or held with an alarm when nobody is left to tell: what an outcome means for the recipient. */
+void		 queue_outcome(struct queue *, struct message *, uint32_t index, const struct outcome *);
+/* The attempt is over and its fates are on disk, or nobody has it any more. Frees the job when it is done. */
+void		 queue_put_back(struct queue *, struct job *);
+void		 queue_drop_job(struct queue *, struct job *);		/* its open recipients are nowhere */
+/* What is to be given up or warned about is marked so; true: something was. */
+bool		 queue_expire(struct queue *, struct message *);
+
+/* settle.c */
+void		 queue_settle(struct queue *, struct message *);	/* soon: its dirty fates, owed notifications, or its DONE */
+void		 queue_settle_blocked(struct queue *);		/* the store has room again */
+void		 queue_unsettle(struct queue *, struct message *);	/* no settlement is due any more */
+
+/* sweep.c */
+void		 queue_sweep(void *queue);
+void		 queue_sweep_soon(struct queue *);
+
+/* operator.c */
+struct operators *operators_new(struct queue *, struct err *);
+void		 operators_free(struct operators **);
+void		 operators_listen(struct operators *, int fd);	/* takes the listening socket */
+void		 operators_forget(struct operators *, struct message *);	/* listings step over it */
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * sweep — walks through the whole queue, a part each second, for what no event will bring up: messages to be given up or warned
+ * about whose destination never has its turn, and notifications that waited for their sender's next hour.
+ */
+#include "queue/queue.h"
+
+#define EVERY	INT64_C(1000)	/* ms between two parts */
+#define PARTS	60		/* a whole walk takes about a minute */
+#define LEAST	64		/* messages in one part */
+
+static void
+visit(struct queue *q, struct message *m)
+{
+	if (m->deleted)
+		return;
+	if (queue_expire(q, m)) {
+		schedule_review(q->schedule, m);	/* jobs in which nobody is left */
+		queue_settle(q, m);
+	}
+	if (m->notice_after_ms != 0 && m->notice_after_ms <= loop_now(q->loop))
+		queue_settle(q, m);
+}
+
+void
+queue_sweep(void *arg)
+{
+	struct queue *q = arg;
+	size_t part = q->by_id.count / PARTS + LEAST;
+
+	if (q->sweep == NULL)
+		q->sweep = TAILQ_FIRST(&q->all);
+	while (part-- > 0 && q->sweep != NULL) {
+		struct message *m = q->sweep;
+
+		q->sweep = TAILQ_NEXT(m, all);
+		visit(q, m);
+	}
+	queue_sweep_soon(q);
+}
+
+void
+queue_sweep_soon(struct queue *q)
+{
+	if (!timer_is_set(&q->sweep_timer) && !TAILQ_EMPTY(&q->all) && !q->stopping)
+		timer_set(&q->sweep_timer, EVERY);
+}

@@ -1,0 +1,341 @@
+/* test_steer — agents that come, go and die, and operators that reach for messages in every stage. */
+#include "tests/unit/queue/stage.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+static const struct status ok = { 2, 0, 0 }, soon = { 4, 2, 0 };
+
+static int
+setup(void **state)
+{
+	*state = mem_zalloc(sizeof(struct stage_set));
+	stage_open(*state);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	stage_close(*state);
+	mem_free(*state);
+	return 0;
+}
+
+/* --- agents ------------------------------------------------------------------------------------ */
+
+static void
+test_agent_dies(void **state)
+{
+	struct stage_set *s = *state;
+
+	stage_all(s);
+	(void)stage_submit(s, "a@client.test", "b@far.test", 1);
+	(void)stage_job(s, 0);
+	stage_agent_dies(s, 0);
+	assert_int_equal(stage_status(s, "in-flight"), 0);
+	stage_agent(s, 0, false, 10, NULL);
+	assert_int_equal(stage_job(s, 1)->flags, JOB_MAYBE);
+	assert_true(s->jobs[1].lease != s->jobs[0].lease);
+	stage_report(s, &s->jobs[1], ACTION_RELAYED, ok, true);
+	stage_status_is(s, "messages", 0);
+	assert_int_equal(s->job_count, 2);
+}
+
+/* One of two relays has what there is to do; it dies, and the other one gets it at once. */
+static void
+test_other_takes_over(void **state)
+{
+	struct stage_set *s = *state;
+	struct played_job *job;
+
+	s->conf->relay.workers = 2;
+	queue_reloaded(&s->process, s->conf);
+	stage_all(s);
+	(void)stage_submit(s, "a@client.test", "b@far.test", 1);
+	stage_rounds(s, 20);
+	assert_int_equal(s->job_count, 0);	/* the second one may still hold something */
+	stage_agent(s, 1, false, 1, NULL);
+	job = stage_job(s, 0);
+	stage_agent_dies(s, job->agent);
+	assert_int_equal(stage_job(s, 1)->agent, 1 - job->agent);
+}
+
+/* A relay that dies before it said HELLO holds nothing, and mail does not wait for it any longer. */
+static void
+test_dead_before_hello(void **state)
+{
+	struct stage_set *s = *state;
+	int pair[2];
+
+	stage_smtpd(s, ROLE_TRUSTED);
+	stage_lookup(s);
+	s->conf->relay.workers = 2;
+	queue_reloaded(&s->process, s->conf);
+	stage_agent(s, 0, false, 10, NULL);
+	(void)stage_submit(s, "a@client.test", "b@far.test", 1);
+	stage_rounds(s, 20);
+	assert_int_equal(s->job_count, 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	queue_wire(&s->process, &(struct control_wire){ .kind = WIRE_DELIVER, .role = ROLE_RELAY, .number = 1 }, pair[1]);
+	(void)close(pair[0]);
+	(void)stage_job(s, 0);
+}
+
+/* What an agent kept while queue was away is not given a second time. */
+static void
+test_leases(void **state)
+{
+	struct stage_set *s = *state;
+	uint32_t index = 1;
+	struct lease lease = { .lease = 77, .count = 1, .indexes = &index };
+	struct played_job held = { .lease = 77, .count = 1, .indexes = { 1 } };
+
+	stage_smtpd(s, ROLE_TRUSTED);
+	lease.id = held.id = stage_submit(s, "a@client.test", "b#@far.test", 3);
+	stage_crash(s);
+	stage_lookup(s);
+	stage_rounds(s, 20);
+	stage_agent(s, 0, false, 10, &(struct deliver_hello){ .count = 1, .leases = &lease });
+	assert_int_equal(stage_job(s, 0)->count, 2);
+	assert_int_equal(s->jobs[0].indexes[0] + s->jobs[0].indexes[1], 2);
+	assert_false(stage_committed(s, 77));
+	stage_report(s, &held, ACTION_DELAYED, soon, true);
+	stage_until(s, &s->committed_count, 1);
+	assert_true(stage_committed(s, 77));
+	stage_report(s, &s->jobs[0], ACTION_RELAYED, ok, true);
+	stage_until(s, &s->committed_count, 2);
+	assert_int_equal(stage_status(s, "messages"), 1);
+	stage_operator(s, "retry", "all");
+	assert_int_equal(stage_job(s, 1)->indexes[0], 1);
+	stage_report(s, &s->jobs[1], ACTION_RELAYED, ok, true);
+	stage_status_is(s, "messages", 0);
+}
+
+/* Twice its agent crashed: then it goes alone. The third time: a person has to look. A death from outside does not count. */
+static void
+test_deadly_job(void **state)
+{
+	static const struct { const char *name; bool fault; uint32_t given; } rows[] = {
+		{ "killed from outside", false, 2 }, { "first crash", true, 2 }, { "second crash: alone", true, 1 },
+	};
+	struct stage_set *s = *state;
+
+	stage_all(s);
+	(void)stage_submit(s, "a@client.test", "b@one.test", 1);
+	(void)stage_submit(s, "a@client.test", "b@two.test", 1);
+	(void)stage_job(s, 1);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ROW(i, rows[i].name);
+		s->job_count = 0;
+		stage_agent_dies(s, 0);
+		stage_agent(s, 0, rows[i].fault, 10, NULL);
+		stage_rounds(s, 20);
+		assert_int_equal(s->job_count, rows[i].given);
+	}
+	s->job_count = 0;
+	stage_agent_dies(s, 0);
+	stage_agent(s, 0, true, 10, NULL);		/* the one that ran alone is held, the other one's turn is alone */
+	assert_int_equal(stage_job(s, 0)->count, 1);
+	stage_rounds(s, 20);
+	assert_int_equal(s->job_count, 1);
+	stage_report(s, &s->jobs[0], ACTION_RELAYED, ok, true);
+	stage_status_is(s, "messages", 1);
+	stage_operator(s, "release", "all");
+	(void)stage_job(s, 1);
+}
+
+/* --- operators --------------------------------------------------------------------------------- */
+
+static void
+delete_queued(struct stage_set *s)
+{
+	stage_smtpd(s, ROLE_TRUSTED);
+	(void)stage_submit(s, "a@client.test", "b@far.test", 1);
+}
+
+static void
+delete_asked(struct stage_set *s)
+{
+	stage_smtpd(s, ROLE_TRUSTED);
+	stage_lookup(s);
+	s->silent = true;
+	(void)stage_submit(s, "a@client.test", "b#@far.test", 200);
+	stage_rounds(s, 5);
+}
+
+static void
+delete_ready(struct stage_set *s)
+{
+	stage_smtpd(s, ROLE_TRUSTED);
+	stage_lookup(s);
+	(void)stage_submit(s, "a@client.test", "b#@far#.test", 3);
+	stage_rounds(s, 5);
+}
+
+static void
+delete_active(struct stage_set *s)
+{
+	stage_all(s);
+	(void)stage_submit(s, "a@client.test", "b@far.test", 1);
+	(void)stage_job(s, 0);
+}
+
+static void
+delete_settling(struct stage_set *s)
+{
+	delete_active(s);
+	stage_report(s, &s->jobs[0], ACTION_DELAYED, soon, true);
+}
+
+static void
+delete_waiting(struct stage_set *s)
+{
+	delete_settling(s);
+	stage_until(s, &s->committed_count, 1);
+}
+
+static void
+delete_held(struct stage_set *s)
+{
+	delete_waiting(s);
+	stage_operator(s, "hold", "all");
+}
+
+static void
+test_delete(void **state)
+{
+	static const struct { const char *name; void (*bring)(struct stage_set *); } rows[] = {
+		{ "nobody asked where to", delete_queued }, { "lookup is asked", delete_asked },
+		{ "in line", delete_ready }, { "in an agent's hands", delete_active }, { "settling", delete_settling },
+		{ "waiting", delete_waiting }, { "held", delete_held },
+	};
+	struct stage_set *s = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ROW(i, rows[i].name);
+		rows[i].bring(s);
+		stage_operator(s, "delete", "all");
+		assert_true(s->ok);
+		stage_status_is(s, "messages", 0);
+		stage_stop(s);
+		s->silent = false;
+		s->job_count = s->committed_count = 0;
+		stage_start(s);
+		assert_int_equal(stage_status(s, "messages"), 0);
+	}
+}
+
+/* The agent still works on what was deleted: it gets the next job when it says so, and is told to forget the lease. */
+static void
+test_delete_gives_room(void **state)
+{
+	struct stage_set *s = *state;
+
+	stage_smtpd(s, ROLE_TRUSTED);
+	stage_lookup(s);
+	stage_agent(s, 0, false, 1, NULL);
+	(void)stage_submit(s, "a@client.test", "b@one.test", 1);
+	(void)stage_job(s, 0);
+	stage_operator(s, "delete", "all");
+	stage_status_is(s, "messages", 0);
+	assert_int_equal(s->cancelled, 1);
+	(void)stage_submit(s, "a@client.test", "b@two.test", 1);
+	stage_rounds(s, 20);
+	assert_int_equal(s->job_count, 1);
+	stage_report(s, &s->jobs[0], ACTION_DELAYED, soon, true);
+	assert_string_equal(stage_job(s, 1)->nexthop, "two.test");
+	stage_until(s, &s->committed_count, 1);
+}
+
+static void
+test_agent_dies_with_deleted(void **state)
+{
+	struct stage_set *s = *state;
+
+	delete_active(s);
+	stage_operator(s, "delete", "all");
+	stage_agent_dies(s, 0);
+	stage_agent(s, 0, false, 10, NULL);
+	stage_status_is(s, "messages", 0);
+	assert_int_equal(s->job_count, 1);
+}
+
+static void
+test_hold(void **state)
+{
+	struct stage_set *s = *state;
+
+	delete_active(s);
+	stage_operator(s, "hold", "all");
+	stage_report(s, &s->jobs[0], ACTION_DELAYED, soon, true);
+	stage_until(s, &s->committed_count, 1);
+	stage_operator(s, "retry", "all");
+	stage_rounds(s, 20);
+	assert_int_equal(s->job_count, 1);
+	stage_crash(s);
+	stage_all(s);
+	stage_rounds(s, 20);
+	assert_int_equal(s->job_count, 0);
+	stage_operator(s, "release", "all");
+	stage_operator(s, "retry", "all");
+	(void)stage_job(s, 0);
+}
+
+/* Listing, holding and retrying many goes on while they are routed and given. */
+static void
+test_many(void **state)
+{
+	struct stage_set *s = *state;
+
+	stage_smtpd(s, ROLE_TRUSTED);
+	for (int i = 0; i < 600; i++)
+		stage_send(s, s->next_id++, "a@client.test", "b@dead.test", 1);
+	stage_until(s, &s->verdicts[VERDICT_DURABLE], 600);
+	stage_lookup(s);
+	stage_operator(s, "list", NULL);
+	assert_int_equal(s->items, 600);
+	stage_operator(s, "hold", "@dead.test");
+	assert_string_equal(s->said, "600 messages placed on hold");
+	stage_agent(s, 0, false, 10, NULL);
+	stage_rounds(s, 50);
+	assert_int_equal(s->job_count, 0);
+	stage_operator(s, "release", "all");
+	stage_until(s, &s->job_count, 5);		/* as many as a new destination gets */
+	stage_operator(s, "delete", "all");
+	stage_status_is(s, "messages", 0);
+}
+
+static void
+test_less_memory(void **state)
+{
+	struct stage_set *s = *state;
+	long before;
+
+	stage_smtpd(s, ROLE_TRUSTED);
+	(void)stage_submit(s, "a@client.test", "b@far.test", 1);
+	before = stage_status(s, "memory-content");
+	assert_true(before > 0);
+	s->conf->queue.content_memory = 0;
+	queue_reloaded(&s->process, s->conf);
+	assert_int_equal(stage_status(s, "memory-content"), 0);
+	stage_lookup(s);
+	stage_agent(s, 0, false, 10, NULL);
+	assert_int_equal(stage_job(s, 0)->size, before);
+	assert_int_equal(strncmp(s->jobs[0].head, "Subject: hello\r\n", 16), 0);	/* read back from the store */
+}
+
+int
+main(void)
+{
+#define CASE(t)	cmocka_unit_test_setup_teardown(t, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(test_agent_dies), CASE(test_other_takes_over), CASE(test_dead_before_hello), CASE(test_leases),
+		CASE(test_deadly_job), CASE(test_delete), CASE(test_delete_gives_room), CASE(test_agent_dies_with_deleted),
+		CASE(test_hold), CASE(test_many), CASE(test_less_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
