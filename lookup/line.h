@@ -1,10 +1,11 @@
 #ifndef LOOKUP_LINE_H
 #define LOOKUP_LINE_H
 /*
- * line — questions that are not answered yet: each wire's own line for a worker, the wires in turn, all by age.
+ * line — questions that are not answered yet: each wire's
+ * own line for a worker, the wires in turn, all by age.
  *
- * A wire that asks much waits in its own line and lengthens nobody else's. All questions have the same patience, so the
- * oldest is always the next to run out of it.
+ * A wire that asks much waits in its own line and lengthens nobody else's. All questions have the
+ * same patience, so the oldest is always the next to run out of it.
  */
 #include <bsd/sys/queue.h>
 #include <stdbool.h>
@@ -44,7 +45,8 @@ struct lines {
 
 void		 lines_init(struct lines *);
 void		 line_init(struct line *);
-/* Gives a question at the end of the line, holding a copy of the frame; NULL: too many wait, or no memory. */
+/* Gives a question at the end of the line, holding a
+ * copy of the frame; NULL: too many wait, or no memory. */
 struct question	*line_add(struct lines *, struct line *, struct slice frame, int64_t due);
 /* Takes the next question out of its line for a worker: it is `given` now. NULL: nobody waits. */
 struct question	*lines_give(struct lines *);

@@ -1,110 +1,25 @@
 /*
- * lookup — clients, their lines of questions, the pool and the cache.
+ * lookup — the questions that wait, the pool that answers them, and the cache.
  */
-#include "lookup/lookup.h"
-
-#include <assert.h>
 #include <inttypes.h>
-#include <bsd/sys/queue.h>
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/fmt.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "event/timer.h"
-#include "ipc/channel.h"
-#include "lookup/address/resolve.h"
-#include "lookup/cache.h"
-#include "lookup/line.h"
-#include "lookup/pool.h"
-#include "lookup/tables.h"
+#include "lookup/inside.h"
 #include "lookup/worker.h"
 
 #define CACHE_MOST		20000
-#define CLIENT_PENDING		(1024 * 1024)	/* bytes of answers a client has not read: then its questions wait */
 #define SCRATCH_MAX		(1024 * 1024)
 #define CHECK_MS		5000	/* how often idle workers look whether passwd-files have changed */
 
-struct client {
-	TAILQ_ENTRY(client)	 all;
-	struct lookup		*lookup;
-	enum wire_role		 role;
-	struct channel		*channel;
-	struct line		 line;
-};
-
-struct lookup {
-	struct loop		*loop;
-	const struct conf	*conf;
-	lookup_child_fn		*child;
-	struct domains		*domains;
-	struct resolver		 resolver;	/* without users: for what needs none */
-	struct pool		*pool;
-	struct cache		*cache;
-	struct arena		 scratch;	/* of one frame */
-	uint64_t		 generation;
-	TAILQ_HEAD(, client)	 clients;
-	struct lines		 lines;
-	struct timer		 deadline, check_timer;
-	bool			 checking;	/* a worker looks at the passwd-files; its question is this member */
-	struct tables		 tables;
-	uint64_t		 asked, cached, refused;
-};
-
-/* --- answers ------------------------------------------------------------------------------------------------ */
-
-static void
-client_sent(struct client *client)
-{
-	if (channel_pending(client->channel) > CLIENT_PENDING)
-		channel_pause(client->channel, true);
-}
-
-static void
-send_routes(struct client *client, struct route_answer *answer)
-{
-	answer->generation = client->lookup->generation;
-	route_answer_put(channel_begin(client->channel, LOOKUP_ROUTES), answer);
-	(void)channel_end(client->channel);
-	client_sent(client);
-}
-
-static void
-send_mailbox(struct client *client, const struct mailbox_answer *answer)
-{
-	mailbox_answer_put(channel_begin(client->channel, LOOKUP_MAILBOX_OF), answer);
-	(void)channel_end(client->channel);
-	client_sent(client);
-}
-
-static void
-send_try_later(struct client *client, uint16_t type, uint64_t serial, uint32_t count)
-{
-	static const struct route later = { .verdict = ROUTE_TRY_LATER, .status = { 4, 3, 0 } };
-	struct slice words = SLICE_LIT("the lookup did not end in time");
-	struct route routes[ROUTE_ADDRESSES_MAX];
-	struct route_answer answer = { .serial = serial, .count = count, .routes = routes };
-
-	client->lookup->refused++;
-	if (type == LOOKUP_MAILBOX) {
-		send_mailbox(client, &(struct mailbox_answer){ .serial = serial, .verdict = ROUTE_TRY_LATER,
-		    .status = later.status, .text = words });
-		return;
-	}
-	for (uint32_t i = 0; i < count; i++) {
-		routes[i] = later;
-		routes[i].text = words;
-	}
-	send_routes(client, &answer);
-}
-
-/* --- questions that wait ------------------------------------------------------------------------------------ */
+/* --- questions that wait ---------------------------------------------------------------------- */
 
 static void
 question_give_up(struct lookup *l, struct question *q)
 {
-	send_try_later(q->client, q->type, q->serial, q->count);
+	client_try_later(q->client, q->type, q->serial, q->count);
 	question_drop(&l->lines, q);
 }
 
@@ -143,14 +58,14 @@ lookup_dispatch(void *arg)
 		(void)buf_append(pool_begin(l->pool, q->type, q), q->bytes, q->len);
 		pool_end(l->pool);
 	}
-	/* All workers rest after early deaths: an answer now is worth more than a long wait for the same one. */
+	/* All workers rest after early deaths: an answer now
+	 * is worth more than a long wait for the same one. */
 	while (!pool_hopeful(l->pool) && (q = lines_first(&l->lines)) != NULL)
 		question_give_up(l, q);
 }
 
-/* Puts a question in line; `frame` is its body as it came. */
-static void
-question_add(struct client *client, uint16_t type, uint64_t serial, uint32_t count, struct slice frame)
+void
+lookup_ask(struct client *client, uint16_t type, uint64_t serial, uint32_t count, struct slice frame)
 {
 	struct lookup *l = client->lookup;
 	struct question *q = NULL;
@@ -158,7 +73,7 @@ question_add(struct client *client, uint16_t type, uint64_t serial, uint32_t cou
 	if (pool_hopeful(l->pool))
 		q = line_add(&l->lines, &client->line, frame, loop_now(l->loop) + l->conf->lookup.answer_timeout);
 	if (q == NULL) {
-		send_try_later(client, type, serial, count);
+		client_try_later(client, type, serial, count);
 		return;
 	}
 	q->client = client;
@@ -170,159 +85,7 @@ question_add(struct client *client, uint16_t type, uint64_t serial, uint32_t cou
 	lookup_dispatch(l);
 }
 
-/* --- frames from clients ------------------------------------------------------------------------------------ */
-
-static uint32_t
-ttl_of(const struct lookup *l)
-{
-	int64_t ttl = l->conf->lookup.cache_ttl;
-
-	return ttl < 0 ? 0 : ttl > UINT32_MAX ? UINT32_MAX : (uint32_t)ttl;
-}
-
-/* One address without a worker; false when that is not possible. */
-static bool
-route_at_once(struct lookup *l, struct slice address, struct route *out, uint32_t *ttl)
-{
-	struct slice nexthop;
-	int64_t left;
-
-	if (resolve_known(&l->resolver, address, &l->scratch, out) != ROUTE_NONE)
-		return true;
-	nexthop = cache_get(l->cache, CACHE_ROUTE, address, loop_now(l->loop), &left);
-	if (nexthop.p == NULL || (nexthop = arena_slice(&l->scratch, nexthop)).p == NULL)
-		return false;
-	*out = (struct route){ .verdict = ROUTE_LOCAL, .transport = TRANSPORT_LOCAL, .nexthop = nexthop };
-	if (left < *ttl)
-		*ttl = (uint32_t)left;
-	l->cached++;
-	return true;
-}
-
-static int
-on_route(void *arg, struct reader *in, int fd)
-{
-	struct client *client = arg;
-	struct lookup *l = client->lookup;
-	struct route_answer answer = { .ttl_ms = ttl_of(l) };
-	struct route_question question;
-	struct slice frame = in->in;
-
-	(void)fd;
-	arena_reset(&l->scratch);
-	if (route_question_get(in, &l->scratch, &question) == -1)
-		return -1;
-	l->asked++;
-	answer.serial = question.serial;
-	answer.routes = arena_array(&l->scratch, question.count, sizeof(*answer.routes));
-	while (answer.routes != NULL && answer.count < question.count) {
-		if (!route_at_once(l, question.addresses[answer.count], &answer.routes[answer.count], &answer.ttl_ms))
-			break;
-		answer.count++;
-	}
-	if (answer.routes != NULL && answer.count == question.count)
-		send_routes(client, &answer);
-	else
-		question_add(client, LOOKUP_ROUTE, question.serial, question.count, frame);
-	return 0;
-}
-
-static int
-on_mailbox(void *arg, struct reader *in, int fd)
-{
-	struct client *client = arg;
-	struct lookup *l = client->lookup;
-	struct mailbox_question question;
-	struct mailbox_answer answer;
-	struct slice frame = in->in, known;
-	int64_t left;
-
-	(void)fd;
-	/* Homes and uids are the mailman's business only. */
-	if (client->role != ROLE_MDA || mailbox_question_get(in, &question) == -1)
-		return -1;
-	l->asked++;
-	known = cache_get(l->cache, CACHE_MAILBOX, question.address, loop_now(l->loop), &left);
-	if (known.p != NULL) {
-		struct reader r = reader_of(known);
-
-		if (mailbox_answer_get(&r, &answer) == 0) {
-			l->cached++;
-			answer.serial = question.serial;
-			send_mailbox(client, &answer);
-			return 0;
-		}
-	}
-	question_add(client, LOOKUP_MAILBOX, question.serial, 1, frame);
-	return 0;
-}
-
-static const struct frame_handler client_handlers[LOOKUP_FRAME_COUNT] = {
-	[LOOKUP_ROUTE]   = { "ROUTE", on_route, false },
-	[LOOKUP_MAILBOX] = { "MAILBOX", on_mailbox, false },
-};
-
-static void
-client_drop(struct client *client)
-{
-	struct lookup *l = client->lookup;
-	struct question *q, *next;
-
-	for (q = TAILQ_FIRST(&l->lines.all); q != NULL; q = next) {
-		next = TAILQ_NEXT(q, all);
-		if (q->client != client)
-			continue;
-		if (q->given)
-			pool_forget(l->pool, q);
-		question_drop(&l->lines, q);
-	}
-	channel_close(&client->channel);
-	TAILQ_REMOVE(&l->clients, client, all);
-	mem_free(client);
-}
-
-static void
-on_client_end(void *arg, const char *why)
-{
-	struct client *client = arg;
-
-	log_debug("a lookup wire ended: %s", why);
-	client_drop(client);
-}
-
-static void
-on_client_drained(void *arg)
-{
-	channel_pause(((struct client *)arg)->channel, false);
-}
-
-static const struct channel_ops client_ops = {
-	.wire = "lookup", .version = LOOKUP_VERSION, .handlers = client_handlers, .handler_count = LOOKUP_FRAME_COUNT,
-	.on_end = on_client_end, .on_drained = on_client_drained,
-};
-
-void
-lookup_wire(struct lookup *l, enum wire_role role, int fd)
-{
-	struct client *client = mem_zalloc(sizeof(*client));
-	struct err err;
-
-	if (client == NULL) {
-		fd_close(&fd);
-		return;		/* whoever asks there sees the end of the wire */
-	}
-	client->lookup = l;
-	client->role = role;
-	line_init(&client->line);
-	if ((client->channel = channel_open(l->loop, fd, &client_ops, client, &err)) == NULL) {
-		log_error("%s", err.text);
-		mem_free(client);
-		return;
-	}
-	TAILQ_INSERT_TAIL(&l->clients, client, all);
-}
-
-/* --- frames from workers ------------------------------------------------------------------------------------ */
+/* --- frames from workers ---------------------------------------------------------------------- */
 
 static void
 generation_next(struct lookup *l)
@@ -367,11 +130,20 @@ on_say(struct reader *in)
 	return 0;
 }
 
-/* What was asked before the tables changed may have been answered from the old ones: good for once, not for keeping. */
+uint32_t
+lookup_ttl_ms(const struct lookup *l)
+{
+	int64_t ttl = l->conf->lookup.cache_ttl;
+
+	return ttl < 0 ? 0 : ttl > UINT32_MAX ? UINT32_MAX : (uint32_t)ttl;
+}
+
+/* What was asked before the tables changed may have been
+ * answered from the old ones: good for once, not for keeping. */
 static bool
 may_keep(const struct lookup *l, const struct question *q)
 {
-	return ttl_of(l) > 0 && q->generation == l->generation;
+	return lookup_ttl_ms(l) > 0 && q->generation == l->generation;
 }
 
 /* The question is there again, decoded from its bytes: its addresses are the keys of the cache. */
@@ -401,10 +173,10 @@ on_routes(struct lookup *l, struct question *q, struct reader *in)
 		return 1;
 	if (q->type != LOOKUP_ROUTE || answer.serial != q->serial || answer.count != q->count)
 		return -1;
-	answer.ttl_ms = may_keep(l, q) ? ttl_of(l) : 0;
+	answer.ttl_ms = may_keep(l, q) ? lookup_ttl_ms(l) : 0;
 	if (answer.ttl_ms > 0)
 		remember_routes(l, q, &answer);
-	send_routes(q->client, &answer);
+	client_send_routes(q->client, &answer);
 	question_drop(&l->lines, q);
 	return 1;
 }
@@ -426,7 +198,7 @@ on_mailbox_of(struct lookup *l, struct question *q, struct reader *in)
 	r = reader_of(slice_of(q->bytes, q->len));
 	if (answer.verdict == ROUTE_LOCAL && may_keep(l, q) && mailbox_question_get(&r, &question) == 0)
 		cache_put(l->cache, CACHE_MAILBOX, question.address, frame, loop_now(l->loop) + l->conf->lookup.cache_ttl);
-	send_mailbox(q->client, &answer);
+	client_send_mailbox(q->client, &answer);
 	question_drop(&l->lines, q);
 	return 1;
 }
@@ -500,7 +272,7 @@ on_check_due(void *arg)
 	pool_end(l->pool);
 }
 
-/* --- life --------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static int
 lookup_begin(struct lookup *l, const struct conf *conf, struct err *err)

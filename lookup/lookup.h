@@ -3,9 +3,10 @@
 /*
  * lookup — the broker: questions from many wires in, answers out, and no wait of its own.
  *
- * What the configuration alone can say and what the cache knows is answered at once; the rest goes, one question at a
- * time, to the pool's workers, taking turns among the wires. A question that cannot wait (too many do already), or that
- * has waited the whole answer time, is answered "try later".
+ * What the configuration alone can say and what the cache knows is answered at
+ * once; the rest goes, one question at a time, to the pool's workers, taking
+ * turns among the wires. A question that cannot wait (too many do already), or
+ * that has waited the whole answer time, is answered "try later".
  */
 #include "conf/conf.h"
 #include "event/loop.h"

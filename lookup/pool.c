@@ -19,9 +19,11 @@
 #include "event/timer.h"
 #include "lookup/worker.h"
 
-#define BACKOFF_FIRST	1000
+#define BACKOFF_FIRST	1000	/* ms, as the next two */
 #define BACKOFF_MOST	60000
 #define LIVED_LONG	1000	/* an older one is replaced at once */
+#define REAP_TRIES	50	/* at the end: 100 ms for all */
+#define REAP_REST_US	2000
 
 enum slot_state {
 	SLOT_NONE,
@@ -322,8 +324,9 @@ pool_free(struct pool **poolp)
 		if (slot->pid > 0)
 			(void)kill(slot->pid, SIGKILL);
 	}
-	/* A child that hangs in the kernel is left to its next parent; the others are gone within a moment. */
-	for (int try = 0; try < 50; try++) {
+	/* A child that hangs in the kernel is left to its
+	 * next parent; the others are gone within a moment. */
+	for (int try = 0; try < REAP_TRIES; try++) {
 		bool left = false;
 
 		for (uint32_t i = 0; i < pool->count; i++) {
@@ -335,7 +338,7 @@ pool_free(struct pool **poolp)
 		}
 		if (!left)
 			break;
-		(void)usleep(2000);
+		(void)usleep(REAP_REST_US);
 	}
 	mem_free(pool);
 	*poolp = NULL;

@@ -3,9 +3,9 @@
 /*
  * pool — forked workers that answer one question at a time, and the clock that ends them.
  *
- * A worker that has not answered within the time is killed, reaped and replaced; so is one that dies by itself.
- * Whoever asked hears it as `lost`. A worker that dies young is replaced after 1, 2, 4 ... 60 s; meanwhile
- * pool_hopeful says whether waiting makes sense. Nothing here blocks.
+ * A worker that has not answered within the time is killed, reaped and replaced; so is one that
+ * dies by itself. Whoever asked hears it as `lost`. A worker that dies young is replaced after 1,
+ * 2, 4 ... 60 s; meanwhile pool_hopeful says whether waiting makes sense. Nothing here blocks.
  */
 #include "event/loop.h"
 #include "ipc/channel.h"
@@ -13,10 +13,12 @@
 struct pool;
 
 struct pool_ops {
-	/* In the forked child, with nothing open but fd (its own) and the standard three: serves, and returns the exit status. */
+	/* In the forked child, with nothing open but fd (its own) and the standard three: serves,
+	 * and returns the exit status. */
 	int	(*child)(void *arg, int fd);
-	/* A frame from a worker. `question` is what it was asked, or NULL when that was given up. 1: that was the answer;
-	 * 0: something else; -1: a bad frame, which costs the worker its life. */
+	/* A frame from a worker. `question` is what it was asked, or NULL
+	 * when that was given up. 1: that was the answer; 0: something
+	 * else; -1: a bad frame, which costs the worker its life. */
 	int	(*frame)(void *arg, void *question, uint16_t type, struct reader *);
 	void	(*lost)(void *arg, void *question);	/* no answer will come to this one */
 	void	(*idle)(void *arg);			/* a worker is free, or none will be soon */

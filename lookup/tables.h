@@ -1,8 +1,8 @@
 #ifndef LOOKUP_TABLES_H
 #define LOOKUP_TABLES_H
 /*
- * tables — which version of each file the answers come from. Several workers read the same file at different times; only a
- * version that nobody has told of before makes older answers void.
+ * tables — which version of each file the answers come from. Several workers read the same file at
+ * different times; only a version that nobody has told of before makes older answers void.
  */
 #include <bsd/sys/queue.h>
 #include <stdbool.h>

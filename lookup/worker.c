@@ -1,5 +1,6 @@
 /*
- * worker — a loop of read, look up, write. No events, no deadline of its own: the broker has a clock and SIGKILL.
+ * worker — a loop of read, look up, write. No events, no
+ * deadline of its own: the broker has a clock and SIGKILL.
  */
 #include "lookup/worker.h"
 

@@ -1,11 +1,11 @@
 #ifndef LOOKUP_WORKER_H
 #define LOOKUP_WORKER_H
 /*
- * worker — the blocking half of lookup: a forked child that takes one question, asks the system, answers, and takes
- * the next.
+ * worker — the blocking half of lookup: a forked child that takes one question, asks the system,
+ * answers, and takes the next.
  *
- * It may hang and it may die; the broker kills it, answers "try later" and forks another. Frames, beside ROUTE and
- * MAILBOX and their answers (wire/lookup.h, generation and ttl left 0):
+ * It may hang and it may die; the broker kills it, answers "try later" and forks another. Frames,
+ * beside ROUTE and MAILBOX and their answers (wire/lookup.h, generation and ttl left 0):
  *
  *	broker → worker	WORKER_CHECK	have any of the passwd-files changed?
  *	worker → broker	WORKER_CHECKED	that is done

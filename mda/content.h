@@ -1,6 +1,7 @@
 #ifndef MDA_CONTENT_H
 #define MDA_CONTENT_H
-/* content — a message's content as a job brought it: bytes in memory, or a file that is read piece by piece. */
+/* content — a message's content as a job brought it:
+ * bytes in memory, or a file that is read piece by piece. */
 #include <stdint.h>
 
 #include "base/err.h"
@@ -12,8 +13,9 @@ struct content {
 	uint32_t	 size;
 };
 
-/* At most `most` bytes from `offset` on; from a file they are read into `room`, which holds that many. -1: err. An empty
- * piece before the end of `size` is an error: the file is shorter than was promised. */
+/* At most `most` bytes from `offset` on; from a file they are read into
+ * `room`, which holds that many. -1: err. An empty piece before the end
+ * of `size` is an error: the file is shorter than was promised. */
 int	content_piece(const struct content *, uint32_t offset, size_t most, char *room, struct slice *out, struct err *);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * crew — lives of workers: WANTED, STARTING, OPENING, SERVING, ENDING, and WANTED again while there is mail.
+ * crew — lives of workers: WANTED, STARTING, OPENING,
+ * SERVING, ENDING, and WANTED again while there is mail.
  */
 #include "mda/crew.h"
 
@@ -31,7 +32,7 @@ struct crew {
 static void	worker_due(void *);
 static void	crew_start_soon(struct crew *);
 
-/* --- the spawn wire ----------------------------------------------------------------------------------------- */
+/* --- the spawn wire --------------------------------------------------------------------------- */
 
 static void
 spawn_stop(struct crew *crew, const struct worker *w)
@@ -55,7 +56,7 @@ worker_numbered(const struct crew *crew, uint64_t number)
 	return NULL;
 }
 
-/* --- one life ----------------------------------------------------------------------------------------------- */
+/* --- one life --------------------------------------------------------------------------------- */
 
 static bool
 worker_used(const struct worker *w)
@@ -85,7 +86,8 @@ worker_want(struct worker *w)
 	crew_start_soon(w->crew);
 }
 
-/* Not running any more: begin again if there is mail, else go; copies that only wait for a sync need no process. */
+/* Not running any more: begin again if there is mail, else
+ * go; copies that only wait for a sync need no process. */
 static void
 worker_reaped(struct worker *w)
 {
@@ -151,7 +153,7 @@ worker_due(void *arg)
 	}
 }
 
-/* --- frames of a worker ------------------------------------------------------------------------------------- */
+/* --- frames of a worker ----------------------------------------------------------------------- */
 
 static int
 on_opened(void *arg, struct reader *in, int fd)
@@ -258,7 +260,7 @@ static const struct channel_ops worker_ops = {
 	.on_end = on_worker_end, .on_drained = on_worker_drained,
 };
 
-/* --- frames of the supervisor ------------------------------------------------------------------------------- */
+/* --- frames of the supervisor ----------------------------------------------------------------- */
 
 static void
 worker_open(struct worker *w, int fd)
@@ -329,7 +331,8 @@ on_ended(void *arg, struct reader *in, int fd)
 		return -1;
 	if ((w = worker_numbered(crew, event.worker)) == NULL)
 		return 0;
-	if (w->state != WORKER_ENDING)	/* its last frames may still be unread; what they would have said is asked again */
+	/* Its last frames may still be unread; what they would have said is asked again. */
+	if (w->state != WORKER_ENDING)
 		worker_end(w, w->state != WORKER_SERVING, STATUS(4, 3, 0), "the delivery worker ended early");
 	worker_reaped(w);
 	return 0;
@@ -375,7 +378,7 @@ crew_wire(struct crew *crew, int fd)
 	crew_start_soon(crew);
 }
 
-/* --- places ------------------------------------------------------------------------------------------------- */
+/* --- places ----------------------------------------------------------------------------------- */
 
 static void
 worker_start(struct worker *w)
@@ -538,7 +541,7 @@ crew_living(const struct crew *crew)
 	return crew->living;
 }
 
-/* --- life --------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct crew *
 crew_new(struct loop *loop, struct sync *sync, const struct crew_ops *ops, struct err *err)

@@ -1,10 +1,12 @@
 #ifndef MDA_CREW_H
 #define MDA_CREW_H
 /*
- * crew — the workers: one per mailbox with mail, asked of the supervisor, opened, kept while there is work, ended.
+ * crew — the workers: one per mailbox with mail, asked of
+ * the supervisor, opened, kept while there is work, ended.
  *
- * At most `most` of them at a time, counting those that have ended but are not reaped yet: two workers of one
- * mailbox never overlap. When all places are taken, an idle worker makes room for the next mailbox that waits.
+ * At most `most` of them at a time, counting those that have ended but are not reaped yet: two
+ * workers of one mailbox never overlap. When all places are taken, an idle worker makes room for
+ * the next mailbox that waits.
  *
  * A worker's object lives as long as the handoff has something for it (worker_used) or its process lives.
  */
@@ -51,11 +53,12 @@ struct worker {
 
 struct crew_ops {
 	void	(*ready)(void *arg, struct worker *);		/* SERVING now */
-	/* Its life is over, or never began. `sent` must be emptied; `waiting` stays for its next life, unless hopeless: then
-	 * status and text say why, and `waiting` must be emptied, too. */
+	/* Its life is over, or never began. `sent` must be emptied; `waiting` stays for its next
+	 * life, unless hopeless: then status and text say why, and `waiting` must be emptied, too. */
 	void	(*lost)(void *arg, struct worker *, bool hopeless, struct status, const char *text);
 	void	(*drained)(void *arg, struct worker *);		/* all that was sent has left */
-	int	(*frame)(void *arg, struct worker *, uint16_t type, struct reader *);	/* WRITTEN, RENAMED, STORED, REFUSED of a copy */
+	/* WRITTEN, RENAMED, STORED or REFUSED of a copy. -1: a bad frame. */
+	int	(*frame)(void *arg, struct worker *, uint16_t type, struct reader *);
 	void	*arg;
 };
 
@@ -65,10 +68,12 @@ struct crew	*crew_new(struct loop *, struct sync *, const struct crew_ops *, str
 void		 crew_free(struct crew **);		/* no callback runs any more */
 void		 crew_configure(struct crew *, unsigned most, int64_t idle_ms, const char *host);
 void		 crew_wire(struct crew *, int fd);	/* the spawn wire */
-/* The mailbox's worker, made if need be; NULL: no memory. Put something into `waiting`, then worker_wanted. */
+/* The mailbox's worker, made if need be; NULL: no memory.
+ * Put something into `waiting`, then worker_wanted. */
 struct worker	*crew_worker(struct crew *, const struct mailbox_answer *);
 void		 worker_wanted(struct worker *);
-/* After `sent`, `waiting` or `owed` changed: sets its clock anew, and lets it go when it is of no more use. */
+/* After `sent`, `waiting` or `owed` changed: sets its
+ * clock anew, and lets it go when it is of no more use. */
 void		 worker_touched(struct worker *);
 /* It can take no more (its Maildir was moved): ends it; what waits goes to its next life. */
 void		 worker_retire(struct worker *);

@@ -29,7 +29,7 @@ struct handoff {
 
 static void	worker_feed(struct worker *);
 
-/* --- the end of a delivery ---------------------------------------------------------------------------------- */
+/* --- the end of a delivery -------------------------------------------------------------------- */
 
 /* Nothing of the handoff holds it any more when `done` runs. */
 static void
@@ -72,7 +72,7 @@ delivered(struct delivery *d)
 	delivery_finish(d, ACTION_DELIVERED, STATUS(2, 0, 0), "delivered to maildir");
 }
 
-/* --- to the worker ------------------------------------------------------------------------------------------ */
+/* --- to the worker ---------------------------------------------------------------------------- */
 
 static void
 worker_ids(struct worker *w, uint16_t type, uint64_t id)
@@ -173,7 +173,7 @@ worker_feed(struct worker *w)
 	worker_touched(w);
 }
 
-/* --- syncs -------------------------------------------------------------------------------------------------- */
+/* --- syncs ------------------------------------------------------------------------------------ */
 
 /* What a failed sync was to make durable may be gone though it can still be read: write it afresh. */
 static void
@@ -223,7 +223,7 @@ delivery_sync(struct delivery *d, enum delivery_state state)
 	sync_ask(d->worker->device, &d->wait);
 }
 
-/* --- from the worker ---------------------------------------------------------------------------------------- */
+/* --- from the worker -------------------------------------------------------------------------- */
 
 static struct delivery *
 delivery_find(const struct handoff *h, const struct worker *w, uint64_t id)
@@ -310,7 +310,7 @@ on_frame(void *arg, struct worker *w, uint16_t type, struct reader *in)
 	return type == MAILBOX_REFUSED ? on_refused(arg, w, in) : on_ids(arg, w, type, in);
 }
 
-/* --- from the crew ------------------------------------------------------------------------------------------ */
+/* --- from the crew ---------------------------------------------------------------------------- */
 
 static void
 on_ready(void *arg, struct worker *w)
@@ -327,8 +327,8 @@ on_drained(void *arg, struct worker *w)
 }
 
 /*
- * What lies in new/ needs its worker no more: RENAMED copies wait on for their sync. Of the others nobody knows
- * how far they came: the next worker looks first.
+ * What lies in new/ needs its worker no more: RENAMED copies wait on for their sync. Of the others
+ * nobody knows how far they came: the next worker looks first.
  */
 static void
 on_lost(void *arg, struct worker *w, bool hopeless, struct status status, const char *text)
@@ -353,7 +353,7 @@ on_lost(void *arg, struct worker *w, bool hopeless, struct status status, const 
 	}
 }
 
-/* --- deliveries --------------------------------------------------------------------------------------------- */
+/* --- deliveries ------------------------------------------------------------------------------- */
 
 static void
 tell_late(void *arg)

@@ -1,12 +1,14 @@
 #ifndef MDA_HANDOFF_H
 #define MDA_HANDOFF_H
 /*
- * handoff — one copy's way: to its mailbox' worker, into tmp/, through a shared sync, into new/, through the next one.
+ * handoff — one copy's way: to its mailbox' worker, into tmp/,
+ * through a shared sync, into new/, through the next one.
  *
  *	WAITING → SENDING → SENT → WRITTEN ==sync==> SYNCED → RENAMED ==sync==> delivered
  *
- * A worker that dies takes nothing with it that it was not told to keep: its copies go to its successor, marked *maybe*,
- * once; the second death delays them. A failed sync has its copies written afresh, once; the second one delays them.
+ * A worker that dies takes nothing with it that it was not told to keep: its copies go to its
+ * successor, marked *maybe*, once; the second death delays them. A failed sync has its copies
+ * written afresh, once; the second one delays them.
  */
 #include "conf/conf.h"
 #include "mda/content.h"
@@ -14,7 +16,8 @@
 #include "mail/outcome.h"
 
 enum delivery_state {
-	DELIVERY_NONE, DELIVERY_WAITING, DELIVERY_SENDING, DELIVERY_SENT, DELIVERY_WRITTEN, DELIVERY_SYNCED, DELIVERY_RENAMED
+	DELIVERY_NONE, DELIVERY_WAITING, DELIVERY_SENDING, DELIVERY_SENT, DELIVERY_WRITTEN, DELIVERY_SYNCED,
+	DELIVERY_RENAMED
 };
 
 struct delivery {
@@ -25,7 +28,8 @@ struct delivery {
 	uint32_t		 index;
 	struct slice		 reverse_path, recipient;
 	bool			 maybe;
-	/* Runs once: DELIVERED or DELAYED. From inside handoff_deliver when the content cannot be read. */
+	/* Runs once: DELIVERED or DELAYED. From inside
+	 * handoff_deliver when the content cannot be read. */
 	void			(*done)(void *arg, enum action, struct status, const char *text);
 	void			*arg;
 	/* The handoff's. */

@@ -107,7 +107,7 @@ job_free(struct job **jobp)
 	*jobp = NULL;
 }
 
-/* --- fates -------------------------------------------------------------------------------------------------- */
+/* --- fates ------------------------------------------------------------------------------------ */
 
 static void
 copy_decide(struct job_copy *copy, enum action action, struct status status, const char *text)
@@ -147,7 +147,7 @@ job_decide(struct job *job, enum action action, struct status status, const char
 	job_end_if_decided(job);
 }
 
-/* --- steps -------------------------------------------------------------------------------------------------- */
+/* --- steps ------------------------------------------------------------------------------------ */
 
 /* Why no worker may run as this mailbox' user; NULL: it may. */
 static const char *
@@ -266,13 +266,7 @@ job_cancel(struct job *job)
 	return true;
 }
 
-/* --- what is told ------------------------------------------------------------------------------------------- */
-
-bool
-job_is_done(const struct job *job)
-{
-	return job->left == 0;
-}
+/* --- what is told ----------------------------------------------------------------------------- */
 
 uint64_t
 job_lease(const struct job *job)

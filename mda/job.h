@@ -3,7 +3,8 @@
 /*
  * job — one message for one mailbox, from queue's JOB frame to the fate of each of its recipients.
  *
- * Most jobs have one recipient; user+a and user+b of one message are two recipients of one job, each with a copy of its own.
+ * Most jobs have one recipient; user+a and user+b of one message are two recipients of one job,
+ * each with a copy of its own.
  */
 #include "base/hash.h"
 #include "mda/handoff.h"
@@ -32,7 +33,6 @@ void		 job_free(struct job **);	/* only when done or cancelled, or when everythi
 void		 job_start(struct job *, struct loop *, const struct job_rules *);
 /* True: nothing of it had gone to a worker, and nothing will; `done` does not run. */
 bool		 job_cancel(struct job *);
-bool		 job_is_done(const struct job *);
 
 uint64_t	 job_lease(const struct job *);
 void		 job_show_lease(const struct job *, struct lease *out);		/* indexes borrowed from the job */

@@ -106,7 +106,7 @@ place_ask(struct mailboxes *m, const struct place *place)
 	(void)channel_end(m->channel);
 }
 
-/* --- the wire ----------------------------------------------------------------------------------------------- */
+/* --- the wire --------------------------------------------------------------------------------- */
 
 static struct place *
 asking_find(const struct mailboxes *m, uint64_t serial)
@@ -213,7 +213,7 @@ mailboxes_wire(struct mailboxes *m, int fd)
 		place_ask(m, place);
 }
 
-/* --- questions ---------------------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 static struct place *
 place_find(const struct mailboxes *m, struct slice address)
@@ -290,7 +290,7 @@ mailboxes_forget(struct mailbox_wait *wait)
 	wait->list = NULL;
 }
 
-/* --- life --------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 struct mailboxes *
 mailboxes_new(struct loop *loop, int64_t ttl_ms, struct err *err)

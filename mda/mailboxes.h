@@ -1,7 +1,8 @@
 #ifndef MDA_MAILBOXES_H
 #define MDA_MAILBOXES_H
 /*
- * mailboxes — whose is an address, asked of `lookup` once for everybody who wants to know, and remembered for a while.
+ * mailboxes — whose is an address, asked of `lookup` once for
+ * everybody who wants to know, and remembered for a while.
  *
  * Trouble of any kind (no wire, no answer in time, no memory) is the answer TRY_LATER, never "unknown".
  */
@@ -23,8 +24,10 @@ TAILQ_HEAD(mailbox_waits, mailbox_wait);
 
 struct mailboxes	*mailboxes_new(struct loop *, int64_t ttl_ms, struct err *);
 void			 mailboxes_free(struct mailboxes **);		/* no callback runs any more */
-void			 mailboxes_ttl(struct mailboxes *, int64_t ttl_ms);	/* a new configuration; forgets what it knew */
-void			 mailboxes_wire(struct mailboxes *, int fd);	/* a wire to lookup; what is open is asked again there */
+/* A new configuration: what is known is forgotten. */
+void			 mailboxes_ttl(struct mailboxes *, int64_t ttl_ms);
+/* A wire to lookup; what is open is asked again there. Takes fd. */
+void			 mailboxes_wire(struct mailboxes *, int fd);
 void			 mailboxes_ask(struct mailboxes *, struct slice address, struct mailbox_wait *);
 void			 mailboxes_forget(struct mailbox_wait *);
 

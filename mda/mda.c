@@ -4,6 +4,7 @@
 #include "mda/mda.h"
 
 #include <inttypes.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -13,8 +14,9 @@
 #include "mda/job.h"
 
 /*
- * Every lease held must fit into HELLO, even when each has the most recipients a job may have: so both what runs and what
- * waits for its COMMITTED are bounded. Results above the bound are kept back, which keeps their credit taken.
+ * Every lease held must fit into HELLO, even when each has the most recipients a job may have: so
+ * both what runs and what waits for its COMMITTED are bounded. Results above the bound are kept
+ * back, which keeps their credit taken.
  */
 #define CREDIT_MOST		512
 #define UNCOMMITTED_MOST	1024
@@ -47,7 +49,7 @@ struct mda {
 	uint64_t		 jobs;
 };
 
-/* --- results ------------------------------------------------------------------------------------------------ */
+/* --- results ---------------------------------------------------------------------------------- */
 
 static void
 send_results(struct mda *mda, const struct job *job)
@@ -109,7 +111,7 @@ on_job_done(void *arg, struct job *job)
 	stop_if_empty(mda);
 }
 
-/* --- leases ------------------------------------------------------------------------------------------------- */
+/* --- leases ----------------------------------------------------------------------------------- */
 
 static struct held *
 held_find(const struct mda *mda, uint64_t lease)
@@ -145,7 +147,7 @@ held_free(struct held *held)
 	mem_free(held);
 }
 
-/* --- frames of queue ---------------------------------------------------------------------------------------- */
+/* --- frames of queue -------------------------------------------------------------------------- */
 
 /* Addresses end up in header lines of a file: one line each. */
 static bool
@@ -168,7 +170,19 @@ job_is_clean(const struct deliver_job *job)
 	return true;
 }
 
-/* Without memory for the job: say so, and hold nothing. Should queue ask again about this lease, we know nothing of it. */
+/* Content by descriptor is a file: from a pipe or a terminal one could wait for ever. */
+static bool
+content_is_file(const struct deliver_job *job, int fd)
+{
+	struct stat st;
+
+	if (!job->by_fd)
+		return fd == -1;
+	return fd != -1 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* Without memory for the job: say so, and hold nothing. Should
+ * queue ask again about this lease, we know nothing of it. */
 static void
 refuse_job(struct mda *mda, const struct deliver_job *job)
 {
@@ -191,7 +205,7 @@ on_job(void *arg, struct reader *in, int fd)
 	struct held *held;
 
 	arena_reset(&mda->arena);
-	if (deliver_job_get(in, &mda->arena, &job) == -1 || job.by_fd != (fd != -1) || !job_is_clean(&job) ||
+	if (deliver_job_get(in, &mda->arena, &job) == -1 || !content_is_file(&job, fd) || !job_is_clean(&job) ||
 	    mda->running_count >= CREDIT_MOST || held_find(mda, job.lease) != NULL) {
 		fd_close(&fd);
 		return -1;
@@ -227,7 +241,8 @@ on_committed(void *arg, struct reader *in, int fd)
 	if (deliver_lease_get(in, &lease) == -1)
 		return -1;
 	held = held_find(mda, lease.lease);
-	/* A lease that a new queue does not know is committed while its job runs; its outcome is told, and committed again. */
+	/* A lease that a new queue does not know is committed while its job runs; its outcome is
+	 * told, and committed again. */
 	if (held != NULL && held->state == HELD_TOLD) {
 		held_free(held);
 		tell_done(mda);
@@ -280,7 +295,7 @@ static const struct channel_ops queue_ops = {
 	.on_end = on_queue_end,
 };
 
-/* --- a new wire to queue ------------------------------------------------------------------------------------ */
+/* --- a new wire to queue ---------------------------------------------------------------------- */
 
 static uint32_t
 credit_of(const struct mda *mda)
@@ -350,7 +365,7 @@ mda_wire_spawn(struct mda *mda, int fd)
 	handoff_wire(mda->rules.handoff, fd);
 }
 
-/* --- life --------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void
 mda_configure(struct mda *mda, const struct conf *conf)

@@ -1,10 +1,11 @@
 #ifndef MDA_MDA_H
 #define MDA_MDA_H
 /*
- * mda — the agent for local mailboxes: takes jobs from queue, keeps every outcome until queue has committed it.
+ * mda — the agent for local mailboxes: takes jobs from
+ * queue, keeps every outcome until queue has committed it.
  *
- * When queue is replaced, the new wire begins with every lease that is still held here, running or finished, so that a new
- * queue starts nothing twice.
+ * When queue is replaced, the new wire begins with every lease that is still held here, running or
+ * finished, so that a new queue starts nothing twice.
  */
 #include "conf/conf.h"
 #include "mda/sync.h"

@@ -1,13 +1,15 @@
 /*
- * sync — a thread per device that does nothing but sync when told to, and an eventfd by which it says that it has.
+ * sync — a thread per device that does nothing but sync when
+ * told to, and an eventfd by which it says that it has.
  *
- * Lists of waits belong to the loop's thread alone. Under the lock there are three truths of a device: go (a round is
- * wanted), finished (its result is there), quit.
+ * Lists of waits belong to the loop's thread alone. Under the lock there are three truths of a
+ * device: go (a round is wanted), finished (its result is there), quit.
  */
 #include "mda/sync.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -62,9 +64,14 @@ sync_serves(int fd)
 		0x58465342,	/* xfs */
 		0x9123683E,	/* btrfs */
 	};
+	int flags = fcntl(fd, F_GETFL);
 	struct statfs fs;
 	struct stat st;
 
+	/* A descriptor that only names a place (O_PATH) cannot be
+	 * synced, and this one may come to serve other users, too. */
+	if (flags == -1 || (flags & O_PATH) != 0)
+		return false;
 	if (fstat(fd, &st) == -1 || !S_ISDIR(st.st_mode) || fstatfs(fd, &fs) == -1)
 		return false;
 	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
@@ -73,7 +80,7 @@ sync_serves(int fd)
 	return false;
 }
 
-/* --- the thread --------------------------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 static void *
 device_thread(void *arg)
@@ -102,7 +109,7 @@ device_thread(void *arg)
 	return NULL;
 }
 
-/* --- the loop's side ---------------------------------------------------------------------------------------- */
+/* --- the loop's side -------------------------------------------------------------------------- */
 
 static void
 move_all(struct sync_waits *from, struct sync_waits *to)

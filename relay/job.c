@@ -33,7 +33,7 @@ struct job {
 	struct tx_recipient	*recipients;
 	struct tx_recipient	**pending;
 	struct deliver_result	*results;
-	bool			 started, sending, finished;
+	bool			 started, sending, finished, given_up;
 	/* where it goes */
 	struct route		*route;
 	uint16_t		 next_target;
@@ -427,7 +427,8 @@ job_cancel(struct job *job)
 	if (job->finished || job->sending)
 		return;
 	let_go(job);
-	finish_with(job, ACTION_DELAYED, STATUS(4, 3, 0), "given up before anything was sent");
+	job->given_up = true;
+	loop_at_end(job->world->loop, &job->hook, finish_later, job);
 }
 
 /* ---- what queue hears ---- */
@@ -446,7 +447,7 @@ job_results(struct job *job, struct deliver_results *out)
 		.id = job->id,
 		.finished = true,
 		.delays_ms = { ready - job->began, job->ended - ready },
-		.count = job->count,
+		.count = job->given_up ? 0 : job->count,	/* nothing has happened to anybody */
 		.results = job->results,
 	};
 }
@@ -455,6 +456,12 @@ void
 job_lease(struct job *job, struct lease *out)
 {
 	*out = (struct lease){ .lease = job->lease, .id = job->id, .count = job->count, .indexes = job->indexes };
+}
+
+bool
+job_given_up(const struct job *job)
+{
+	return job->given_up;
 }
 
 bool

@@ -28,12 +28,13 @@ struct job_world {			/* what all jobs of a process share; borrowed */
 /* Copies what it needs. Takes fd (-1: content is inline), also on failure. NULL: no memory. */
 struct job	*job_new(const struct job_world *, const struct deliver_job *, int fd);
 void		 job_start(struct job *);
-/* Gives the job up if no word about it has been sent to anybody yet; `done` then follows. */
+/* Gives the job up if no word about it has been sent to anybody yet; `done` then follows, and there are no results. */
 void		 job_cancel(struct job *);
 /* What became of it, or what it holds: arrays live as long as the job. */
 void		 job_results(struct job *, struct deliver_results *out);
 void		 job_lease(struct job *, struct lease *out);
 bool		 job_finished(const struct job *);
+bool		 job_given_up(const struct job *);		/* job_cancel came in time */
 uint64_t	 job_number(const struct job *);			/* its lease */
 void		 job_free(struct job **);			/* in whatever state; `done` will not run */
 

@@ -33,7 +33,8 @@ struct relay {
 	struct hash		 jobs;		/* by lease: under way, or not confirmed yet */
 	uint32_t		 running;
 	uint64_t		 started;	/* jobs so far */
-	void			(*stopped)(void *);	/* not NULL: stopping */
+	bool			 stopping;
+	void			(*stopped)(void *);	/* to be told; NULL: nobody, or told */
 	void			*stopped_arg;
 };
 
@@ -90,6 +91,8 @@ on_job_done(void *arg, struct job *job)
 	relay->running--;
 	job_results(job, &results);
 	send_results(relay, &results);
+	if (job_given_up(job))
+		forget(relay, job);	/* there is nothing to be confirmed */
 	stop_if_idle(relay);
 }
 
@@ -117,6 +120,11 @@ accept_job(struct relay *relay, const struct deliver_job *in, int fd)
 {
 	struct job *job;
 
+	/* Not ours any more: it goes to another relay when this wire ends. An answer would bring it back at once. */
+	if (relay->stopping) {
+		fd_close(&fd);
+		return 0;
+	}
 	if (in->by_fd != (fd != -1) || relay->jobs.count >= AGENT_LEASES_MAX || job_find(relay, in->lease) != NULL) {
 		fd_close(&fd);
 		return -1;
@@ -129,10 +137,7 @@ accept_job(struct relay *relay, const struct deliver_job *in, int fd)
 	hash_insert(&relay->jobs, job_node(job), hash_u64(in->lease));
 	relay->running++;
 	relay->started++;
-	if (relay->stopped != NULL)
-		job_cancel(job);
-	else
-		job_start(job);
+	job_start(job);
 	return 0;
 }
 
@@ -169,7 +174,7 @@ on_committed(void *arg, struct reader *in, int fd)
 	if (job != NULL && job_finished(job))
 		forget(relay, job);
 	else if (job != NULL)
-		job_cancel(job);	/* a queue that does not know the lease: its results will be confirmed, too */
+		job_cancel(job);	/* a queue that does not know the lease: results, if any, will be confirmed, too */
 	stop_if_idle(relay);
 	return 0;
 }
@@ -402,6 +407,7 @@ cancel_job(struct hash_node *node, void *arg)
 void
 relay_stop(struct relay *relay, void (*done)(void *), void *arg)
 {
+	relay->stopping = true;
 	relay->stopped = done;
 	relay->stopped_arg = arg;
 	pool_drop_all(relay->pool);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #define MINUTE	60000
+#define SWEEP	1000
 
 struct client {
 	struct hash_node	node;
@@ -20,6 +21,7 @@ void
 client_limit_init(struct client_limit *limit, struct loop *loop)
 {
 	limit->loop = loop;
+	limit->swept = loop_now(loop) - SWEEP;
 	hash_init(&limit->clients);
 }
 
@@ -47,6 +49,19 @@ forget_idle(struct hash_node *node, void *arg)
 
 	if (c->sessions == 0 && loop_now(limit->loop) - c->minute >= MINUTE)
 		forget(node, limit);
+}
+
+/* Room in a full table, at most once a second: under a flood from everywhere nobody in it is idle, and looking costs time. */
+static bool
+make_room(struct client_limit *limit)
+{
+	int64_t now = loop_now(limit->loop);
+
+	if (limit->clients.count >= CLIENTS_MAX && now - limit->swept >= SWEEP) {
+		limit->swept = now;
+		hash_each(&limit->clients, forget_idle, limit);
+	}
+	return limit->clients.count < CLIENTS_MAX;
 }
 
 static void
@@ -88,12 +103,7 @@ find_or_add(struct client_limit *limit, const struct sockaddress *peer)
 	c = find(limit, key, family, hash);
 	if (c != NULL)
 		return c;
-	if (limit->clients.count >= CLIENTS_MAX)
-		hash_each(&limit->clients, forget_idle, limit);
-	if (limit->clients.count >= CLIENTS_MAX)
-		return NULL;
-	c = mem_zalloc(sizeof(*c));
-	if (c == NULL)
+	if (!make_room(limit) || (c = mem_zalloc(sizeof(*c))) == NULL)
 		return NULL;
 	memcpy(c->key, key, sizeof(key));
 	c->family = family;

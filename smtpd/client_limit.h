@@ -17,6 +17,7 @@ struct client;
 struct client_limit {
 	struct loop	*loop;
 	struct hash	 clients;
+	int64_t		 swept;		/* loop time of the last look for idle ones */
 };
 
 void			 client_limit_init(struct client_limit *, struct loop *);

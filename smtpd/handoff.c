@@ -3,9 +3,13 @@
  */
 #include "smtpd/handoff.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/listen.h"
 
 #define PEERS_MAX	64
 
@@ -117,6 +121,21 @@ handoff_wire(struct handoff *h, uint32_t number, int fd)
 	peer->channel = channel_open(h->loop, fd, &ops, peer, &err);
 	if (peer->channel == NULL)
 		log_error("handoff wire: %s", err.text);
+}
+
+bool
+handoff_is_accepted(int fd, const uint16_t *ports, size_t count)
+{
+	struct sockaddress at;
+	socklen_t len = sizeof(int);
+	int protocol;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == -1 || protocol != IPPROTO_TCP || listen_address(fd, &at) == -1)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (sockaddress_port(&at) == ports[i])
+			return true;
+	return false;
 }
 
 bool

@@ -22,7 +22,7 @@ struct listener {
 	struct watch	 watch;
 	struct timer	 rest;		/* running: short of descriptors */
 	bool		 resting;	/* the owner said so */
-	listener_fn	*fn;
+	const struct listener_ops *ops;
 	void		*arg;
 	struct discard	 discard;
 };
@@ -73,11 +73,15 @@ on_ready(void *arg, int what)
 		int fd = take_one(l, &peer);
 
 		if (fd >= 0) {
-			l->fn(l->arg, fd, &peer);
+			l->ops->connection(l->arg, fd, &peer);
 			continue;
 		}
 		if (is_peers_error(errno))
 			continue;
+		if (errno == EINVAL) {
+			l->ops->closed(l->arg, l);	/* frees it */
+			return;
+		}
 		if (errno != EAGAIN && errno != EWOULDBLOCK) {
 			log_warn("cannot accept a connection: %s; resting for a second", strerror(errno));
 			timer_set(&l->rest, REST_MS);
@@ -88,7 +92,7 @@ on_ready(void *arg, int what)
 }
 
 struct listener *
-listener_new(struct loop *loop, int fd, listener_fn *fn, void *arg, struct err *err)
+listener_new(struct loop *loop, int fd, const struct listener_ops *ops, void *arg, struct err *err)
 {
 	struct listener *l = mem_zalloc(sizeof(*l));
 	int one = 1;
@@ -99,7 +103,7 @@ listener_new(struct loop *loop, int fd, listener_fn *fn, void *arg, struct err *
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	l->loop = loop;
 	l->fd = fd;
-	l->fn = fn;
+	l->ops = ops;
 	l->arg = arg;
 	if (watch_start(&l->watch, loop, fd, WATCH_READ, on_ready, l) == 0)
 		return l;

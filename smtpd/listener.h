@@ -10,10 +10,13 @@
 
 struct listener;
 
-/* The fd is the callee's. */
-typedef void listener_fn(void *arg, int fd, const struct sockaddress *peer);
+struct listener_ops {
+	void	(*connection)(void *arg, int fd, const struct sockaddress *peer);	/* the fd is the callee's */
+	/* The supervisor has shut the socket down, because a reload took the address away: listener_free it. */
+	void	(*closed)(void *arg, struct listener *);
+};
 
-struct listener	*listener_new(struct loop *, int fd, listener_fn *, void *arg, struct err *);	/* takes the fd, also on failure */
+struct listener	*listener_new(struct loop *, int fd, const struct listener_ops *, void *arg, struct err *);	/* takes the fd, also on failure */
 void		 listener_free(struct listener **);	/* closes it */
 void		 listener_rest(struct listener *, bool);	/* true: take nobody until false */
 

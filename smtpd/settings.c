@@ -37,7 +37,24 @@ settings_free(struct settings *s)
 {
 	mem_free(s->hostname);
 	mem_free(s->networks);
+	mem_free(s->mx_ports);
 	mem_free(s);
+}
+
+/* -1: no memory. */
+static int
+copy_ports(struct settings *s, const struct conf *conf)
+{
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < conf->listener_count; i++)
+		count += conf->listeners[i].at.count;
+	if ((s->mx_ports = mem_array(count + 1, sizeof(s->mx_ports[0]))) == NULL)
+		return -1;
+	for (uint32_t i = 0; i < conf->listener_count; i++)
+		for (uint32_t k = 0; conf->listeners[i].role == LISTENER_MX && k < conf->listeners[i].at.count; k++)
+			s->mx_ports[s->mx_port_count++] = sockaddress_port(&conf->listeners[i].at.v[k]);
+	return 0;
 }
 
 struct settings *
@@ -55,7 +72,7 @@ settings_new(const struct conf *conf, struct err *err)
 	s->hostname = slice_dup(slice_str(conf->hostname));
 	if (networks > 0)
 		s->networks = mem_dup(conf->trusted_networks.v, networks * sizeof(s->networks[0]));
-	if (s->hostname == NULL || (networks > 0 && s->networks == NULL)) {
+	if (s->hostname == NULL || (networks > 0 && s->networks == NULL) || copy_ports(s, conf) == -1) {
 		(void)err_set(err, "no memory for settings");
 		settings_free(s);
 		return NULL;

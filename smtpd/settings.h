@@ -19,6 +19,8 @@ struct settings {
 	size_t		 header_size;
 	struct network	*networks;		/* those who may relay */
 	uint32_t	 network_count;
+	uint16_t	*mx_ports;		/* where mx workers accept connections */
+	uint32_t	 mx_port_count;
 };
 
 struct settings	*settings_new(const struct conf *, struct err *);	/* with one user */

@@ -125,12 +125,17 @@ smtpd_wire(struct smtpd *d, const struct control_wire *wire, int fd)
 	}
 }
 
+static bool
+is_full(const struct smtpd *d)
+{
+	return d->home.settings->max_sessions > 0 && d->sessions >= d->home.settings->max_sessions;
+}
+
 /* Listeners rest while there are as many sessions as may be: siblings take over, or clients wait in the kernel's queue. */
 static void
 balance(struct smtpd *d)
 {
-	uint32_t most = d->home.settings->max_sessions;
-	bool rest = most > 0 && d->sessions >= most;
+	bool rest = is_full(d);
 
 	if (rest == d->resting)
 		return;
@@ -210,6 +215,21 @@ open_session(struct smtpd *d, int fd, const struct sockaddress *peer, bool trust
 	balance(d);
 }
 
+/*
+ * What comes over an mx worker's submit wire is a stranger's to queue, whoever it is: served here, a client that may relay would
+ * be told "never" while the trusted workers are being replaced.
+ */
+static void
+give_away(struct smtpd *d, int fd)
+{
+	if (handoff_give(d->handoff, fd)) {
+		d->handed_off++;
+		return;
+	}
+	d->turned_away++;
+	session_refuse(fd, d->home.settings, "not ready for this network, try again later");
+}
+
 void
 smtpd_connection(struct smtpd *d, int fd, const struct sockaddress *peer)
 {
@@ -222,18 +242,28 @@ smtpd_connection(struct smtpd *d, int fd, const struct sockaddress *peer)
 		return;
 	}
 	known = settings_trust(d->home.settings, &plain);
-	if (known && d->home.role == ROLE_MX && handoff_give(d->handoff, fd)) {
-		d->handed_off++;
+	if (known && d->home.role == ROLE_MX) {
+		give_away(d, fd);
 		return;
 	}
-	/* What comes over an mx worker's submit wire is a stranger's to queue, whoever it is. */
-	open_session(d, fd, &plain, known && d->home.role != ROLE_MX);
+	open_session(d, fd, &plain, known);
 }
 
 static void
 accepted(void *arg, int fd, const struct sockaddress *peer)
 {
 	smtpd_connection(arg, fd, peer);
+}
+
+static void
+listener_ended(void *arg, struct listener *l)
+{
+	struct smtpd *d = arg;
+
+	for (size_t i = 0; i < d->listener_count; i++)
+		if (d->listeners[i] == l)
+			d->listeners[i] = d->listeners[--d->listener_count];
+	listener_free(&l);
 }
 
 /* From an mx worker. Who the peer is says the kernel; whether it is trusted say we. */
@@ -243,12 +273,21 @@ handed_over(void *arg, int fd)
 	struct smtpd *d = arg;
 	struct sockaddress peer = { .len = sizeof(peer.v6) };
 
-	if (getpeername(fd, &peer.any, &peer.len) == -1 || fd_nonblock(fd) == -1) {
-		fd_close(&fd);		/* gone already */
+	if (!handoff_is_accepted(fd, d->home.settings->mx_ports, d->home.settings->mx_port_count) ||
+	    getpeername(fd, &peer.any, &peer.len) == -1 || fd_nonblock(fd) == -1) {
+		fd_close(&fd);		/* gone already, or not what it should be */
+		return;
+	}
+	/* Our listeners rest then, but nobody holds the giver back. */
+	if (is_full(d)) {
+		d->turned_away++;
+		session_refuse(fd, d->home.settings, "too many connections");
 		return;
 	}
 	smtpd_connection(d, fd, &peer);
 }
+
+static const struct listener_ops listener_ops = { accepted, listener_ended };
 
 void
 smtpd_listener(struct smtpd *d, int fd)
@@ -261,7 +300,7 @@ smtpd_listener(struct smtpd *d, int fd)
 		fd_close(&fd);
 		return;
 	}
-	l = listener_new(d->loop, fd, accepted, d, &err);
+	l = listener_new(d->loop, fd, &listener_ops, d, &err);
 	if (l == NULL) {
 		log_error("%s", err.text);
 		return;

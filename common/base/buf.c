@@ -138,7 +138,8 @@ buf_vprintf(struct buf *b, const char *format, va_list ap)
 	} else if ((whole = mem_alloc((size_t)len + 1)) == NULL) {
 		b->failed = true;
 	} else {
-		/* Not into the buf itself: the NUL behind the text may be one byte more than the limit allows. */
+		/* Not into the buf itself: the NUL behind the text
+		 * may be one byte more than the limit allows. */
 		(void)vsnprintf(whole, (size_t)len + 1, format, again);
 		(void)buf_append(b, whole, (size_t)len);
 		mem_free(whole);

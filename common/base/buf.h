@@ -34,7 +34,8 @@ int		 buf_put_slice(struct buf *, struct slice);
 int		 buf_printf(struct buf *, const char *, ...) __attribute__((format(printf, 2, 3)));
 int		 buf_vprintf(struct buf *, const char *, va_list) __attribute__((format(printf, 2, 0)));
 
-/* Room for n more bytes at the end, to be filled and then claimed with buf_added; NULL: limit or memory. */
+/* Room for n more bytes at the end, to be filled and
+ * then claimed with buf_added; NULL: limit or memory. */
 char		*buf_room(struct buf *, size_t n);
 void		 buf_added(struct buf *, size_t n);
 void		 buf_drop(struct buf *, size_t n);	/* from the front */

@@ -15,6 +15,7 @@ int64_t	clock_wall(void);		/* the same in seconds */
 
 /* For tests: adds to what the two functions above return from now on. */
 void	clock_turn(int64_t mono_ms, int64_t wall_ms);
-int64_t	clock_turned_ms(void);		/* the sum for the monotonic clock: a loop that sees it change sets its timers anew */
+/* The sum for the monotonic clock: a loop that sees it change sets its timers anew. */
+int64_t	clock_turned_ms(void);
 
 #endif

@@ -36,7 +36,8 @@ struct fault {
 };
 
 static struct fault faults[FAULTS_MAX];
-/* Read without the lock on the way past every point, so that a program without a plan pays for one load. */
+/* Read without the lock on the way past every point,
+ * so that a program without a plan pays for one load. */
 static _Atomic size_t fault_total;
 static _Atomic bool loaded;
 static pthread_mutex_t guard = PTHREAD_MUTEX_INITIALIZER;

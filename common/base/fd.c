@@ -3,6 +3,7 @@
  */
 #include "base/fd.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -70,13 +71,15 @@ fd_pwrite_all(int fd, const void *p, size_t len, off_t offset)
 	return 0;
 }
 
-ssize_t
-fd_read_full(int fd, void *p, size_t len)
+/* From `offset` on, or with -1 from where the descriptor stands. */
+static ssize_t
+read_until_full(int fd, char *p, size_t len, off_t offset)
 {
 	size_t got = 0;
 
 	while (got < len) {
-		ssize_t n = read(fd, (char *)p + got, len - got);
+		ssize_t n = offset == -1 ? read(fd, p + got, len - got) :
+		    pread(fd, p + got, len - got, offset + (off_t)got);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -90,22 +93,16 @@ fd_read_full(int fd, void *p, size_t len)
 }
 
 ssize_t
+fd_read_full(int fd, void *p, size_t len)
+{
+	return read_until_full(fd, p, len, -1);
+}
+
+ssize_t
 fd_pread_full(int fd, void *p, size_t len, off_t offset)
 {
-	size_t got = 0;
-
-	while (got < len) {
-		ssize_t n = pread(fd, (char *)p + got, len - got, offset + (off_t)got);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		if (n == 0)
-			break;
-		got += (size_t)n;
-	}
-	return (ssize_t)got;
+	assert(offset >= 0);
+	return read_until_full(fd, p, len, offset);
 }
 
 int

@@ -25,7 +25,8 @@ void	log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));
 void	log_info(const char *, ...) __attribute__((format(printf, 1, 2)));
 void	log_debug(const char *, ...) __attribute__((format(printf, 1, 2)));
 
-/* Ends the process with status 78 (EX_CONFIG) after one line. For start-up only, before anything is promised. */
+/* Ends the process with status 78 (EX_CONFIG) after one
+ * line. For start-up only, before anything is promised. */
 _Noreturn void fatal(const char *, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -19,8 +19,8 @@
  * The report is initialised by the caller.
  */
 int	conf_load_in_child(const char *path, struct conf **out, struct conf_report *);
-/* Where a server with this configuration has its sockets, even if the file has mistakes by now. -1: the file
- * cannot be read, or `size` is too small. */
+/* Where a server with this configuration has its sockets, even if the file has mistakes by now. -1:
+ * the file cannot be read, or `size` is too small. */
 int	conf_find_run_directory(const char *path, char *out, size_t size);
 
 #endif

@@ -77,12 +77,13 @@ struct conf_queue {
 };
 
 struct conf_relay {
-	char	*smart_host;		/* "[192.0.2.1]:25", "[relay.example.org]:587", "relay.example.org" (by MX); empty: by MX */
+	char	*smart_host;		/* "[192.0.2.1]:25", "[relay.example.org]:587", "relay.example.org"
+					 * (by its MX); empty: by the MX of each domain */
 	int64_t	mx_port;
 	bool	allow_private_targets;
 	int64_t	workers;
-	int64_t	connect_timeout, greeting_timeout, hello_timeout, mail_timeout, rcpt_timeout, data_timeout, block_timeout,
-		dot_timeout, rset_timeout, quit_timeout;
+	int64_t	connect_timeout, greeting_timeout, hello_timeout, mail_timeout, rcpt_timeout, data_timeout,
+		block_timeout, dot_timeout, rset_timeout, quit_timeout;	/* ms */
 	int64_t	idle_timeout;		/* how long a connection without work is kept */
 	int64_t	connection_messages;	/* most messages on one connection */
 	int64_t	max_addresses;		/* tried in one attempt */

@@ -468,7 +468,8 @@ collect(cfg_t *root)
 	}
 }
 
-void
+/* Reads the files into texts with places. Mistakes of grammar, of files and of names go to the report. */
+static void
 load_source(const char *path, struct source *source, struct conf_report *report)
 {
 	struct loader loader = { .source = source, .report = report };

@@ -9,14 +9,11 @@
  */
 #include "conf/conf.h"
 #include "conf/report.h"
-#include "conf/source.h"
 
 
-/* Reads the files into texts with places. Mistakes of grammar, of files and of names go to the
- * report. */
-void		 load_source(const char *path, struct source *, struct conf_report *);
-/* The run directory alone, also from files with mistakes: a tool must reach a server whose administrator
- * is in the middle of a change. Appends to the buf; -1: the file says nothing that can be understood. */
+/* The run directory alone, also from files with mistakes: a tool must reach a server whose
+ * administrator is in the middle of a change. Appends to the buf; -1: the file says nothing that
+ * can be understood. */
 int		 load_run_directory(const char *path, struct buf *);
 /* The whole way: files, texts, values, checks. NULL: the report says why. */
 struct conf	*conf_load(const char *path, struct conf_report *);

@@ -61,7 +61,7 @@ static const struct setting smtpd_rows[] = {
 static const struct setting queue_rows[] = {
 	{ "directory", SETTING_STRING, FIELD(conf_queue, directory), "/var/spool/posthorn", "1", "1000",
 	  "where mail lies until it is delivered", NULL },
-	{ "ring-segments", SETTING_INT, FIELD(conf_queue, segments), "16", "8", "1024",
+	{ "ring-segments", SETTING_INT, FIELD(conf_queue, segments), "16", "8", "1000",
 	  "files of the ring that new mail is written to; each is allocated in full", NULL },
 	{ "segment-size", SETTING_SIZE, FIELD(conf_queue, segment_size), "16MiB", "1MiB", "1GiB",
 	  "the size of one of them; a multiple of 4 KiB", NULL },

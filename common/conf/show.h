@@ -7,7 +7,8 @@
 #include "conf/conf.h"
 
 void	conf_show(const struct conf *, struct buf *);	/* a file that parses again to the same configuration */
-void	conf_show_defaults(struct buf *);		/* every setting with what it means, its bounds and its default */
+/* Every setting with what it means, its bounds and its default. */
+void	conf_show_defaults(struct buf *);
 void	conf_show_manual(struct buf *);			/* the same as mdoc(7), for posthorn.conf(5) */
 
 #endif

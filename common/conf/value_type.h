@@ -10,7 +10,8 @@ struct value_type {
 	const char	*right;		/* what would be right */
 	size_t		 size;		/* of one item */
 	bool		 list;
-	int		(*parse)(const struct setting *, void *item, struct slice, struct arena *);	/* -1: not one */
+	/* -1: the text is not one. */
+	int		(*parse)(const struct setting *, void *item, struct slice, struct arena *);
 	void		(*print)(const struct setting *, const void *item, struct buf *);
 	void		(*put)(const void *item, struct buf *);
 	void		(*get)(const struct setting *, void *item, struct reader *, struct arena *);

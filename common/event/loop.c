@@ -34,8 +34,9 @@ loop_new(struct err *err)
 
 	if (loop == NULL || config == NULL)
 		goto fail;
-	/* Without the change list: it would take a descriptor out of epoll only after its owner has closed it, and where another
-	 * process holds the same socket (a fork, a handoff) it would stay there for ever. */
+	/* Without the change list: it would take a descriptor out of epoll
+	 * only after its owner has closed it, and where another process holds
+	 * the same socket (a fork, a handoff) it would stay there for ever. */
 	(void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	loop->base = event_base_new_with_config(config);
 	if (loop->base == NULL)

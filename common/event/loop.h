@@ -29,8 +29,8 @@ struct discard {
 };
 void		 loop_discard(struct loop *, struct discard *, void (*free_fn)(void *), void *ptr);
 
-/* Runs once at the end of this round (or of the next, when asked for while hooks run); asking twice counts
- * once. Zero it before first use. hook_cancel before its memory goes. */
+/* Runs once at the end of this round (or of the next, when asked for while hooks run); asking twice
+ * counts once. Zero it before first use. hook_cancel before its memory goes. */
 struct hook {
 	struct hook	*next;
 	void		(*fn)(void *);
@@ -42,7 +42,8 @@ void		 loop_hook_cancel(struct loop *, struct hook *);
 /* A hook that runs at the end of every round, behind all others (the log's flush). One per loop. */
 void		 loop_every_round(struct loop *, void (*fn)(void *), void *arg);
 
-/* watch — tells when a descriptor can be read or written (level-triggered). Does not own the descriptor. */
+/* watch — tells when a descriptor can be read or written
+ * (level-triggered). Does not own the descriptor. */
 enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 struct event;
 struct watch {
@@ -58,7 +59,8 @@ int		 watch_start(struct watch *, struct loop *, int fd, int wants,
 void		 watch_want(struct watch *, int wants);			/* 0: rests, costs nothing */
 void		 watch_stop(struct watch *);				/* before close(fd); twice is fine */
 
-/* A read buffer that all streams of a loop share: what is in it must be used or copied before returning. */
+/* A read buffer that all streams of a loop share: what
+ * is in it must be used or copied before returning. */
 #define LOOP_SCRATCH	65536
 char		*loop_scratch(struct loop *);
 

@@ -26,9 +26,9 @@ struct stream {
 	size_t			 in_max, out_high;
 	struct slice		 fresh;		/* what on_input sees: the scratch, or `in` */
 	bool			 in_callback;	/* fresh is the scratch: the rest must be kept afterwards */
-	bool			 paused, full, ended, failed, closed, lingering, end_told;
+	bool			 full, ended, failed, closed, lingering, end_told;
 	int			 error;
-	struct hook		 flush_hook, input_hook;
+	struct hook		 flush_hook;
 	struct timer		 linger;
 	size_t			 heard;		/* bytes thrown away while lingering */
 	struct discard		 discard;
@@ -41,7 +41,7 @@ update_watch(struct stream *s)
 {
 	int wants = 0;
 
-	if (s->lingering ? buf_len(&s->out) == 0 : !s->paused && !s->full && !s->ended)
+	if (s->lingering ? buf_len(&s->out) == 0 : !s->full && !s->ended)
 		wants |= WATCH_READ;
 	/* What is to be flushed at the end of this round is not waited for yet. */
 	if (buf_len(&s->out) > 0 && !s->failed && !s->flush_hook.queued)
@@ -96,7 +96,6 @@ shut(struct stream *s)
 		return;
 	s->closed = true;
 	loop_hook_cancel(s->loop, &s->flush_hook);
-	loop_hook_cancel(s->loop, &s->input_hook);
 	watch_stop(&s->watch);
 	timer_fini(&s->linger);
 	fd_close(&s->fd);
@@ -114,8 +113,9 @@ stream_close(struct stream **sp)
 }
 
 /*
- * The last words are with the kernel. Closing now while bytes of the peer lie unread would send a reset, which may
- * overtake those words (RFC 1122 4.2.2.13); so the peer is told that no more comes, and heard out.
+ * The last words are with the kernel. Closing now while bytes of the peer
+ * lie unread would send a reset, which may overtake those words (RFC 1122
+ * 4.2.2.13); so the peer is told that no more comes, and heard out.
  */
 static void
 end_output(struct stream *s)
@@ -164,7 +164,7 @@ stream_close_after_flush(struct stream **sp, int64_t ms)
 static void
 tell_end(struct stream *s)
 {
-	if (s->end_told || s->closed || s->lingering || s->paused)
+	if (s->end_told || s->closed || s->lingering)
 		return;
 	s->end_told = true;
 	s->ops->on_end(s->arg, s->failed ? STREAM_ERROR : STREAM_EOF, s->error);
@@ -289,7 +289,7 @@ stream_ready(void *arg, int what)
 	}
 	if ((what & WATCH_READ) && s->lingering)
 		hear_out(s);
-	else if ((what & WATCH_READ) && !s->closed && !s->ended && !s->paused)
+	else if ((what & WATCH_READ) && !s->closed && !s->ended)
 		read_more(s);
 	if (s->failed && !s->closed)
 		tell_end(s);
@@ -299,19 +299,6 @@ struct slice
 stream_input(const struct stream *s)
 {
 	return s->fresh;
-}
-
-static void
-offer_again(void *arg)
-{
-	struct stream *s = arg;
-
-	if (s->paused || s->closed)
-		return;
-	if (s->fresh.len > 0)
-		offer(s);
-	if (s->ended && !s->closed)
-		tell_end(s);
 }
 
 void
@@ -327,23 +314,6 @@ stream_consume(struct stream *s, size_t n)
 	s->full = buf_len(&s->in) >= s->in_max;
 	if (!s->closed)
 		update_watch(s);
-}
-
-void
-stream_pause(struct stream *s, bool pause)
-{
-	if (s->paused == pause || s->closed)
-		return;
-	s->paused = pause;
-	update_watch(s);
-	if (!pause && (s->fresh.len > 0 || s->ended))
-		loop_at_end(s->loop, &s->input_hook, offer_again, s);
-}
-
-bool
-stream_ended(const struct stream *s)
-{
-	return s->ended;
 }
 
 int

@@ -3,10 +3,11 @@
 /*
  * stream — buffered bytes on a non-blocking socket, with back-pressure.
  *
- * Input is read into the loop's shared scratch and shown to `on_input`; what it leaves unconsumed is kept (at
- * most in_max bytes, then reading pauses until some is consumed), so that an idle peer costs no buffer. Output is
- * gathered and leaves in one write at the end of the round. While more than out_high bytes wait, stream_congested()
- * is true and the owner should stop producing; `on_drained` says when all of it has left.
+ * Input is read into the loop's shared scratch and shown to `on_input`; what it leaves unconsumed
+ * is kept (at most in_max bytes, then reading pauses until some is consumed), so that an idle peer
+ * costs no buffer. Output is gathered and leaves in one write at the end of the round. While more
+ * than out_high bytes wait, stream_congested() is true and the owner should stop producing;
+ * `on_drained` says when all of it has left.
  *
  * After stream_close no callback runs; the memory goes when the round is over.
  */
@@ -19,7 +20,8 @@ enum stream_end { STREAM_NONE, STREAM_EOF, STREAM_ERROR };
 
 struct stream_ops {
 	void	(*on_input)(void *arg);			/* look at stream_input, consume what is understood */
-	void	(*on_end)(void *arg, enum stream_end, int error);	/* peer closed, or errno; called once, after all input */
+	/* The peer closed, or errno; called once, after all input. */
+	void	(*on_end)(void *arg, enum stream_end, int error);
 	void	(*on_drained)(void *arg);		/* output buffer became empty; may be NULL */
 };
 
@@ -27,16 +29,15 @@ struct stream_ops {
 struct stream	*stream_open(struct loop *, int fd, size_t in_max, size_t out_high, size_t out_max,
 		    const struct stream_ops *, void *arg, struct err *);
 void		 stream_close(struct stream **);	/* drops what was not yet written */
-/* Writes what is gathered, says that no more comes, hears the peer out (1 MiB at most) and closes; gives up after `ms`. No callback
- * runs any more. */
+/* Writes what is gathered, says that no more comes, hears the peer out (1 MiB at most) and closes;
+ * gives up after `ms`. No callback runs any more. */
 void		 stream_close_after_flush(struct stream **, int64_t ms);
 
 struct slice	 stream_input(const struct stream *);
 void		 stream_consume(struct stream *, size_t);
-void		 stream_pause(struct stream *, bool);	/* true: read no more until false; on_input runs again for what is there */
-bool		 stream_ended(const struct stream *);	/* EOF seen: what is in the input is all there will be */
 
-int		 stream_write(struct stream *, struct slice);	/* copies; -1: out_max or memory, the stream is failed */
+/* All copy; -1: out_max or memory, and the stream has failed. */
+int		 stream_write(struct stream *, struct slice);
 int		 stream_puts(struct stream *, const char *);
 int		 stream_printf(struct stream *, const char *, ...) __attribute__((format(printf, 2, 3)));
 void		 stream_flush(struct stream *);		/* now, not at the end of the round */

@@ -3,8 +3,8 @@
 /*
  * timer — one deadline.
  *
- * Moving a deadline further away costs nothing: the timer fires at the old time, sees that it is early and
- * sleeps on. So a session may set its deadline anew at every command.
+ * Moving a deadline further away costs nothing: the timer fires at the old time, sees that it is
+ * early and sleeps on. So a session may set its deadline anew at every command.
  */
 #include <bsd/sys/queue.h>
 

@@ -144,8 +144,10 @@ receive(struct chan_sync *c, struct err *err)
 {
 	union control control;
 	struct iovec iov = { .iov_base = buf_room(&c->in, READ_SIZE), .iov_len = READ_SIZE };
+	/* CMSG_SPACE is padded and would hold two: the length
+	 * says one, so that the kernel closes all others. */
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-	    .msg_controllen = sizeof(control) };
+	    .msg_controllen = CMSG_LEN(sizeof(int)) };
 	ssize_t n;
 
 	if (iov.iov_base == NULL)
@@ -214,12 +216,6 @@ chan_sync_more(const struct chan_sync *c)
 
 	slice_drop(&rest, c->used);
 	return frame_take(rest, &f, &used) != FRAME_MORE;
-}
-
-int
-chan_sync_fd(const struct chan_sync *c)
-{
-	return c->fd;
 }
 
 void

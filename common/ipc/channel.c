@@ -1,9 +1,10 @@
 /*
  * channel — frames and descriptors over a stream socket, on the loop.
  *
- * A descriptor travels with the first byte of its frame, and the kernel never joins bytes that carry
- * descriptors with bytes that carry others, so arrived descriptors wait in a small line and each frame whose header claims one
- * takes the first. A peer that sends descriptors nobody claims loses its channel.
+ * A descriptor travels with the first byte of its frame, and the kernel never
+ * joins bytes that carry descriptors with bytes that carry others, so arrived
+ * descriptors wait in a small line and each frame whose header claims one takes
+ * the first. A peer that sends descriptors nobody claims loses its channel.
  */
 #include "ipc/channel.h"
 
@@ -38,7 +39,7 @@ struct channel {
 	uint64_t			 sent;		/* bytes that have left */
 	size_t				 open_at;	/* where the frame in hand begins in `out` */
 	bool				 opened, greeted, closed, ended, paused, handling;
-	bool				 mute;		/* the peer reads no more, but its last words may still wait in the socket */
+	bool				 mute;		/* the peer reads no more; its last words may still be unread */
 	const char			*why;
 	int				 fds_in[FDS_WAITING];
 	size_t				 fds_in_count;
@@ -203,7 +204,8 @@ handle_frames(struct channel *c)
 		return;
 	c->handling = true;
 	while (!c->ended && !c->paused) {
-		/* A descriptor comes with the first byte of its frame: with no bytes left, none may be left. */
+		/* A descriptor comes with the first byte of its
+		 * frame: with no bytes left, none may be left. */
 		if (buf_len(&c->in) == 0 && c->fds_in_count > 0) {
 			channel_fail(c, "a descriptor that no frame claims");
 			break;
@@ -352,7 +354,8 @@ channel_flush(struct channel *c)
 		ssize_t n = c->mute ? (ssize_t)len : send_span(c, len);
 
 		if (n == -1 && (errno == EPIPE || errno == ECONNRESET)) {
-			/* An agent's results may lie unread in the socket: read on, and find the end there. */
+			/* An agent's results may lie unread in the
+			 * socket: read on, and find the end there. */
 			c->mute = true;
 			continue;
 		}

@@ -20,10 +20,12 @@ enum frame_result { FRAME_MORE, FRAME_READY, FRAME_BAD };
 
 /* Looks at the front of `in`; READY: *out borrows from it and *used bytes belong to the frame. */
 enum frame_result	frame_take(struct slice in, struct frame *out, size_t *used);
-/* Puts a header with length 0; frame_close writes the length once the body is behind it. `at`: the length of the buf before. */
+/* Puts a header with length 0; frame_close writes the length once the body is behind it. `at`: the
+ * length of the buf before. */
 void			frame_open(struct buf *, uint16_t type);
 int			frame_close(struct buf *, size_t at, bool has_fd);	/* -1: body too large */
 void			handshake_put(struct buf *, const char *wire, uint16_t version);
-int			handshake_check(struct slice body, const char *wire, uint16_t version);	/* -1: another wire or version */
+/* -1: another wire or version. */
+int			handshake_check(struct slice body, const char *wire, uint16_t version);
 
 #endif

@@ -55,6 +55,16 @@ get_u64(struct reader *r)
 	return get_bytes(r, 8);
 }
 
+uint64_t
+get_number(struct reader *r)
+{
+	uint64_t number = get_u64(r);
+
+	if (number == 0)
+		reader_fail(r);
+	return number;
+}
+
 int64_t
 get_i64(struct reader *r)
 {

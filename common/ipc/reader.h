@@ -3,8 +3,9 @@
 /*
  * reader — typed fields back out of bytes that may be hostile.
  *
- * Sticky: after the first bad field every get_ yields zero, and reader_end says so. Slices are borrowed from the
- * frame. Each length is checked against the caller's maximum and against what is left before it is used.
+ * Sticky: after the first bad field every get_ yields zero, and reader_end
+ * says so. Slices are borrowed from the frame. Each length is checked
+ * against the caller's maximum and against what is left before it is used.
  */
 #include <stdint.h>
 
@@ -22,6 +23,7 @@ uint16_t	get_u16(struct reader *);
 uint32_t	get_u32(struct reader *);
 uint64_t	get_u64(struct reader *);
 int64_t		get_i64(struct reader *);
+uint64_t	get_number(struct reader *);			/* u64 that names something: 0 is bad */
 bool		get_bool(struct reader *);			/* 0 or 1; anything else is bad */
 uint32_t	get_count(struct reader *, uint32_t max, size_t least);	/* u32; each item takes >= least bytes */
 struct slice	get_slice(struct reader *, size_t max);

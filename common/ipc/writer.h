@@ -1,8 +1,8 @@
 #ifndef IPC_WRITER_H
 #define IPC_WRITER_H
 /*
- * writer — typed fields, one after another, little-endian, into a buf. Failure is sticky (the buf's flag).
- * The same encoding serves frames between processes and records on disk.
+ * writer — typed fields, one after another, little-endian, into a buf. Failure is sticky (the buf's
+ * flag). The same encoding serves frames between processes and records on disk.
  */
 #include <stdint.h>
 

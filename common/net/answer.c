@@ -38,6 +38,7 @@ struct walk {			/* one message and the question it should answer */
 	char			 target[DNS_NAME_SIZE];	/* the name whose records count: the question's, then what aliases say */
 	unsigned		 counts[4];		/* question, answer, authority, additional */
 	uint32_t		 ttl;			/* the least seen on the way */
+	bool			 aliased;
 };
 
 static bool
@@ -308,13 +309,14 @@ lower_ttl(struct walk *w, uint32_t ttl)
 		w->ttl = ttl;
 }
 
-/* Follows the aliases of the answer section, which servers send in any order; *w->target is then the last name. */
+/* Follows the aliases of the answer section, which servers send in any order; *w->target is then the last name. A chain that does
+ * not end here (a loop, for one) leads nowhere that we know: trouble, and not a "no". */
 static void
 follow_aliases(struct walk *w)
 {
 	struct record_head head;
 
-	for (unsigned step = 0; step < DNS_CHAIN_MAX; step++) {
+	for (unsigned step = 0; step <= DNS_CHAIN_MAX; step++) {
 		struct cursor c = w->c;
 		bool moved = false;
 
@@ -328,11 +330,12 @@ follow_aliases(struct walk *w)
 				return;
 			}
 			lower_ttl(w, head.ttl);
-			moved = true;
+			w->aliased = moved = true;
 		}
 		if (!moved)
 			return;
 	}
+	w->c.bad = true;
 }
 
 static void
@@ -350,7 +353,8 @@ keep_records(struct walk *w)
 }
 
 /* RFC 2308 5: a "no" is kept for the lesser of the SOA's TTL and its last field; without an SOA it is not kept.
- * NS without SOA is a referral (2.2): a server that does not answer for us at all. */
+ * NS without SOA is a referral (2.2): a server that does not answer for us at all. An alias without SOA may be half an answer: some
+ * forwarders send what they happen to have, and a "no" that they do not vouch for costs mail. */
 static bool
 read_authority(struct walk *w, uint32_t *negative_ttl)
 {
@@ -370,7 +374,7 @@ read_authority(struct walk *w, uint32_t *negative_ttl)
 		*negative_ttl = last < head.ttl ? last : head.ttl;
 		soa = true;
 	}
-	return soa || !referral;
+	return soa || !(referral || (w->aliased && w->out->rcode == RCODE_OK));
 }
 
 /* -1: not the answer to this question, or no answer of the kind that counts. */

@@ -251,6 +251,7 @@ entry_work(struct resolver_entry *e)
 	mem_free(e->answer);
 	e->answer = NULL;
 	e->expires = 0;
+	e->spoken = 0;
 	if (e->askers != NULL)
 		entry_ready(e);
 	else if (!e->ready)

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define FILES	(CALLS_READ | CALLS_WRITE)
 #define ASAN	CALLS_SANITIZER
@@ -30,6 +31,7 @@ struct call {
 #define CALL(name, groups)			{ SCMP_SYS(name), (groups), { 0, 0, 0 } }
 #define CALL_IF(name, groups, i, mask, value)	{ SCMP_SYS(name), (groups), { (i), (mask), (value) } }
 #define OPENS_FOR_WRITING	(O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+#define NEW_SPACES	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 #define INT_MASK		0xffffffffU	/* an int argument; the upper half of the register means nothing */
 
 static const struct call calls[] = {
@@ -37,9 +39,15 @@ static const struct call calls[] = {
 	CALL(read, CALLS_BASE), CALL(readv, CALLS_BASE), CALL(pread64, CALLS_BASE), CALL(preadv, CALLS_BASE), CALL(preadv2, CALLS_BASE),
 	CALL(write, CALLS_BASE), CALL(writev, CALLS_BASE), CALL(pwrite64, CALLS_BASE), CALL(pwritev, CALLS_BASE), CALL(pwritev2, CALLS_BASE),
 	CALL(close, CALLS_BASE), CALL(close_range, CALLS_BASE), CALL(dup, CALLS_BASE), CALL(dup2, CALLS_BASE), CALL(dup3, CALLS_BASE),
-	CALL(fcntl, CALLS_BASE), CALL(lseek, CALLS_BASE), CALL(fstat, CALLS_BASE), CALL(ftruncate, CALLS_BASE), CALL(fstatfs, CALLS_BASE),
+	CALL(lseek, CALLS_BASE), CALL(fstat, CALLS_BASE), CALL(ftruncate, CALLS_BASE), CALL(fstatfs, CALLS_BASE),
 	CALL_IF(newfstatat, CALLS_BASE, 3, AT_EMPTY_PATH, AT_EMPTY_PATH),	/* the C library's fstat */
 	CALL_IF(statx, CALLS_BASE, 2, AT_EMPTY_PATH, AT_EMPTY_PATH),
+	/* fcntl without F_SETOWN and F_SETSIG, by which one can signal other processes, and without leases and notices */
+	CALL_IF(fcntl, CALLS_BASE, 1, INT_MASK, F_DUPFD), CALL_IF(fcntl, CALLS_BASE, 1, INT_MASK, F_DUPFD_CLOEXEC),
+	CALL_IF(fcntl, CALLS_BASE, 1, INT_MASK, F_GETFD), CALL_IF(fcntl, CALLS_BASE, 1, INT_MASK, F_SETFD),
+	CALL_IF(fcntl, CALLS_BASE, 1, INT_MASK, F_GETFL), CALL_IF(fcntl, CALLS_BASE, 1, INT_MASK, F_SETFL),
+	CALL_IF(fcntl, CALLS_BASE, 1, INT_MASK, F_ADD_SEALS), CALL_IF(fcntl, CALLS_BASE, 1, INT_MASK, F_GET_SEALS),
+	CALL_IF(fcntl, FILES, 1, INT_MASK, F_GETLK), CALL_IF(fcntl, FILES, 1, INT_MASK, F_SETLK), CALL_IF(fcntl, FILES, 1, INT_MASK, F_SETLKW),
 	CALL(sendfile, CALLS_BASE), CALL(splice, CALLS_BASE), CALL(memfd_create, CALLS_BASE),
 	CALL(pipe2, CALLS_BASE), CALL(eventfd2, CALLS_BASE), CALL(timerfd_create, CALLS_BASE), CALL(timerfd_settime, CALLS_BASE),
 	/* waiting */
@@ -60,36 +68,36 @@ static const struct call calls[] = {
 	CALL(geteuid, CALLS_BASE), CALL(getgid, CALLS_BASE), CALL(getegid, CALLS_BASE), CALL(getcpu, CALLS_BASE), CALL(getrusage, CALLS_BASE),
 	CALL(sched_getaffinity, CALLS_BASE), CALL(uname, CALLS_BASE), CALL(sysinfo, CALLS_BASE), CALL(umask, CALLS_BASE),
 	CALL_IF(prlimit64, CALLS_BASE, 2, UINT64_MAX, 0), CALL(getrlimit, CALLS_BASE), CALL_IF(prctl, CALLS_BASE, 0, INT_MASK, PR_SET_NAME),
-	CALL_IF(prctl, CALLS_BASE, 0, INT_MASK, PR_SET_PDEATHSIG),
 	CALL(rt_sigaction, CALLS_BASE), CALL(rt_sigprocmask, CALLS_BASE), CALL(rt_sigreturn, CALLS_BASE), CALL(rt_sigpending, CALLS_BASE),
-	CALL(sigaltstack, CALLS_BASE), CALL(tgkill, CALLS_BASE), CALL(alarm, CALLS_BASE), CALL(setitimer, CALLS_BASE),
+	CALL(sigaltstack, CALLS_BASE), CALL(alarm, CALLS_BASE), CALL(setitimer, CALLS_BASE),
 	CALL(set_robust_list, CALLS_BASE), CALL(rseq, CALLS_BASE), CALL(exit, CALLS_BASE), CALL(exit_group, CALLS_BASE),
 	/* new sockets */
 	CALL_IF(socket, CALLS_INET, 0, INT_MASK, AF_INET), CALL_IF(socket, CALLS_INET, 0, INT_MASK, AF_INET6),
 	CALL_IF(socket, CALLS_UNIX, 0, INT_MASK, AF_UNIX),
 	CALL(connect, CALLS_INET | CALLS_UNIX), CALL(bind, CALLS_INET),
 	CALL(accept, CALLS_ACCEPT), CALL(accept4, CALLS_ACCEPT),
-	CALL_IF(socketpair, CALLS_FORK | CALLS_THREADS, 0, INT_MASK, AF_UNIX),
+	CALL_IF(socketpair, CALLS_FORK, 0, INT_MASK, AF_UNIX),
 	/* files by name */
 	CALL_IF(open, CALLS_READ, 1, OPENS_FOR_WRITING, O_RDONLY), CALL_IF(openat, CALLS_READ, 2, OPENS_FOR_WRITING, O_RDONLY),
 	CALL(stat, FILES), CALL(lstat, FILES), CALL(newfstatat, FILES), CALL(statx, FILES), CALL(access, FILES), CALL(faccessat, FILES),
 	CALL(faccessat2, FILES), CALL(readlink, FILES), CALL(readlinkat, FILES), CALL(getdents64, FILES), CALL(getcwd, FILES), CALL(chdir, FILES),
 	CALL(fchdir, FILES), CALL(statfs, FILES), CALL(flock, FILES), CALL(fadvise64, FILES), CALL(readahead, FILES),
-	CALL(open, CALLS_WRITE), CALL(openat, CALLS_WRITE), CALL(creat, CALLS_WRITE), CALL(mkdir, CALLS_WRITE), CALL(mkdirat, CALLS_WRITE),
+	CALL(open, CALLS_WRITE), CALL(openat, CALLS_WRITE), CALL(mkdir, CALLS_WRITE), CALL(mkdirat, CALLS_WRITE),
 	CALL(rename, CALLS_WRITE), CALL(renameat, CALLS_WRITE), CALL(renameat2, CALLS_WRITE), CALL(link, CALLS_WRITE), CALL(linkat, CALLS_WRITE),
-	CALL(unlink, CALLS_WRITE), CALL(unlinkat, CALLS_WRITE), CALL(rmdir, CALLS_WRITE), CALL(symlink, CALLS_WRITE), CALL(symlinkat, CALLS_WRITE),
-	CALL(truncate, CALLS_WRITE), CALL(fallocate, CALLS_WRITE), CALL(fchmod, CALLS_WRITE), CALL(chmod, CALLS_WRITE), CALL(fchmodat, CALLS_WRITE),
+	CALL(unlink, CALLS_WRITE), CALL(unlinkat, CALLS_WRITE), CALL(rmdir, CALLS_WRITE),
+	CALL(fallocate, CALLS_WRITE), CALL(fchmod, CALLS_WRITE), CALL(chmod, CALLS_WRITE), CALL(fchmodat, CALLS_WRITE),
 	CALL(utimensat, CALLS_WRITE),
 	CALL(fsync, CALLS_SYNC), CALL(fdatasync, CALLS_SYNC), CALL(syncfs, CALLS_SYNC), CALL(sync_file_range, CALLS_SYNC),
 	/* more of itself */
 	CALL_IF(clone, CALLS_THREADS, 0, CLONE_THREAD, CLONE_THREAD),
-	CALL(clone, CALLS_FORK), CALL(fork, CALLS_FORK), CALL(vfork, CALLS_FORK), CALL(wait4, CALLS_FORK), CALL(waitid, CALLS_FORK), CALL(kill, CALLS_FORK),
+	CALL_IF(clone, CALLS_FORK, 0, NEW_SPACES, 0), CALL_IF(prctl, CALLS_FORK, 0, INT_MASK, PR_SET_PDEATHSIG),
+	CALL(fork, CALLS_FORK), CALL(vfork, CALLS_FORK), CALL(wait4, CALLS_FORK), CALL(waitid, CALLS_FORK), CALL(kill, CALLS_FORK),
 	CALL_IF(mmap, CALLS_CODE, 2, PROT_EXEC | PROT_WRITE, PROT_EXEC), CALL_IF(mprotect, CALLS_CODE, 2, PROT_EXEC | PROT_WRITE, PROT_EXEC),
 	/* A leak checker stops its own process from a clone of it, and reads /proc; a coverage runtime writes its counters. */
 	CALL(clone, ASAN), CALL(clone3, ASAN), CALL(wait4, ASAN), CALL(ptrace, ASAN), CALL(prctl, ASAN), CALL(ioctl, ASAN), CALL(open, ASAN),
 	CALL(openat, ASAN), CALL(readlink, ASAN), CALL(readlinkat, ASAN), CALL(stat, ASAN), CALL(newfstatat, ASAN), CALL(access, ASAN),
 	CALL(getdents64, ASAN), CALL(getdents, ASAN), CALL(getcwd, ASAN), CALL(arch_prctl, ASAN), CALL(mkdir, ASAN), CALL(sched_setaffinity, ASAN), CALL(mmap, ASAN),
-	CALL(personality, ASAN), CALL(process_vm_readv, ASAN),
+	CALL(tgkill, ASAN), CALL(fcntl, ASAN), CALL(personality, ASAN), CALL(process_vm_readv, ASAN),
 };
 
 /* Asked for in passing by libraries; the answer is always no. clone3 says "not known here", so that clone is tried. */
@@ -102,6 +110,14 @@ static const struct {
 	{ SCMP_SYS(ioctl), ENOTTY, ASAN }, { SCMP_SYS(clone3), ENOSYS, ASAN }, { SCMP_SYS(sched_setaffinity), EPERM, ASAN },
 	{ SCMP_SYS(getgroups), EPERM, 0 }, { SCMP_SYS(fchown), EPERM, 0 }, { SCMP_SYS(setpriority), EPERM, 0 },
 };
+
+/* For abort and raise: a signal to our own threads. A process forked later has another id, and may not; it ends all the same. */
+static int
+add_own_signals(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+	    SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, INT_MASK, (uint64_t)getpid()));
+}
 
 static int
 add_call(scmp_filter_ctx filter, const struct call *c)
@@ -157,6 +173,8 @@ calls_enter(unsigned groups, enum calls_verdict verdict, struct err *err)
 	if (filter == NULL)
 		return err_set(err, "no memory for the system call filter");
 	result = adjust(filter, verdict);
+	if (result == 0)
+		result = add_own_signals(filter);
 	if (result == 0)
 		result = fill(filter, groups);
 	if (result == 0)

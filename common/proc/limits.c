@@ -12,6 +12,8 @@
 #define CONTENT_KEPT	(INT64_C(320) * 1024)	/* most memory one session or job holds of a message */
 #define SPARE_FILES	128			/* wires, listeners, DNS, logs */
 #define UNLIMITED	INT64_C(-1)
+#define SPARE_PROCESSES	16
+#define SYNC_THREADS	32			/* mda: one for each file system */
 
 #ifdef POSTHORN_SANITIZERS
 static const bool sanitizer = true;	/* its shadow memory is terabytes, and its leak checker is a process */
@@ -27,9 +29,9 @@ struct wanted {
 static const struct wanted least[SANDBOX_COUNT] = {
 	[SANDBOX_SESSION] = { 256 * MIB,  SPARE_FILES,        MIB,       0 },
 	[SANDBOX_NETWORK] = { 256 * MIB,  4096,               0,         0 },
-	[SANDBOX_STORE]   = { 2048 * MIB, 4096,               UNLIMITED, UNLIMITED },
-	[SANDBOX_LOOKUP]  = { 512 * MIB,  256,                MIB,       UNLIMITED },
-	[SANDBOX_DELIVER] = { 1024 * MIB, SPARE_FILES,        MIB,       UNLIMITED },
+	[SANDBOX_STORE]   = { 2048 * MIB, 4096,               UNLIMITED, SPARE_PROCESSES },
+	[SANDBOX_LOOKUP]  = { 512 * MIB,  256,                MIB,       SPARE_PROCESSES },
+	[SANDBOX_DELIVER] = { 1024 * MIB, SPARE_FILES,        MIB,       SPARE_PROCESSES + SYNC_THREADS },
 	[SANDBOX_MAILBOX] = { 512 * MIB,  1024,               MIB,       0 },
 	[SANDBOX_LOG]     = { 256 * MIB,  4096,               UNLIMITED, 0 },
 };
@@ -49,6 +51,9 @@ scale(enum sandbox kind, const struct conf *conf, struct wanted *w)
 		break;
 	case SANDBOX_STORE:
 		w->memory += 2 * conf->queue.content_memory + 4 * conf->queue.segment_size;
+		break;
+	case SANDBOX_LOOKUP:
+		w->processes += 2 * conf->lookup.workers;	/* at a reload the old ones may not be reaped yet */
 		break;
 	case SANDBOX_DELIVER:
 		w->files += 4 * conf->mda.max_workers + conf->mda.max_workers * conf->mda.worker_jobs;
@@ -103,7 +108,7 @@ limits_set_files(enum sandbox kind, const struct conf *conf, struct err *err)
 }
 
 int
-limits_set(enum sandbox kind, const struct conf *conf, struct err *err)
+limits_set(enum sandbox kind, const struct conf *conf, bool own_user, struct err *err)
 {
 	struct wanted w = wanted(kind, conf);
 
@@ -115,5 +120,7 @@ limits_set(enum sandbox kind, const struct conf *conf, struct err *err)
 		return 0;
 	if (set(RLIMIT_AS, w.memory, "memory", err) == -1 || set(RLIMIT_FSIZE, w.file_size, "file size", err) == -1)
 		return -1;
+	if (w.processes > 0 && !own_user)
+		return 0;
 	return set(RLIMIT_NPROC, w.processes, "processes", err);
 }

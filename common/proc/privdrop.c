@@ -1,12 +1,16 @@
 /* privdrop — root becomes a user, and cannot come back. */
 #include "proc/privdrop.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/log.h"
 
 int
 account_find(const char *user, struct account *out, struct err *err)
@@ -78,6 +82,28 @@ privdrop(const struct account *a, const char *empty, const char *login, struct e
 	if (!is_exactly(a) || setuid(0) != -1)
 		return err_set(err, "the change to uid %u did not hold", (unsigned)a->uid);
 	return 0;
+}
+
+/* The effective ids decide about files; the real ones stay root's, so the way back is open. Failing that, nobody may go on. */
+int
+open_as(const struct account *a, const char *path, int flags, mode_t mode)
+{
+	gid_t group = getegid();
+	int fd = -1, error;
+
+	if (setgroups(0, NULL) == -1 || setegid(a->gid) == -1)
+		return -1;
+	if (seteuid(a->uid) == 0) {
+		fd = open(path, flags, mode);
+		error = errno;
+		if (seteuid(0) == -1)
+			fatal("root's rights did not come back");
+	} else
+		error = errno;
+	if (setegid(group) == -1)
+		fatal("root's group did not come back");
+	errno = error;
+	return fd;
 }
 
 int

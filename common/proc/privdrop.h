@@ -15,6 +15,8 @@ int	account_find(const char *user, struct account *, struct err *);
 /* `empty`: a folder to live in from now on, owned by root and not writable by others; NULL: none. `login`: whose supplementary
  * groups to take; NULL or empty: none. */
 int	privdrop(const struct account *, const char *empty, const char *login, struct err *);
+/* Opens a file with that user's rights instead of root's, for a path that the user may be able to replace. As open(2). */
+int	open_as(const struct account *, const char *path, int flags, mode_t mode);
 /* Ends this process with `signo` when `parent` ends (set it after the change of user, which clears it). -1: the parent is gone. */
 int	die_with_parent(pid_t parent, int signo);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -124,6 +125,29 @@ refuses_signals(void)
 	return kill(getppid(), 0) == -1;
 }
 
+/* Signals by way of a descriptor's owner, or to a thread of another process. */
+static bool
+refuses_hidden_signals(void)
+{
+	int ends[2] = { -1, -1 };
+	bool refused = pipe2(ends, O_CLOEXEC) == -1 || fcntl(ends[0], F_SETOWN, getppid()) == -1;
+
+	fd_close(&ends[0]);
+	fd_close(&ends[1]);
+	return refused && syscall(SYS_tgkill, getppid(), getppid(), 0) == -1;
+}
+
+/* A user namespace gives all rights within, and with them the kernel's least tried code. */
+static bool
+refuses_new_space(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0)
+		_exit(0);
+	return pid == -1;
+}
+
 static bool
 refuses_writable_code(void)
 {
@@ -153,6 +177,8 @@ static const struct probe {
 	{ "connect to any port",	 refuses_connect,	CALLS_INET,			4 },
 	{ "trace a process",		 refuses_ptrace,	CALLS_SANITIZER,		0 },
 	{ "signal the supervisor",	 refuses_signals,	CALLS_FORK,			6 },
+	{ "signal by a descriptor or thread", refuses_hidden_signals, CALLS_SANITIZER,	0 },
+	{ "make a user namespace",	 refuses_new_space,	CALLS_SANITIZER,		0 },
 	{ "map writable code",		 refuses_writable_code,	CALLS_SANITIZER,		0 },
 	{ "use keys, namespaces, bpf",	 refuses_keys,		NEVER,				0 },
 };

@@ -386,7 +386,7 @@ fence_in(struct running *r, struct err *err)
 		return -1;
 	if (die_with_parent(r->parent, SIGTERM) == -1)
 		return err_set(err, "posthornd is gone");
-	if (sandbox_prove(s->sandbox, &r->grant, err) == -1 || limits_set(s->sandbox, conf, err) == -1)
+	if (sandbox_prove(s->sandbox, &r->grant, err) == -1 || limits_set(s->sandbox, conf, r->process.root, err) == -1)
 		return -1;
 	return sandbox_enter(s->sandbox, &r->grant, err);
 }

@@ -39,6 +39,7 @@ control_wire_put(struct buf *b, const struct control_wire *wire)
 	put_u8(b, (uint8_t)wire->kind);
 	put_u8(b, (uint8_t)wire->role);
 	put_u32(b, wire->number);
+	put_bool(b, wire->fault);
 }
 
 int
@@ -47,6 +48,7 @@ control_wire_get(struct reader *r, struct control_wire *out)
 	out->kind = (enum wire_kind)get_enum0(r, WIRE_KIND_COUNT);
 	out->role = (enum wire_role)get_enum(r, ROLE_COUNT);
 	out->number = get_u32(r);
+	out->fault = get_bool(r);
 	return reader_end(r);
 }
 
@@ -165,7 +167,7 @@ int
 queue_item_get(struct reader *r, struct arena *arena, struct queue_item *out)
 {
 	*out = (struct queue_item){ 0 };
-	out->id = get_u64(r);
+	out->id = get_number(r);
 	out->size = get_u32(r);
 	out->arrival_ms = get_time_ms(r);
 	out->expiry_ms = get_time_ms(r);
@@ -177,8 +179,6 @@ queue_item_get(struct reader *r, struct arena *arena, struct queue_item *out)
 		reader_fail(r);
 	for (uint32_t i = 0; i < count && !r->bad; i++)
 		get_item_recipient(r, &out->recipients[i]);
-	if (out->id == 0)
-		reader_fail(r);
 	if (reader_end(r) == -1)
 		return -1;
 	out->count = count;

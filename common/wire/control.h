@@ -7,18 +7,20 @@
  *
  *	supervisor → child	BOOT + fd	who you are, the configuration; fd: the log socket
  *				WIRE + fd	your end of a wire to a sibling (again after the sibling was replaced)
- *				LISTENER + fd	a bound socket to accept on, until accept() says EINVAL: a reload took it back
+ *				LISTENER + fd	a bound socket to accept on; accept() says EINVAL: a reload took it back
  *				PREPARE		a new configuration: would you take it?
  *				COMMIT		take it (or, with ok false: forget it)
  *				PING		answer, or be killed after 10 s
  *				STATUS_ASK	say something about yourself
  *				STOP		finish within the time given, then exit 0
  *	child → supervisor	READY		sandboxed, self-tested, serving
- *				PREPARED	yes, or no and why (no before READY: why it cannot start; nothing but BOOT is sent until then)
+ *				PREPARED	yes, or no and why; before READY always no: why it cannot start
+ *						(nothing but BOOT is sent until then)
  *				PONG, STATUS_TEXT
  *				REQUEST_STOP	(queue's operator socket asked; not used by others)
  *
- * Between a tool and supervisor or queue (Unix sockets in the run directory; SO_PEERCRED decides what is allowed):
+ * Between a tool and supervisor or queue (Unix sockets in
+ * the run directory; SO_PEERCRED decides what is allowed):
  *
  *	tool → daemon		OPERATOR	a verb and its arguments
  *	daemon → tool		ITEM		one queued message (list, show)
@@ -49,7 +51,8 @@ enum wire_kind { WIRE_NONE, WIRE_SUBMIT, WIRE_DELIVER, WIRE_LOOKUP, WIRE_SPAWN, 
 	WIRE_LOG,		/* to logger: the reading end of a process's log socket; number: that process */
 	WIRE_KIND_COUNT };
 
-/* What the process at the other end of a wire is, and so what it may claim. Told by the supervisor only. */
+/* What the process at the other end of a wire is, and
+ * so what it may claim. Told by the supervisor only. */
 enum wire_role {
 	ROLE_NONE,
 	ROLE_MX,		/* smtpd for strangers: only recipients that are ours */
@@ -75,6 +78,9 @@ struct control_wire {			/* WIRE and LISTENER */
 	enum wire_kind	kind;		/* WIRE only; LISTENER: WIRE_CONTROL for an operator's socket, else WIRE_NONE */
 	enum wire_role	role;		/* of the other end; LISTENER: of those who connect */
 	uint32_t	number;		/* which instance of that kind; LISTENER: which listener of the configuration */
+	/* The process that was at the other end before died by its own fault: SEGV, ABRT, BUS, SYS,
+	 * ILL, FPE or an exit that it was not told to make. */
+	bool		fault;
 };
 
 struct control_conf {			/* PREPARE, COMMIT, PREPARED */

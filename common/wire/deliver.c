@@ -16,17 +16,6 @@ get_index(struct reader *r)
 	return index;
 }
 
-/* Leases and queue ids are never 0. */
-static uint64_t
-get_number(struct reader *r)
-{
-	uint64_t number = get_u64(r);
-
-	if (number == 0)
-		reader_fail(r);
-	return number;
-}
-
 /* An array for `count` items; NULL and a bad reader without memory. */
 static void *
 get_array(struct reader *r, struct arena *arena, uint32_t count, size_t size)

@@ -9,8 +9,8 @@
  *			COMMITTED	the results of this job are on disk: forget it
  *			CANCEL		give this job up if nothing was sent yet (an operator deleted or held it)
  *
- * A job is named by its lease, a number that no two lives of queue share. A lease that queue does not know is
- * answered with COMMITTED.
+ * A job is named by its lease, a number that no two lives of queue share. A lease that queue does
+ * not know is answered with COMMITTED.
  */
 #include "wire/fields.h"
 
@@ -42,7 +42,7 @@ struct deliver_job {
 	struct slice		 nexthop;	/* relay: domain or "[host]:port"; mda: the mailbox' owner */
 	struct slice		 reverse_path;
 	uint32_t		 size;
-	bool			 by_fd;		/* the content is the regular file that comes with the frame, `size` bytes */
+	bool			 by_fd;		/* the content is the file that comes with the frame, `size` bytes */
 	struct slice		 content;	/* else here, `size` bytes, at most CONTENT_INLINE_MAX */
 	uint32_t		 count;		/* 1 .. JOB_RECIPIENTS_MAX */
 	struct job_recipient	*recipients;

@@ -1,8 +1,9 @@
 /*
  * fields — status, outcome, fate and envelope as bytes.
  *
- * The layout is compact because every message is written to the ring in it: a fate that is all zero is one bit, an
- * original address equal to the final one is another, a status without class is one byte.
+ * The layout is compact because every message is written to the ring
+ * in it: a fate that is all zero is one bit, an original address equal
+ * to the final one is another, a status without class is one byte.
  */
 #include "wire/fields.h"
 
@@ -71,8 +72,7 @@ get_status(struct reader *r)
 		return status;
 	status.subject = get_u16(r);
 	status.detail = get_u16(r);
-	if ((status.class != 2 && status.class != 4 && status.class != 5) || status.subject > 999 ||
-	    status.detail > 999) {
+	if (!status_valid(status)) {
 		reader_fail(r);
 		return STATUS(0, 0, 0);
 	}

@@ -3,10 +3,11 @@
 /*
  * fields — the field's values on wires and on disk: status, outcome, envelope. One codec for all of them.
  *
- * Every get_ is total: it takes whatever bytes a broken-into peer or a damaged disk may hold, bounds each
- * field, allocates no more than the bytes at hand justify, and leaves the reader bad when anything is wrong.
- * Slices are borrowed from the frame unless a comment says otherwise. A put_ cuts texts for people to their
- * maximum, so that a long reply never costs a wire; it never cuts an address, a name or content.
+ * Every get_ is total: it takes whatever bytes a broken-into peer or a damaged disk may hold,
+ * bounds each field, allocates no more than the bytes at hand justify, and leaves the reader bad
+ * when anything is wrong. Slices are borrowed from the frame unless a comment says otherwise. A
+ * put_ cuts texts for people to their maximum, so that a long reply never costs a wire; it never
+ * cuts an address, a name or content.
  */
 #include "ipc/reader.h"
 #include "ipc/writer.h"
@@ -26,7 +27,8 @@ void		get_outcome(struct reader *, struct outcome *);	/* slices borrowed from th
 void		put_fate(struct buf *, const struct fate *);
 void		get_fate(struct reader *, struct fate *);
 
-/* A wall clock time or a duration: 0 .. TIME_MS_MAX. put_time_ms moves what is outside to the nearer end. */
+/* A wall clock time or a duration: 0 .. TIME_MS_MAX.
+ * put_time_ms moves what is outside to the nearer end. */
 void		put_time_ms(struct buf *, int64_t);
 int64_t		get_time_ms(struct reader *);
 /* put_slice of the first `max` bytes: for texts that a person will read. */
@@ -34,9 +36,9 @@ void		put_text(struct buf *, struct slice, size_t max);
 /* A slice that will become a C string: refuses a NUL inside. */
 struct slice	get_text(struct reader *, size_t max);
 
-/* The whole envelope with all fates. The reader's array and slices live in the arena, so the frame may go. What
- * may follow the envelope is left in the reader: reader_end is the caller's. A recipient that was never tried
- * costs 5 bytes beside its address. */
+/* The whole envelope with all fates. The reader's array and slices live in the arena, so the frame
+ * may go. What may follow the envelope is left in the reader: reader_end is the caller's. A
+ * recipient that was never tried costs 5 bytes beside its address. */
 void		put_envelope(struct buf *, const struct envelope *);
 int		get_envelope(struct reader *, struct arena *, struct envelope *);	/* -1: bad, or arena full */
 /* How many bytes put_envelope will append: whether a frame (ipc/channel.h, FRAME_MAX) can hold it. */

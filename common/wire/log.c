@@ -1,8 +1,9 @@
 /*
- * log — records gathered during a round of the loop, sent as one datagram, counted when the socket is full.
+ * log — records gathered during a round of the loop,
+ * sent as one datagram, counted when the socket is full.
  *
- * A process has one log wire, so this is the house's other mutable global besides base/log. Threads may log: a lock guards
- * the datagram in hand.
+ * A process has one log wire, so this is the house's other mutable global besides base/log. Threads
+ * may log: a lock guards the datagram in hand.
  */
 #include "wire/log.h"
 
@@ -106,7 +107,8 @@ try_record(enum log_event event, enum log_level level, uint32_t session, const s
 	return -1;
 }
 
-/* What does not fit behind the others goes into a datagram of its own; what cannot be had at all (memory) is counted. */
+/* What does not fit behind the others goes into a datagram
+ * of its own; what cannot be had at all (memory) is counted. */
 static void
 add_record(enum log_event event, enum log_level level, uint32_t session, const struct log_field *fields, size_t count)
 {

@@ -3,9 +3,10 @@
 /*
  * log — one datagram to `logger` holds the lines of one round of a process: typed records, not text.
  *
- * Sending never blocks: what the socket does not take is counted, and the count is told with the next datagram that
- * gets through. logger makes the Postfix-shaped line or the JSON object from the same record (control/logger/lines.c, json.c), so
- * both carry the same facts and the same event id (process number of this start, counter).
+ * Sending never blocks: what the socket does not take is counted, and the count is told with the
+ * next datagram that gets through. logger makes the Postfix-shaped line or the JSON object from the
+ * same record (control/logger/lines.c, json.c), so both carry the same facts and the same event id
+ * (process number of this start, counter).
  */
 #include "base/log.h"
 #include "ipc/reader.h"
@@ -38,8 +39,9 @@ enum log_event {		/* the line's shape; the table of shapes is in control/logger/
 	EVENT_COUNT
 };
 
-/* KEY_DELAY is a number of milliseconds; KEY_DELAYS four of them as text, "a/b/c/d"; KEY_ACTION an enum action; KEY_KIND of a
- * notification the whole phrase ("sender non-delivery notification"). The text of EVENT_TEXT is escaped already, all others raw. */
+/* KEY_DELAY is a number of milliseconds; KEY_DELAYS four of them as text, "a/b/c/d"; KEY_ACTION an
+ * enum action; KEY_KIND of a notification the whole phrase ("sender non-delivery notification").
+ * The text of EVENT_TEXT is escaped already, all others raw. */
 enum log_key {
 	KEY_NONE, KEY_ID, KEY_CLIENT, KEY_COMMAND, KEY_TEXT, KEY_FROM, KEY_TO, KEY_ORIG_TO, KEY_PROTO, KEY_HELO, KEY_SIZE, KEY_NRCPT,
 	KEY_RELAY, KEY_DELAY, KEY_DELAYS, KEY_STATUS, KEY_ACTION, KEY_NEW_ID, KEY_KIND, KEY_MESSAGE_ID, KEY_COUNT
@@ -71,13 +73,15 @@ struct log_record {
 	struct log_field fields[LOG_FIELDS_MAX];
 };
 
-/* Sender's side. Makes base/log write here, too. The descriptor is a non-blocking datagram socket, taken. */
+/* Sender's side. Makes base/log write here, too. The
+ * descriptor is a non-blocking datagram socket, taken. */
 void	log_wire_open(int fd, uint32_t process);
 void	log_event_put(enum log_event, enum log_level, uint32_t session, const struct log_field *, size_t count);
 #define log_event(ev, level, session, ...) \
 	log_event_put(ev, level, session, (const struct log_field[]){ __VA_ARGS__ }, \
 	    sizeof((const struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field))
-void	log_wire_flush(void *unused);		/* at the end of each round: loop_every_round(loop, log_wire_flush, NULL) */
+/* At the end of each round: loop_every_round(loop, log_wire_flush, NULL). */
+void	log_wire_flush(void *unused);
 void	log_wire_close(void);			/* sends what is there; words go to stderr again */
 
 /* logger's side. A datagram is a header (process number, how many were dropped before) and records. */

@@ -44,8 +44,8 @@ struct route_question {
 struct route {
 	enum route_verdict	verdict;
 	enum transport		transport;	/* for LOCAL and REMOTE */
-	/* Not empty for LOCAL and REMOTE. LOCAL: the mailbox' owner, canonical without detail; REMOTE: domain, or
-	 * "[host]:port" of a smart host. */
+	/* Not empty for LOCAL and REMOTE. LOCAL: the mailbox' owner, canonical without detail;
+	 * REMOTE: domain, or "[host]:port" of a smart host. */
 	struct slice		nexthop;
 	struct status		status;		/* for UNKNOWN, INVALID, TRY_LATER */
 	struct slice		text;

@@ -19,7 +19,8 @@ spawn_start_get(struct reader *r, struct spawn_start *out)
 	out->uid = get_u32(r);
 	out->gid = get_u32(r);
 	out->user = get_text(r, SPAWN_USER_MAX);
-	/* Refused here already, whatever the configuration says: root, and the ids that mean "leave it as it is". */
+	/* Refused here already, whatever the configuration says:
+	 * root, and the ids that mean "leave it as it is". */
 	if (out->uid == 0 || out->uid == UINT32_MAX || out->gid == UINT32_MAX)
 		reader_fail(r);
 	return reader_end(r);

@@ -11,9 +11,9 @@ submit_ids_put(struct buf *b, const struct submit_ids *ids)
 int
 submit_ids_get(struct reader *r, struct submit_ids *out)
 {
-	out->first = get_u64(r);
+	out->first = get_number(r);
 	out->count = get_u32(r);
-	if (out->first == 0 || out->count == 0 || out->count > SUBMIT_IDS_MAX || out->first > UINT64_MAX - out->count)
+	if (out->count == 0 || out->count > SUBMIT_IDS_MAX || out->first > UINT64_MAX - out->count)
 		reader_fail(r);
 	return reader_end(r);
 }
@@ -42,7 +42,8 @@ submit_message_put(struct buf *b, const struct submit_message *msg)
 	put_slice(b, msg->content);
 }
 
-/* A client's message has been tried by nobody: a fate in it would be a claim about somebody else's mail. */
+/* A client's message has been tried by nobody: a fate
+ * in it would be a claim about somebody else's mail. */
 static bool
 untried(const struct envelope *env)
 {
@@ -60,13 +61,13 @@ submit_message_get(struct reader *r, struct arena *arena, struct submit_message 
 {
 	*out = (struct submit_message){ 0 };
 	out->serial = get_u64(r);
-	out->id = get_u64(r);
+	out->id = get_number(r);
 	if (get_envelope(r, arena, &out->envelope) == -1)
 		return -1;
 	out->large = get_bool(r);
 	out->crc = get_u32(r);
 	out->content = get_slice(r, CONTENT_INLINE_MAX);
-	if (out->id == 0 || out->envelope.count == 0 || !untried(&out->envelope))
+	if (out->envelope.count == 0 || !untried(&out->envelope))
 		reader_fail(r);
 	if (out->content.len != (out->large ? 0 : out->envelope.size))
 		reader_fail(r);
@@ -100,9 +101,7 @@ submit_large_put(struct buf *b, const struct submit_large *large)
 int
 submit_large_get(struct reader *r, struct submit_large *out)
 {
-	out->id = get_u64(r);
+	out->id = get_number(r);
 	out->ok = get_bool(r);
-	if (out->id == 0)
-		reader_fail(r);
 	return reader_end(r);
 }

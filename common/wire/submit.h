@@ -12,7 +12,8 @@
  *			LARGE_DROP		the client went away; forget that file
  *			WANT_IDS		few ids are left (given-up transactions used some); no body
  *
- * queue knows from the supervisor, not from the peer, what this wire may claim (enum wire_role in control.h).
+ * queue knows from the supervisor, not from the peer,
+ * what this wire may claim (enum wire_role in control.h).
  */
 #include "wire/fields.h"
 
@@ -45,7 +46,7 @@ struct submit_message {
 	struct envelope	envelope;	/* at least one recipient; fates zero; arrival, nonce set by queue */
 	bool		large;		/* the content is in the file of this id */
 	uint32_t	crc;		/* crc32c of the large content */
-	struct slice	content;	/* inline, envelope.size bytes: trace header, then what came, CRLF, not dot-stuffed */
+	struct slice	content;	/* inline, envelope.size bytes: Received, then what came, not dot-stuffed */
 };
 
 struct submit_verdict_of {

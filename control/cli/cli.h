@@ -38,7 +38,8 @@ struct verb {
 void	cli_init(struct cli *, const char *name);
 /* Sorts arguments into options and words. 0, or the exit status after telling what is wrong. */
 int	cli_options(struct cli *, int argc, char **argv);
-int	cli_fail(const struct cli *, int status, const char *, ...) __attribute__((format(printf, 3, 4)));	/* status */
+/* Says what is wrong and returns status. */
+int	cli_fail(const struct cli *, int status, const char *, ...) __attribute__((format(printf, 3, 4)));
 /* Flushes out; trouble with it (disk full, reader gone) becomes the exit status. */
 int	cli_finish(const struct cli *, int status);
 /* Where the sockets are: -r, else the configuration, else the built-in place. 0, or the exit

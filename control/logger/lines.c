@@ -1,8 +1,9 @@
 /*
  * lines — a table from event to the words around its fields.
  *
- * The shapes are those of Postfix 3.7 to 3.10: what pflogsumm, fail2ban, logwatch and exporters match. Changing a comma here
- * blinds somebody's monitoring; tests/unit/control/test_lines.c holds the regular expressions of those programs.
+ * The shapes are those of Postfix 3.7 to 3.10: what pflogsumm, fail2ban, logwatch and exporters
+ * match. Changing a comma here blinds somebody's monitoring; tests/unit/control/test_lines.c holds
+ * the regular expressions of those programs.
  */
 #include "control/logger/lines.h"
 
@@ -123,8 +124,9 @@ put_delays(struct buf *out, struct slice text)
 	}
 }
 
-/* Our own words were escaped where they took up foreign text: a second time would double each backslash. Still nothing that could
- * end a line or drive a terminal passes, for the sender may be broken into. */
+/* Our own words were escaped where they took up foreign text: a second
+ * time would double each backslash. Still nothing that could end a
+ * line or drive a terminal passes, for the sender may be broken into. */
 static void
 put_words(struct buf *out, struct slice text)
 {

@@ -3,9 +3,9 @@
 /*
  * lines — a record as the line that log readers know from Postfix.
  *
- * A line is `[stamp ]NAME/SERVICE[N]: words`, N being the session's number, or the process id where there is no session: readers
- * tell conversations apart by it. All foreign text is escaped here and nowhere before, so a line never holds a line feed but
- * its last.
+ * A line is `[stamp ]NAME/SERVICE[N]: words`, N being the session's number, or the process id where
+ * there is no session: readers tell conversations apart by it. All foreign text is escaped here and
+ * nowhere before, so a line never holds a line feed but its last.
  */
 #include "base/buf.h"
 #include "wire/control.h"

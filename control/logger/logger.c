@@ -17,11 +17,11 @@ static void on_ended(void *, struct source *);
 static const struct source_ops source_ops = { on_datagram, on_ended };
 
 int
-logger_open(struct logger *l, const struct conf *conf, struct err *err)
+logger_open(struct logger *l, const struct conf *conf, const struct account *as, struct err *err)
 {
 	*l = (struct logger){ .json = conf->log.format == LOG_FORMAT_JSON };
 	LIST_INIT(&l->sources);
-	if (sink_open(&l->sink, conf->log.target, err) == -1)
+	if (sink_open(&l->sink, conf->log.target, as, err) == -1)
 		return -1;
 	tzset();		/* reads the zone's file now: later there are no files */
 	l->style = (struct line_style){ .name = conf->log.name, .host = conf->hostname, .event_ids = conf->log.event_ids,

@@ -8,7 +8,13 @@ static struct logger logger;
 static int
 prepare(struct process *p, struct err *err)
 {
-	return logger_open(&logger, p->conf, err);
+	struct account account;
+
+	if (!p->root)
+		return logger_open(&logger, p->conf, NULL, err);
+	if (account_find(p->service->user, &account, err) == -1)
+		return -1;
+	return logger_open(&logger, p->conf, &account, err);
 }
 
 static int

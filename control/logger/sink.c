@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,6 +16,8 @@
 #define TRY_AGAIN_MS	1000
 #define AT_ONCE		64		/* datagrams in one system call */
 #define PIECE		4096		/* what a pipe takes at once when it says that it has room (PIPE_BUF) */
+
+#define OPEN_FLAGS	(O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC)
 
 static const char dev_log[] = "/dev/log";
 
@@ -70,19 +73,66 @@ open_stderr(struct sink *s)
 	}
 }
 
+/* The folder of a file, if nobody but root can put anything there; else -1. */
 static int
-open_file(struct sink *s, const char *path, struct err *err)
+open_roots_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[4096];
+	struct stat st;
+	int fd;
+
+	if (slash == NULL || slash == path || (size_t)(slash - path) >= sizeof(folder))
+		return -1;
+	(void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
+	fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd != -1 && (fstat(fd, &st) == -1 || st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0))
+		fd_close(&fd);
+	return fd;
+}
+
+/* In a folder of root's alone, where the user may not make the
+ * file: it is made for the user, or opened if it is there. */
+static int
+open_for(const struct account *as, const char *path)
+{
+	int folder = open_roots_folder(path), fd;
+	const char *name = strrchr(path, '/') + 1;
+	struct stat st;
+
+	if (folder == -1)
+		return -1;
+	fd = openat(folder, name, OPEN_FLAGS | O_EXCL | O_NOFOLLOW, 0640);
+	if (fd != -1 && fchown(fd, as->uid, as->gid) == -1)
+		fd_close(&fd);
+	else if (fd == -1 && errno == EEXIST)
+		fd = openat(folder, name, (OPEN_FLAGS & ~O_CREAT) | O_NOFOLLOW);
+	if (fd != -1 && (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || st.st_nlink != 1))
+		fd_close(&fd);
+	fd_close(&folder);
+	return fd;
+}
+
+static int
+open_file(struct sink *s, const char *path, const struct account *as, struct err *err)
 {
 	mode_t before = umask(027);	/* a log is for its group, too */
 
 	s->kind = KIND_FILE;
-	s->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0640);
+	if (as == NULL)
+		s->fd = open(path, OPEN_FLAGS, 0640);
+	else
+		s->fd = open_as(as, path, OPEN_FLAGS, 0640);
+	if (s->fd == -1)
+		(void)err_sys(err, "log file %s", path);
+	if (s->fd == -1 && as != NULL && errno == EACCES)
+		s->fd = open_for(as, path);
 	(void)umask(before);
-	return s->fd == -1 ? err_sys(err, "log file %s", path) : 0;
+	return s->fd == -1 ? -1 : 0;
 }
 
 int
-sink_open(struct sink *s, const char *target, struct err *err)
+sink_open(struct sink *s, const char *target, const struct account *as, struct err *err)
 {
 	static const char file[] = "file:";
 
@@ -93,7 +143,7 @@ sink_open(struct sink *s, const char *target, struct err *err)
 		return s->fd == -1 ? err_sys(err, "stderr") : 0;
 	}
 	if (strncmp(target, file, sizeof(file) - 1) == 0)
-		return open_file(s, target + sizeof(file) - 1, err);
+		return open_file(s, target + sizeof(file) - 1, as, err);
 	s->kind = KIND_SYSLOG;
 	(void)open_syslog(s);	/* nobody there yet: lines wait until there is */
 	return 0;
@@ -137,7 +187,8 @@ sink_dropped(struct sink *s)
 	s->dropped_ever++;
 }
 
-/* How many lines of `lines` (each with its LF) fit in one call; fills one message for each, without the LF. */
+/* How many lines of `lines` (each with its LF) fit in
+ * one call; fills one message for each, without the LF. */
 static unsigned
 cut_datagrams(struct slice lines, struct mmsghdr msgs[AT_ONCE], struct iovec parts[AT_ONCE])
 {

@@ -1,4 +1,5 @@
-/* source — many datagrams with one call; the rest waits for the next round, so that no process can keep others waiting. */
+/* source — many datagrams with one call; the rest waits for
+ * the next round, so that no process can keep others waiting. */
 #include "control/logger/source.h"
 
 #include <errno.h>
@@ -47,7 +48,8 @@ receive(struct inbox *in, int fd)
 	return n;
 }
 
-/* The kernel's word on who sent it. A descriptor that somebody slipped in finds no room here and is closed by the kernel. */
+/* The kernel's word on who sent it. A descriptor that somebody
+ * slipped in finds no room here and is closed by the kernel. */
 static pid_t
 sender_of(const struct msghdr *msg)
 {

@@ -1,7 +1,8 @@
 #ifndef LOGGER_SOURCE_H
 #define LOGGER_SOURCE_H
 /*
- * source — the reading end of one process's log socket. Who it is says the supervisor; which process id, the kernel.
+ * source — the reading end of one process's log socket. Who
+ * it is says the supervisor; which process id, the kernel.
  */
 #include <bsd/sys/queue.h>
 

@@ -180,7 +180,7 @@ static const struct channel_ops control_ops = {
 
 /* ---- starting ---- */
 
-/* Tests break one process of the cast: POSTHORN_FAULT_QUEUE, and of all its lives only the first. */
+/* Tests break one process of the cast: POSTHORN_FAULT_QUEUE in its first life, POSTHORN_FAULT_AGAIN_QUEUE in all that follow. */
 static const char *
 fault_for(const struct child *c)
 {
@@ -188,7 +188,7 @@ fault_for(const struct child *c)
 	size_t len = strlen(name);
 
 	if (c->number != 0)
-		return NULL;
+		len = strlcat(name, "AGAIN_", sizeof(name));
 	for (const char *p = c->row->binary; *p != '\0' && len < sizeof(name) - 1; p++)
 		name[len++] = (char)toupper((unsigned char)*p);
 	name[len] = '\0';
@@ -362,11 +362,26 @@ ended(struct child *c)
 	c->stage->ops->ended(c->stage->arg, c, c->status);
 }
 
+/* A crash, a forbidden call, or an exit that nobody asked for; not what was done to it from outside (SIGKILL, SIGTERM, no memory). */
+static bool
+is_own_fault(int status)
+{
+	static const int faults[] = { SIGSEGV, SIGABRT, SIGBUS, SIGSYS, SIGILL, SIGFPE };
+
+	for (size_t i = 0; WIFSIGNALED(status) && i < sizeof(faults) / sizeof(faults[0]); i++)
+		if (WTERMSIG(status) == faults[i])
+			return true;
+	return WIFEXITED(status);
+}
+
 void
 child_reaped(struct child *c, int status)
 {
 	c->pid = 0;
 	c->status = status;
+	/* One that never served says nothing about the one before it. */
+	if (c->state != CHILD_STARTING)
+		c->fault = c->state == CHILD_READY && is_own_fault(status);
 	/* Why it cannot start may still wait in the socket: hear it out. */
 	if (c->state == CHILD_STARTING && c->control != NULL)
 		child_go(c, CHILD_REAPED, CHILD_LAST_WORDS_MS);
@@ -414,13 +429,20 @@ send_fd(struct child *c, uint16_t type, const struct control_wire *wire, int fd)
 void
 child_send_wire(struct child *c, enum wire_kind kind, enum wire_role role, uint32_t number, int fd)
 {
-	send_fd(c, CONTROL_WIRE, &(struct control_wire){ kind, role, number }, fd);
+	send_fd(c, CONTROL_WIRE, &(struct control_wire){ .kind = kind, .role = role, .number = number }, fd);
+}
+
+void
+child_send_peer(struct child *c, const struct child *peer, enum wire_kind kind, int fd)
+{
+	send_fd(c, CONTROL_WIRE, &(struct control_wire){ .kind = kind, .role = peer->row->role, .number = peer->instance,
+	    .fault = peer->fault }, fd);
 }
 
 void
 child_send_listener(struct child *c, enum wire_kind kind, enum wire_role role, uint32_t number, int fd)
 {
-	send_fd(c, CONTROL_LISTENER, &(struct control_wire){ kind, role, number }, fd);
+	send_fd(c, CONTROL_LISTENER, &(struct control_wire){ .kind = kind, .role = role, .number = number }, fd);
 }
 
 void

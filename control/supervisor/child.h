@@ -72,6 +72,7 @@ struct child {
 	unsigned		 early;		/* deaths at birth in a row */
 	bool			 wanted;	/* to be started again when it dies */
 	bool			 asked;		/* PREPARE or STATUS_ASK sent and not answered */
+	bool			 fault;		/* its last process, when it served, ended by its own fault */
 	bool			 renew;		/* told to go because a new process shall take its place at once */
 	struct discard		 discard;
 	bool			 refused;	/* the process said why it cannot start: `why` */
@@ -91,6 +92,8 @@ bool		 child_running(const struct child *);		/* has a process */
 
 /* Frames; nothing happens unless the child is ready. fd is borrowed. */
 void		 child_send_wire(struct child *, enum wire_kind, enum wire_role, uint32_t number, int fd);
+/* An end of a wire between the two, with what is to be known of the other one. */
+void		 child_send_peer(struct child *, const struct child *peer, enum wire_kind, int fd);
 void		 child_send_listener(struct child *, enum wire_kind, enum wire_role, uint32_t number, int fd);
 void		 child_send_prepare(struct child *, const struct conf *);
 void		 child_send_commit(struct child *, uint64_t generation, bool ok);

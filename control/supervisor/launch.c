@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 
 #define CONTROL_FD	3
@@ -86,9 +87,28 @@ give_up(const char *what)
 	_exit(EXIT_LAUNCH);
 }
 
+/*
+ * What is said on stderr before there is a log. Who became another user gets none: it would speak in our name, and a terminal is
+ * usually open for reading, too. For the same reason our own get a terminal for writing only.
+ */
+static void
+place_stderr(const struct launch *l, bool root, int null)
+{
+	int own;
+
+	if ((l->user != NULL && root) || fcntl(2, F_GETFD) == -1) {
+		(void)dup2(null, 2);
+		return;
+	}
+	if (!isatty(2))
+		return;
+	own = open("/proc/self/fd/2", O_WRONLY | O_NOCTTY);
+	(void)dup2(own == -1 ? null : own, 2);
+}
+
 /* Every descriptor moves twice: first out of the way of 0-4, then to its place. */
 static void
-place_descriptors(const struct launch *l)
+place_descriptors(const struct launch *l, bool root)
 {
 	int null = open("/dev/null", O_RDWR), control = fcntl(l->control, F_DUPFD, 16), lock = -1;
 
@@ -98,15 +118,14 @@ place_descriptors(const struct launch *l)
 		give_up("posthornd: descriptors for a child");
 	if (dup2(null, 0) == -1 || dup2(null, 1) == -1 || dup2(control, CONTROL_FD) == -1)
 		give_up("posthornd: descriptors for a child");
-	if (fcntl(2, F_GETFD) == -1)
-		(void)dup2(null, 2);
+	place_stderr(l, root, null);
 	if (lock != -1 && dup2(lock, LOCK_FD) == -1)
 		give_up("posthornd: descriptors for a child");
 	if (close_range(lock != -1 ? LOCK_FD + 1 : CONTROL_FD + 1, ~0U, 0) == -1)
 		give_up("posthornd: close_range");
 }
 
-/* The name must mean this uid here and now, or the process would get another user's groups. */
+/* The name must mean this uid and gid here and now, or the process would get another user's groups. */
 static void
 become(const struct launch *l)
 {
@@ -115,8 +134,9 @@ become(const struct launch *l)
 
 	if (l->login[0] != '\0') {
 		pw = getpwnam(l->login);
-		if (pw == NULL || pw->pw_uid != l->user->uid) {
-			fprintf(stderr, "posthornd: the user of uid %u is not called that\n", (unsigned)l->user->uid);
+		if (pw == NULL || pw->pw_uid != l->user->uid || pw->pw_gid != l->user->gid) {
+			fprintf(stderr, "posthornd: the user of uid %u and gid %u is not called that\n",
+			    (unsigned)l->user->uid, (unsigned)l->user->gid);
 			_exit(EXIT_LAUNCH);
 		}
 	}
@@ -126,20 +146,37 @@ become(const struct launch *l)
 	}
 }
 
+/* The supervisor is the last that the kernel should end when memory is short; who is started by it comes back. */
+static void
+be_mortal(void)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd != -1)
+		(void)!write(fd, "0", 1);
+	fd_close(&fd);
+}
+
 static _Noreturn void
 in_child(const struct launch *l, pid_t parent)
 {
 	char name[64], *argv[] = { name, NULL }, *environment[ENVIRONMENT_MAX];
+	bool root = geteuid() == 0;
 
 	default_signals();
 	umask(077);
-	if (l->user != NULL && geteuid() == 0)
+	if (root)
+		be_mortal();
+	/* Where we happen to be is open to whoever stands there, also when the way to it is closed. */
+	if (l->path[0] == '/' && chdir("/") == -1)
+		give_up("posthornd: /");
+	if (l->user != NULL && root)
 		become(l);
 	if (l->user != NULL)
 		(void)setsid();		/* a user's process is nobody's terminal job */
 	if (die_with_parent(parent, SIGKILL) == -1)
 		_exit(EXIT_LAUNCH);
-	place_descriptors(l);
+	place_descriptors(l, root);
 	(void)snprintf(name, sizeof(name), "%s", l->name);
 	make_environment(l, environment);
 	(void)execve(l->path, argv, environment);

@@ -12,6 +12,7 @@
 #include "net/listen.h"
 
 #define BACKLOG		16
+#define UNREAD_MAX	(1024 * 1024)	/* of answers: more than one report, which has 512 KiB at most */
 
 enum verb_id { VERB_NONE, VERB_STATUS, VERB_RELOAD, VERB_STOP, VERB_COUNT };
 
@@ -34,12 +35,19 @@ struct session {
 	bool			 json;
 };
 
+static bool
+is_ours(uid_t uid)
+{
+	return uid == 0 || uid == geteuid();
+}
+
 static void
 session_close(struct session *s)
 {
 	channel_close(&s->wire);
 	TAILQ_REMOVE(&s->operator->sessions, s, entry);
 	s->operator->count--;
+	s->operator->strangers -= !is_ours(s->uid);
 	mem_free(s);
 }
 
@@ -75,7 +83,7 @@ verb_of(struct slice name)
 static bool
 may(const struct session *s, enum verb_id verb)
 {
-	return !verbs[verb].guarded || s->uid == 0 || s->uid == geteuid();
+	return !verbs[verb].guarded || is_ours(s->uid);
 }
 
 static void
@@ -109,7 +117,7 @@ on_operator(void *arg, struct reader *in, int fd)
 	enum verb_id verb;
 
 	(void)fd;
-	if (operator_request_get(in, &ask) == -1 || s->waits_for != VERB_NONE)
+	if (operator_request_get(in, &ask) == -1 || s->waits_for != VERB_NONE || channel_pending(s->wire) > UNREAD_MAX)
 		return -1;
 	verb = verb_of(ask.verb);
 	s->json = (ask.flags & OPERATOR_JSON) != 0;
@@ -149,7 +157,7 @@ admit(struct operator *op, int fd)
 	socklen_t len = sizeof(who);
 
 	if (op->count >= OPERATOR_SESSIONS || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == -1 ||
-	    (s = mem_zalloc(sizeof(*s))) == NULL) {
+	    (!is_ours(who.uid) && op->strangers >= OPERATOR_STRANGERS) || (s = mem_zalloc(sizeof(*s))) == NULL) {
 		fd_close(&fd);
 		return;
 	}
@@ -163,6 +171,7 @@ admit(struct operator *op, int fd)
 	}
 	TAILQ_INSERT_TAIL(&op->sessions, s, entry);
 	op->count++;
+	op->strangers += !is_ours(s->uid);
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "wire/control.h"
 
 #define OPERATOR_SESSIONS	16
+#define OPERATOR_STRANGERS	8	/* of them: the others are for those who may stop and reload */
 
 /* Each is asked for at most once until the answer was given; the answer goes to all who wait for it. */
 struct operator_ops {
@@ -30,7 +31,7 @@ struct operator {
 	int				 fd;
 	struct watch			 watch;
 	struct session_list		 sessions;
-	unsigned			 count;
+	unsigned			 count, strangers;
 };
 
 int	operator_open(struct operator *, struct loop *, const char *directory, const struct operator_ops *, void *arg, struct err *);

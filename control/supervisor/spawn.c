@@ -23,7 +23,7 @@ struct worker {
 static const char worker_name[] = "worker", worker_in_tree[] = "mda/worker/worker";
 
 int
-spawn_allowed(const struct spawn_policy *p, uid_t uid, gid_t gid, struct err *err)
+spawn_allowed(const struct spawn_policy *p, uid_t uid, gid_t gid, bool named, struct err *err)
 {
 	if (uid == 0 || gid == 0)
 		return err_set(err, "mail is never delivered as root");
@@ -34,9 +34,15 @@ spawn_allowed(const struct spawn_policy *p, uid_t uid, gid_t gid, struct err *er
 	}
 	if (uid < p->first_uid)
 		return err_set(err, "uid %u is below first-uid %u", (unsigned)uid, (unsigned)p->first_uid);
+	if (uid == (uid_t)-1 || gid == (gid_t)-1)
+		return err_set(err, "an id that means \"leave it as it is\"");
 	for (size_t i = 0; i < p->service_count; i++)
-		if (p->services[i] == uid)
-			return err_set(err, "uid %u is one of posthorn's own", (unsigned)uid);
+		if (p->services[i] == uid || p->groups[i] == gid)
+			return err_set(err, "uid %u or gid %u is one of posthorn's own", (unsigned)uid, (unsigned)gid);
+	/* A low group may open devices and logs. That it is this user's can be seen of accounts of the system only. */
+	if (gid < p->first_uid && !named)
+		return err_set(err, "gid %u is below first-uid %u, and this is no account of the system", (unsigned)gid,
+		    (unsigned)p->first_uid);
 	return 0;
 }
 
@@ -55,8 +61,10 @@ spawn_know_users(struct spawn *s, struct err *err)
 	for (size_t i = 0; s->policy.root && i < service_row_count; i++) {
 		if (account_find(service_rows[i].user, &account, err) == -1)
 			return -1;
-		if (s->policy.service_count < SPAWN_SERVICES_MAX)
-			s->policy.services[s->policy.service_count++] = account.uid;
+		if (s->policy.service_count == SPAWN_SERVICES_MAX)
+			break;
+		s->policy.groups[s->policy.service_count] = account.gid;
+		s->policy.services[s->policy.service_count++] = account.uid;
 	}
 	return 0;
 }
@@ -102,7 +110,7 @@ start_worker(struct spawn *s, const struct spawn_start *ask, int control, struct
 {
 	struct worker *w;
 
-	if (spawn_allowed(&s->policy, ask->uid, ask->gid, err) == -1)
+	if (spawn_allowed(&s->policy, ask->uid, ask->gid, ask->user.len > 0, err) == -1)
 		return -1;
 	if (s->count >= (uint64_t)s->stage->conf->mda.max_workers)
 		return err_set(err, "all %u workers are busy", (unsigned)s->count);
@@ -180,9 +188,14 @@ static void
 on_end(void *arg, const char *why)
 {
 	struct spawn *s = arg;
+	struct child *mda = s->child;
 
-	(void)why;
 	spawn_end(s);
+	/* Without this wire it delivers nothing, and it is never given another. */
+	if (mda != NULL && mda->state == CHILD_READY) {
+		log_warn("the spawn wire of %s ended: %s", mda->name, why);
+		child_kill(mda, NULL);
+	}
 }
 
 static const struct frame_handler handlers[] = {
@@ -214,11 +227,14 @@ spawn_join(struct spawn *s, struct child *mda)
 	s->mda = channel_open(s->stage->loop, ends[0], &spawn_ops, s, &err);
 	if (s->mda == NULL)
 		child_kill(mda, err.text);
+	else
+		s->child = mda;
 }
 
 void
 spawn_end(struct spawn *s)
 {
+	s->child = NULL;
 	channel_close(&s->mda);
 	kill_all(s);
 }

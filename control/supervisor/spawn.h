@@ -17,7 +17,8 @@ struct spawn_policy {
 	bool	root;				/* we can become users */
 	uid_t	own;				/* without root: the only uid there is */
 	uid_t	first_uid;
-	uid_t	services[SPAWN_SERVICES_MAX];	/* posthorn's own users */
+	uid_t	services[SPAWN_SERVICES_MAX];	/* posthorn's own users, and their groups */
+	gid_t	groups[SPAWN_SERVICES_MAX];
 	size_t	service_count;
 };
 
@@ -27,13 +28,14 @@ LIST_HEAD(worker_list, worker);
 struct spawn {
 	struct stage		*stage;
 	struct spawn_policy	 policy;
+	struct child		*child;		/* mda's, while there is a wire */
 	struct channel		*mda;
 	struct worker_list	 workers;
 	uint32_t		 count;
 };
 
-/* 0, or -1: err says why not. */
-int	spawn_allowed(const struct spawn_policy *, uid_t, gid_t, struct err *);
+/* 0, or -1: err says why not. `named`: it comes with a login name, which launch.c compares with both ids. */
+int	spawn_allowed(const struct spawn_policy *, uid_t, gid_t, bool named, struct err *);
 
 void	spawn_init(struct spawn *, struct stage *);
 int	spawn_know_users(struct spawn *, struct err *);	/* as root: all of posthorn's users must exist */

@@ -17,8 +17,8 @@ join(struct child *asks, struct child *answers, enum wire_kind kind)
 		child_kill(asks->born >= answers->born ? asks : answers, "it cannot be wired");
 		return;
 	}
-	child_send_wire(answers, kind, asks->row->role, asks->instance, ends[1]);
-	child_send_wire(asks, kind, answers->row->role, answers->instance, ends[0]);
+	child_send_peer(answers, asks, kind, ends[1]);
+	child_send_peer(asks, answers, kind, ends[0]);
 	fd_close(&ends[0]);
 	fd_close(&ends[1]);
 }

@@ -1,5 +1,6 @@
 /*
- * domains — a hash over the configured domains and the host's own name. Made once per configuration, never changed.
+ * domains — a hash over the configured domains and the host's own name. Made once per
+ * configuration, never changed.
  */
 #include "lookup/address/domains.h"
 

@@ -40,8 +40,8 @@ address_text(struct slice local, struct slice domain, struct arena *arena)
 }
 
 /*
- * The mailbox that the configuration names for postmaster: "user" of this host, or "user@domain". Without one
- * it is postmaster of this host: `queue` holds such mail and says so.
+ * The mailbox that the configuration names for postmaster: "user" of this host, or "user@domain".
+ * Without one it is postmaster of this host: `queue` holds such mail and says so.
  */
 static struct slice
 postmaster_mailbox(const struct resolver *r, struct arena *arena)
@@ -117,7 +117,8 @@ ask_name(const struct resolver *r, const struct conf_domain *domain, struct slic
 	return same ? result : r->users.find(r->users.arg, domain, slice_of(lower, name.len), arena, out, err);
 }
 
-/* The whole local part first: a delimiter may be part of a name. Then without what is behind the delimiter. */
+/* The whole local part first: a delimiter may be part
+ * of a name. Then without what is behind the delimiter. */
 static enum account_result
 ask_user(const struct resolver *r, const struct conf_domain *domain, struct slice local, struct arena *arena,
     struct account *out, struct err *err)
@@ -133,8 +134,8 @@ ask_user(const struct resolver *r, const struct conf_domain *domain, struct slic
 }
 
 /*
- * An account below the first uid belongs to the system and takes no mail, root's least of all; that there is such an
- * account is nobody's business.
+ * An account below the first uid belongs to the system and takes no mail, root's least of all; that
+ * there is such an account is nobody's business.
  */
 static enum account_result
 ask_mailbox(const struct resolver *r, const struct conf_domain *domain, struct slice local, struct arena *arena,

@@ -3,8 +3,9 @@
 /*
  * resolve — where an address goes: pure, given the configuration and somebody to ask about users.
  *
- * postmaster of every domain of ours (and the bare <postmaster>) always exists (RFC 5321 4.5.1): its mail goes to
- * the configured mailbox, and trouble with that mailbox delays such mail and never returns it.
+ * postmaster of every domain of ours (and the bare <postmaster>) always
+ * exists (RFC 5321 4.5.1): its mail goes to the configured mailbox, and
+ * trouble with that mailbox delays such mail and never returns it.
  */
 #include "lookup/address/domains.h"
 #include "lookup/user/account.h"
@@ -16,7 +17,8 @@ struct resolver {
 	struct user_source	 users;
 };
 
-/* What can be said without asking about users. ROUTE_NONE: they have to be asked. Slices live in the arena. */
+/* What can be said without asking about users. ROUTE_NONE:
+ * they have to be asked. Slices live in the arena. */
 enum route_verdict	resolve_known(const struct resolver *, struct slice address, struct arena *, struct route *out);
 /* The whole answer; asks, and so may block. */
 void			resolve_route(const struct resolver *, struct slice address, struct arena *, struct route *out);

@@ -59,7 +59,8 @@ accounts_free(struct accounts **accounts)
 	*accounts = NULL;
 }
 
-/* What no account's name can hold is not asked for: some directory modules read more into names than we mean. */
+/* What no account's name can hold is not asked for: some
+ * directory modules read more into names than we mean. */
 static bool
 name_can_be_login(struct slice name)
 {
@@ -87,8 +88,8 @@ account_fill(const struct passwd *pw, struct arena *arena, struct account *out, 
 }
 
 /*
- * POSIX lets getpwnam_r say "not found" in one way only: success, and no entry. ENOENT and its like come from a module
- * whose database is missing, which is trouble.
+ * POSIX lets getpwnam_r say "not found" in one way only: success, and no entry. ENOENT and its like
+ * come from a module whose database is missing, which is trouble.
  */
 static enum account_result
 account_system(struct slice local, struct arena *arena, struct account *out, struct err *err)
@@ -199,8 +200,9 @@ account_warm_up(void)
 	struct account account;
 	struct err err;
 
-	arena_init(&arena, 65536);
-	/* One name that everybody has and one that nobody has: so every module of nsswitch.conf is asked, and loaded. */
+	arena_init(&arena, 4 * PASSWD_BUFFER);
+	/* One name that everybody has and one that nobody has:
+	 * so every module of nsswitch.conf is asked, and loaded. */
 	(void)account_system(SLICE_LIT("root"), &arena, &account, &err);
 	(void)account_system(SLICE_LIT("posthorn.no.such.user"), &arena, &account, &err);
 	arena_fini(&arena);

@@ -30,7 +30,8 @@ struct user_source {
 	void			*arg;
 };
 
-/* The real source: getpwnam_r, and the passwd-files of all domains, each read again when it has changed. */
+/* The real source: getpwnam_r, and the passwd-files of
+ * all domains, each read again when it has changed. */
 struct accounts;
 
 struct accounts_ops {

@@ -1,14 +1,16 @@
 #ifndef LOOKUP_PASSWD_FILE_H
 #define LOOKUP_PASSWD_FILE_H
 /*
- * passwd_file — users of a domain in a file of passwd(5)'s form, kept in memory and read again when it changes.
+ * passwd_file — users of a domain in a file of passwd(5)'s
+ * form, kept in memory and read again when it changes.
  *
  *	name:password:uid:gid:gecos:home[:shell[:anything]]
  *
- * `name` is the local part, or the whole address. Empty lines and lines that begin with # say nothing; a line that
- * makes no sense is reported once for each version of the file and skipped. A file that is missing, unreadable,
- * empty, larger than PASSWD_FILE_MAX or without a newline at its end (being written?) is an error as a whole and
- * never "no such user": write a new file and rename it over the old one.
+ * `name` is the local part, or the whole address. Empty lines and lines that begin
+ * with # say nothing; a line that makes no sense is reported once for each version
+ * of the file and skipped. A file that is missing, unreadable, empty, larger than
+ * PASSWD_FILE_MAX or without a newline at its end (being written?) is an error as a
+ * whole and never "no such user": write a new file and rename it over the old one.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,7 +24,8 @@ struct passwd_file;
 
 struct passwd_file	*passwd_file_new(const char *path);	/* NULL: no memory; nothing is read yet */
 void			 passwd_file_free(struct passwd_file **);
-/* 1: it was read (first, or again); 0: as it was; -1: err, and nobody in it can be told from a stranger. */
+/* 1: it was read (first, or again); 0: as it was; -1:
+ * err, and nobody in it can be told from a stranger. */
 int			 passwd_file_refresh(struct passwd_file *, struct err *);
 uint64_t		 passwd_file_stamp(const struct passwd_file *);	/* of the version in memory */
 size_t			 passwd_file_skipped(const struct passwd_file *);	/* its lines that made no sense */

@@ -1,14 +1,13 @@
 #ifndef MDA_LOOP_H
 #define MDA_LOOP_H
 /*
- * loop — has this message been in one of these mailboxes before? Every copy gets a Delivered-To line; one that comes back
- * with the line of its own recipient goes round.
+ * loop — has this message been in one of these mailboxes before? Every copy gets a Delivered-To
+ * line; one that comes back with the line of its own recipient goes round.
  */
 #include "mda/content.h"
 
-#define LOOP_ADDRESSES	100	/* JOB_RECIPIENTS_MAX */
-
-/* looped[i] becomes true for each address that a Delivered-To field names. -1: err, the header cannot be read. */
+/* looped[i] becomes true for each address that a Delivered-To
+ * field names. -1: err, the header cannot be read. */
 int	loop_check(const struct content *, const struct slice *addresses, uint32_t count, bool *looped, struct err *);
 
 #endif

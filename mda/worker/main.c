@@ -6,6 +6,7 @@
  */
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,13 @@
 
 #define WIRE_FD		3
 #define FILES_MOST	64
+#define MEMORY_MOST	(512UL * 1024 * 1024)
+
+#ifdef POSTHORN_SANITIZERS
+static const bool sanitizer = true;	/* its shadow memory is terabytes, and its leak checker is a process */
+#else
+static const bool sanitizer = false;
+#endif
 
 static int
 confine(const char *maildir, struct err *err)
@@ -28,10 +36,16 @@ confine(const char *maildir, struct err *err)
 static void
 set_limits(void)
 {
-	struct rlimit files = { FILES_MOST, FILES_MOST }, none = { 0, 0 };
+	struct rlimit files = { FILES_MOST, FILES_MOST }, memory = { MEMORY_MOST, MEMORY_MOST }, none = { 0, 0 };
 
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	(void)setrlimit(RLIMIT_CORE, &none);
+	if (sanitizer)
+		return;
+	(void)setrlimit(RLIMIT_AS, &memory);
+	(void)setrlimit(RLIMIT_NPROC, &none);
+	/* exec has made us traceable by our user again, who shall not be the first reader of the wire. */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 int

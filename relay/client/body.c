@@ -63,8 +63,7 @@ give_up(struct client *c, enum action action, struct status status, const char *
 	client_fail(c, "%s: %s", c->name, text);
 }
 
-/* All of `piece` into the stream. -1: the content has a CR or LF that stands alone, or the stream has failed (which the stream
- * itself tells). */
+/* All of `piece` into the stream. -1: the content has a CR or LF that stands alone; 1: the stream has failed, and tells so itself. */
 static int
 put_piece(struct client *c, struct slice piece)
 {
@@ -73,7 +72,7 @@ put_piece(struct client *c, struct slice piece)
 
 	while ((result = dot_write(&c->dots, &piece, &run)) == DOT_RUN) {
 		if (stream_write(c->stream, run) == -1)
-			return 0;
+			return 1;
 	}
 	return result == DOT_MORE ? 0 : -1;
 }
@@ -96,16 +95,18 @@ body_pump(struct client *c)
 {
 	const struct content *content = &c->tx->content;
 	struct slice piece;
+	int put;
 
 	while (c->offset < content->size && !stream_congested(c->stream)) {
 		if (next_piece(c->house, content, c->offset, &piece) == -1) {
 			give_up(c, ACTION_DELAYED, STATUS(4, 3, 0), "the content cannot be read");
 			return;
 		}
-		if (put_piece(c, piece) == -1) {
+		put = put_piece(c, piece);
+		if (put == -1)
 			give_up(c, ACTION_FAILED, STATUS(5, 6, 0), "the content has a bare CR or LF");
+		if (put != 0)
 			return;
-		}
 		c->offset += (uint32_t)piece.len;
 	}
 	if (c->offset == content->size)

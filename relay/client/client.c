@@ -179,6 +179,19 @@ client_adopt(struct client *c, const struct client_ops *ops, void *arg)
 
 /* ---- what came in ---- */
 
+/*
+ * Bytes behind a reply after which the server had to wait for our next command. They would be taken for the answer to that, and every
+ * answer behind it for that of another recipient.
+ */
+static bool
+talks_on(const struct client *c)
+{
+	bool waits = c->step == STEP_GREETING || c->step == STEP_EHLO || c->step == STEP_HELO || c->step == STEP_RSET;
+	bool goes_on = reply_class(&c->reply) == 2 || (reply_class(&c->reply) == 5 && c->step == STEP_EHLO);
+
+	return waits && goes_on && stream_input(c->stream).len > 0;
+}
+
 /* Takes one reply off the stream and lets its step see it; false: wait. */
 static bool
 take_reply(struct client *c)
@@ -196,6 +209,10 @@ take_reply(struct client *c)
 	if (result != REPLY_READY)
 		return false;
 	c->answered = true;
+	if (talks_on(c)) {
+		client_nonsense(c, "more than it was asked");
+		return false;
+	}
 	client_steps[c->step].on_reply(c, &c->reply);
 	return true;
 }

@@ -101,7 +101,8 @@ choose(struct route *r)
 static void
 add_addresses(struct mx_host *host, const struct dns_answer *answer)
 {
-	if (answer->result == DNS_TEMPORARY)
+	/* Records that are no addresses are somebody's trouble, not a "no". */
+	if (answer->result == DNS_TEMPORARY || answer->unusable > 0)
 		host->temporary = true;
 	for (uint16_t i = 0; i < answer->count; i++) {
 		const struct sockaddress *a = &answer->records[i].address;

@@ -11,6 +11,8 @@
 #include "smtp/params.h"
 #include "smtpd/session/inside.h"
 
+#define EXCESS_MAX	1000	/* recipients beyond the limit that are no errors, in one transaction */
+
 int
 address_complete(struct session *s, struct address *address)
 {
@@ -84,6 +86,20 @@ say(struct session *s, const struct pending *p, enum sentence no)
 	return session_reject(s, "RCPT", &s->tx->reverse_path, &p->address, "%.*s", (int)text.len - 2, text.p);
 }
 
+/*
+ * RFC 5321 4.5.3.1.10: whoever is told so sends the rest in another transaction. One that pipelines a long list hears of it only
+ * behind that list, so the first EXCESS_MAX are no errors: else it would be sent away before the message of those who were taken.
+ */
+static enum done
+too_many(struct session *s, const struct pending *p)
+{
+	enum done done = say(s, p, SAY_TOO_MANY_RCPT);
+
+	if (++s->tx->excess <= EXCESS_MAX)
+		s->errors--;
+	return done;
+}
+
 static enum done
 take_in(struct session *s, const struct pending *p)
 {
@@ -91,11 +107,11 @@ take_in(struct session *s, const struct pending *p)
 
 	if (!transaction_has(tx, p->address)) {
 		if (tx->count >= s->settings->recipients)
-			return say(s, p, SAY_TOO_MANY_RCPT);
+			return too_many(s, p);
 		if (draw_id(s) == -1)
 			return say(s, p, SAY_NO_QUEUE);
 		if (transaction_add(tx, p->address, p->original) == -1)
-			return say(s, p, SAY_TOO_MANY_RCPT);
+			return too_many(s, p);
 	}
 	session_say(s, SAY_RCPT_OK);
 	return DONE_OK;

@@ -19,8 +19,8 @@ static const struct row {
 	enum done	(*fn)(struct session *, struct slice argument);
 	unsigned	 rules;
 } rows[VERB_COUNT] = {
-	[VERB_HELO]	= { cmd_helo,		IS_LAST },
-	[VERB_EHLO]	= { cmd_ehlo,		IS_LAST },
+	[VERB_HELO]	= { cmd_helo,		IS_LAST | IS_JUNK },
+	[VERB_EHLO]	= { cmd_ehlo,		IS_LAST | IS_JUNK },
 	[VERB_MAIL]	= { cmd_mail,		WANTS_HELO | WANTS_NO_MAIL },
 	[VERB_RCPT]	= { cmd_rcpt,		WANTS_HELO | WANTS_MAIL | IS_BATCHED },
 	[VERB_DATA]	= { cmd_data,		WANTS_HELO | WANTS_MAIL | WANTS_NOTHING | IS_LAST },

@@ -63,7 +63,9 @@ lines_command(struct session *s)
 			session_go(s, PHASE_SKIP);
 		break;
 	case LINE_BROKEN:
-		input_bare(s);
+		lines_flush(s, NULL);		/* whose replies come first: no recipient may hear what is meant for this line */
+		if (s->phase == PHASE_COMMAND)
+			input_bare(s);
 		break;
 	default:
 		break;

@@ -41,6 +41,7 @@ struct transaction {
 	uint32_t		 count, room;
 	size_t			 envelope_bytes;
 	uint32_t		 refused;	/* RCPTs */
+	uint32_t		 excess;	/* RCPTs beyond the limit */
 	struct ticket		 ticket;	/* since the first accepted RCPT */
 	bool			 ticket_spent;	/* a frame has named it */
 

@@ -33,7 +33,7 @@ build_configure()
 	fi
 	say "configure $name ${build_flags[$name]}"
 	mkdir -p "$dir"
-	(cd "$dir" && "$here/configure" -q --prefix=/usr --sysconfdir=/etc/posthorn --localstatedir=/var "${flags[@]}") \
+	(cd "$dir" && "$here/configure" -q --prefix=/usr --sysconfdir=/etc --localstatedir=/var "${flags[@]}") \
 	    >"$dir/configure.out" 2>&1 || { tail -5 "$dir/configure.out" >&2; die "configure failed: $dir/config.log"; }
 }
 

@@ -10,6 +10,11 @@ check_gates()
 	/usr/bin/python3 tests/dev/gates.py
 }
 
+check_papers()
+{
+	/usr/bin/python3 tests/dev/papers.py
+}
+
 check_manuals()
 {
 	local page bad=0
@@ -55,7 +60,7 @@ verb_lint()
 	packages_need "${packages_build[@]}" "${packages_clang[@]}" "${packages_lint[@]}" libcmocka-dev
 	build_for_tests test
 	build_for_tests clang
-	for name in layers gates manuals python shell cppcheck; do
+	for name in layers gates papers manuals python shell cppcheck; do
 		say "$name"
 		"check_$name" || bad=1
 	done

@@ -79,8 +79,7 @@ def is_there(word, files):
 def paper_findings(paper, files, verbs):
     for number, line in enumerate(paper.read_text().split("\n"), 1):
         where = f"{paper.relative_to(ROOT)}:{number}"
-        for match in PATH.finditer(line):
-            word = match.group(0).rstrip(".").removeprefix("./")
+        for word in dict.fromkeys(word.rstrip(".").removeprefix("./") for word in PATH.findall(line)):
             if not is_there(word, files):
                 yield f"{where}: {word}: no such file"
         for verb in VERB.findall(line):

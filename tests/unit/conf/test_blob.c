@@ -84,7 +84,7 @@ bent(void **state)
 		back = conf_get(buf_slice(&blob));
 		if (back != NULL) {
 			assert_true(back->smtpd.workers >= 1 && back->smtpd.workers <= 64);
-			assert_true(back->queue.segments >= 8 && back->queue.segments <= 1024);
+			assert_true(back->queue.segments >= 8 && back->queue.segments <= 1000);
 			assert_true(back->listeners[0].role > LISTENER_NONE && back->listeners[0].role < LISTENER_ROLE_COUNT);
 		}
 		conf_free(&back);

@@ -148,7 +148,7 @@ static const struct {
 	{ HOST "queue { retry = { } }\n",
 	  "p.conf: retry: is empty, at least one wait would be right, such as { 5m, 20m, 1h }\n" },
 	{ HOST "queue { ring-segments = 4 }\n",
-	  "p.conf:2: ring-segments: \"4\" is out of bounds: from 8 to 1024 would be right\n" },
+	  "p.conf:2: ring-segments: \"4\" is out of bounds: from 8 to 1000 would be right\n" },
 	{ HOST "queue { expire = 1d }\n", "p.conf: bounce-expire: is longer than expire, at most that would be right\n" },
 	{ HOST "queue { directory = \"spool\" }\n",
 	  "p.conf:2: directory: \"spool\" is no absolute path: one that begins with / would be right\n" },

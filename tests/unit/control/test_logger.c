@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -168,7 +169,7 @@ test_file(void **state)
 	(void)snprintf(target, sizeof(target), "file:%s", tempdir_join(path, folder, "log"));
 	conf = conf_for(target, LOG_FORMAT_TEXT);
 	loop = loop_new(&err);
-	assert_int_equal(logger_open(&l, conf, &err), 0);
+	assert_int_equal(logger_open(&l, conf, NULL, &err), 0);
 	assert_int_equal(logger_start(&l, loop, &err), 0);
 	logger_datagram(&l, &who, buf_slice(&b));
 	logger_datagram(&l, &who, slice_of(buf_slice(&b).p, buf_len(&b) - 5));	/* cut: the good part counts */
@@ -222,7 +223,7 @@ test_stuck(void **state)
 	reader = open(path, O_RDONLY | O_NONBLOCK);
 	conf = conf_for(target, LOG_FORMAT_TEXT);
 	loop = loop_new(&err);
-	assert_int_equal(logger_open(&l, conf, &err), 0);
+	assert_int_equal(logger_open(&l, conf, NULL, &err), 0);
 	assert_int_equal(logger_start(&l, loop, &err), 0);
 	for (int i = 0; i < 400 && l.sink.dropped == 0; i++) {
 		logger_datagram(&l, &who, buf_slice(&b));
@@ -265,7 +266,7 @@ test_source(void **state)
 	(void)snprintf(target, sizeof(target), "file:%s", tempdir_join(path, folder, "log"));
 	conf = conf_for(target, LOG_FORMAT_TEXT);
 	loop = loop_new(&err);
-	assert_int_equal(logger_open(&l, conf, &err), 0);
+	assert_int_equal(logger_open(&l, conf, NULL, &err), 0);
 	assert_int_equal(logger_start(&l, loop, &err), 0);
 	assert_int_equal(pair(ends), 0);
 	assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
@@ -283,12 +284,90 @@ test_source(void **state)
 	tempdir_remove(folder);
 }
 
+#define SOMEBODY	54321
+
+enum { FOLDER_ROOTS, FOLDER_OPEN, FOLDER_THEIRS };
+enum { NAME_FREE, NAME_LINK, NAME_ROOTS_FILE, NAME_HARD_LINK };
+
+/* As root: a log file is never opened through what the logger's user may have put in its place. */
+static const struct {
+	int	folder, name, result;
+} places[] = {
+	{ FOLDER_ROOTS,  NAME_FREE,	  0 },
+	{ FOLDER_ROOTS,  NAME_ROOTS_FILE, 0 },
+	{ FOLDER_ROOTS,  NAME_LINK,	  -1 },
+	{ FOLDER_ROOTS,  NAME_HARD_LINK,  -1 },
+	{ FOLDER_OPEN,	 NAME_LINK,	  -1 },
+	{ FOLDER_OPEN,	 NAME_ROOTS_FILE, -1 },
+	{ FOLDER_THEIRS, NAME_FREE,	  0 },
+	{ FOLDER_THEIRS, NAME_LINK,	  -1 },
+	{ FOLDER_THEIRS, NAME_ROOTS_FILE, -1 },
+	{ FOLDER_THEIRS, NAME_HARD_LINK,  -1 },
+};
+
+static void
+prepare_place(size_t i, const char *folder, const char *victim, const char *path)
+{
+	int fd = open(victim, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_int_not_equal(fd, -1);
+	fd_close(&fd);
+	if (places[i].name == NAME_LINK)
+		assert_int_equal(symlink(victim, path), 0);
+	else if (places[i].name == NAME_HARD_LINK)
+		assert_int_equal(link(victim, path), 0);
+	else if (places[i].name == NAME_ROOTS_FILE)
+		assert_int_equal(rename(victim, path), 0);
+	assert_int_equal(chmod(folder, places[i].folder == FOLDER_OPEN ? 01777 : 0755), 0);
+	if (places[i].folder == FOLDER_THEIRS)
+		assert_int_equal(chown(folder, SOMEBODY, SOMEBODY), 0);
+}
+
+static void
+test_file_as_root(void **state)
+{
+	const struct account as = { SOMEBODY, SOMEBODY };
+	char outer[256], folder[512], victim[512], path[600], target[700];
+	struct conf *conf;
+	struct logger l;
+	struct stat st;
+	struct err err;
+	int result;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		ROW(i, "a place for the log");
+		tempdir_make(outer);
+		assert_int_equal(chmod(outer, 0755), 0);
+		assert_int_equal(mkdir(tempdir_join(folder, outer, "logs"), 0755), 0);
+		(void)snprintf(path, sizeof(path), "%s/log", folder);
+		(void)snprintf(target, sizeof(target), "file:%s", path);
+		prepare_place(i, folder, tempdir_join(victim, outer, "victim"), path);
+		conf = conf_for(target, LOG_FORMAT_TEXT);
+		result = logger_open(&l, conf, &as, &err);
+		if (result != places[i].result)
+			fail_msg("row %zu: %d", i, result);
+		assert_int_equal(geteuid(), 0);
+		if (result == 0 && places[i].name == NAME_FREE) {
+			assert_int_equal(stat(path, &st), 0);
+			assert_int_equal(st.st_uid, SOMEBODY);
+			assert_int_equal(st.st_mode & 0777, 0640);
+		}
+		logger_close(&l);
+		conf_free(&conf);
+		tempdir_remove(outer);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_is_one_datagram), cmocka_unit_test(test_full_socket), cmocka_unit_test(test_file),
 		cmocka_unit_test(test_stuck), cmocka_unit_test(test_source),
+		cmocka_unit_test(test_file_as_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,28 +4,36 @@
 #include "control/supervisor/spawn.h"
 #include "tests/support/testing.h"
 
-static const struct spawn_policy as_root = { .root = true, .own = 0, .first_uid = 500, .services = { 901, 902 }, .service_count = 2 };
+static const struct spawn_policy as_root = { .root = true, .own = 0, .first_uid = 500, .services = { 901, 902 },
+	.groups = { 801, 802 }, .service_count = 2 };
 static const struct spawn_policy as_user = { .root = false, .own = 1000, .first_uid = 500 };
 
 static const struct {
 	const struct spawn_policy *policy;
 	uid_t			   uid;
 	gid_t			   gid;
+	bool			   named;
 	const char		  *refusal;	/* a part of the sentence; NULL: allowed */
 } rows[] = {
-	{ &as_root, 1000, 1000, NULL },
-	{ &as_root, 500, 500, NULL },
-	{ &as_root, 65534, 65534, NULL },
-	{ &as_root, 0, 0, "never delivered as root" },
-	{ &as_root, 0, 1000, "never delivered as root" },
-	{ &as_root, 1000, 0, "never delivered as root" },
-	{ &as_root, 499, 1000, "below first-uid 500" },
-	{ &as_root, 1, 1, "below first-uid 500" },
-	{ &as_root, 901, 901, "one of posthorn's own" },
-	{ &as_root, 902, 1000, "one of posthorn's own" },
-	{ &as_user, 1000, 1000, NULL },
-	{ &as_user, 1001, 1001, "cannot become uid 1001" },
-	{ &as_user, 0, 0, "never delivered as root" },
+	{ &as_root, 1000, 1000, false, NULL },
+	{ &as_root, 1000, 1000, true, NULL },
+	{ &as_root, 500, 500, false, NULL },
+	{ &as_root, 65534, 65534, false, NULL },
+	{ &as_root, 1000, 100, true, NULL },
+	{ &as_root, 1000, 6, false, "gid 6 is below first-uid" },
+	{ &as_root, 1000, 802, true, "one of posthorn's own" },
+	{ &as_root, UINT32_MAX, 1000, false, "leave it" },
+	{ &as_root, 1000, UINT32_MAX, true, "leave it" },
+	{ &as_root, 0, 0, false, "never delivered as root" },
+	{ &as_root, 0, 1000, true, "never delivered as root" },
+	{ &as_root, 1000, 0, true, "never delivered as root" },
+	{ &as_root, 499, 1000, true, "below first-uid 500" },
+	{ &as_root, 1, 1, true, "below first-uid 500" },
+	{ &as_root, 901, 901, true, "one of posthorn's own" },
+	{ &as_root, 902, 1000, false, "one of posthorn's own" },
+	{ &as_user, 1000, 1000, false, NULL },
+	{ &as_user, 1001, 1001, false, "cannot become uid 1001" },
+	{ &as_user, 0, 0, false, "never delivered as root" },
 };
 
 static void
@@ -34,7 +42,7 @@ test_allowed(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct err err = { 0, "" };
-		int result = spawn_allowed(rows[i].policy, rows[i].uid, rows[i].gid, &err);
+		int result = spawn_allowed(rows[i].policy, rows[i].uid, rows[i].gid, rows[i].named, &err);
 
 		if (rows[i].refusal == NULL ? result != 0 : result != -1 || strstr(err.text, rows[i].refusal) == NULL)
 			fail_msg("row %zu: %d, \"%s\"", i, result, err.text);

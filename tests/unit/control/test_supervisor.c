@@ -260,6 +260,18 @@ test_silent(void **state)
 	stop();
 }
 
+/* An mda that has lost its way to the supervisor would hold all local mail for ever: it is replaced, and wired anew. */
+static void
+test_spawn_wire_lost(void **state)
+{
+	(void)state;
+	start("drop.mda.example");
+	wait_log("the spawn wire of mda ended", 1);
+	wait_log("the spawn wire of mda ended", 2);		/* of its successor: that had one, too */
+	assert_true(in_log("mda killed by signal 9") > 0);
+	stop();
+}
+
 static void
 test_reload(void **state)
 {
@@ -363,6 +375,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_life, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_restart, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_silent, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_spawn_wire_lost, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_reload, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_refuses_to_start, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_supervisor_killed, set_up, tear_down),

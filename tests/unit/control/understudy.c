@@ -2,7 +2,8 @@
  * understudy — plays any part of the cast in tests of the supervisor: tells in its log what it is given, and obeys.
  *
  * Its name (argv[0], "relay-0") says the part. The host name of the configuration says how it misbehaves:
- * "refuse.PART.example" refuses that configuration at reload, "sick.PART.example" cannot start.
+ * "refuse.PART.example" refuses that configuration at reload, "sick.PART.example" cannot start, "drop.PART.example" closes
+ * the spawn wire.
  */
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +34,8 @@ wire(struct process *p, const struct control_wire *w, int fd)
 {
 	wires++;
 	log_info("%s: wire kind %d role %d number %u", p->name, (int)w->kind, (int)w->role, (unsigned)w->number);
-	(void)fd;		/* kept open until the process ends */
+	if (w->kind == WIRE_SPAWN && host_says(p, p->conf, "drop"))
+		fd_close(&fd);		/* others stay open until the process ends */
 }
 
 static void

@@ -123,7 +123,6 @@ test_lines_in_pieces(void **state)
 	run(1000);
 	assert_int_equal(ends, 1);
 	assert_int_equal(end_kind, STREAM_EOF);
-	assert_true(stream_ended(stream));
 	assert_slice(stream_input(stream), "rest");	/* told after all input, which is still there */
 }
 
@@ -156,27 +155,6 @@ test_input_limit(void **state)
 	run(1000);
 	assert_int_equal(ends, 1);
 	assert_int_equal(buf_len(&seen), sent);
-}
-
-static void
-test_pause(void **state)
-{
-	(void)state;
-	consume_most = 2;
-	assert_int_equal(write(peer, "abcd", 4), 4);
-	run(5);
-	assert_slice(buf_slice(&seen), "ab");
-	stream_pause(stream, true);
-	assert_int_equal(write(peer, "ef", 2), 2);
-	fd_close(&peer);
-	run(5);
-	assert_slice(buf_slice(&seen), "ab");
-	assert_int_equal(ends, 0);
-	consume_most = SIZE_MAX;
-	stream_pause(stream, false);
-	run(1000);
-	assert_slice(buf_slice(&seen), "abcdef");
-	assert_int_equal(ends, 1);
 }
 
 static void
@@ -304,7 +282,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ROUND(test_lines_in_pieces),     ROUND(test_input_limit),       ROUND(test_pause),
+		ROUND(test_lines_in_pieces),     ROUND(test_input_limit),
 		ROUND(test_output_in_one_write), ROUND(test_back_pressure),     ROUND(test_output_limit),
 		ROUND(test_peer_gone_at_flush),  ROUND(test_close_after_flush), ROUND(test_linger_gives_up),
 	};

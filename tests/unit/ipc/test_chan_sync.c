@@ -103,6 +103,55 @@ test_bad_bytes(void **state)
 	}
 }
 
+static unsigned
+open_descriptors(void)
+{
+	unsigned count = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		count += fcntl(fd, F_GETFD) != -1;
+	return count;
+}
+
+/* More descriptors than a frame may have, and one on a frame that claims none: nothing of it stays open. */
+static void
+test_slipped_in(void **state)
+{
+	static const char frame[] = "\0\0\0\0\7\0\1\0" "\0\0\0\0\10\0\0\0";
+	struct chan_sync *a = chan_sync_open(fds[0], "control", 1, &err);
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), sent[3] = { null, null, null }, fd;
+	union {
+		struct cmsghdr	align;
+		char		bytes[CMSG_SPACE(sizeof(sent))];
+	} control = { 0 };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)frame, .iov_len = sizeof(frame) - 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
+	struct reader r;
+	struct buf b;
+	unsigned before = open_descriptors();
+
+	(void)state;
+	buf_init(&b, 100);
+	handshake_put(&b, "control", 1);
+	assert_int_equal(fd_write_all(fds[1], buf_slice(&b).p, buf_len(&b)), 0);
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(sizeof(sent));
+	memcpy(CMSG_DATA(h), sent, sizeof(sent));
+	assert_int_equal(sendmsg(fds[1], &msg, 0), sizeof(frame) - 1);
+	assert_int_equal(chan_sync_next(a, &r, &fd, &err), 7);
+	assert_true(fd >= 0);
+	fd_close(&fd);
+	assert_int_equal(chan_sync_next(a, &r, &fd, &err), 8);
+	assert_int_equal(fd, -1);
+	assert_int_equal(open_descriptors(), before);
+	chan_sync_close(&a);
+	buf_fini(&b);
+	fd_close(&null);
+	fd_close(&fds[1]);
+}
+
 static void
 test_too_large_to_send(void **state)
 {
@@ -126,6 +175,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_talk, setup), cmocka_unit_test_setup(test_mismatch, setup),
 		cmocka_unit_test_setup(test_bad_bytes, setup), cmocka_unit_test_setup(test_too_large_to_send, setup),
+		cmocka_unit_test_setup(test_slipped_in, setup),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

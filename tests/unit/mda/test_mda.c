@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -429,6 +430,58 @@ test_stop_waits_for_what_runs(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, house_setup, house_teardown)
 
+static unsigned ends;
+
+static void
+count_end(void *arg, const char *why)
+{
+	(void)arg;
+	ends += strcmp(why, "the other side is gone") == 0;
+}
+
+static int
+skip_hello(void *arg, struct reader *in, int fd)
+{
+	(void)arg;
+	(void)in;
+	return fd == -1 ? 0 : -1;
+}
+
+/* Content that could keep us waiting for ever costs queue its wire; the next one is served. */
+static void
+test_content_is_a_file(void **state)
+{
+	static const struct frame_handler handlers[DELIVER_FRAME_COUNT] = { [DELIVER_HELLO] = { "HELLO", skip_hello, false } };
+	static const struct channel_ops ops = { "deliver", DELIVER_VERSION, handlers, DELIVER_FRAME_COUNT, count_end, NULL };
+	int fds[2], pipes[2], wrong[3];
+	struct err err;
+
+	(void)state;
+	assert_int_equal(pipe(pipes), 0);
+	channel_close(&the->queue);
+	wrong[0] = pipes[0];
+	wrong[1] = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	wrong[2] = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (unsigned i = 0; i < 3; i++) {
+		ends = 0;
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+		the->queue = channel_open(the->loop, fds[1], &ops, NULL, &err);
+		assert_non_null(the->queue);
+		mda_wire_deliver(the->mda, fds[0]);
+		send_job(70 + i, "ann@here", SLICE_LIT(""), 0, wrong[i], 500);
+		run_a_while(30);
+		assert_int_equal(ends, 1);
+		channel_close(&the->queue);
+		fd_close(&wrong[i]);
+	}
+	assert_int_equal(the->questions, 0);
+	fd_close(&pipes[1]);
+	new_queue();
+	make_home("ann");
+	send_job(80, "ann@here", SLICE_LIT("Subject: x\r\n\r\nyes\r\n"), 0, -1, 0);
+	run_until(1);
+}
+
 int
 main(void)
 {
@@ -438,7 +491,7 @@ main(void)
 		T(test_other_uid_without_root), T(test_missing_home_delays), T(test_loop_is_stopped), T(test_supervisor_refuses),
 		T(test_maybe_finds_its_copy), T(test_workers_that_die_or_fail), T(test_workers_that_lie), T(test_failed_sync_writes_afresh),
 		T(test_queue_is_replaced), T(test_cancel), T(test_idle_workers_end),
-		T(test_maildir_removed_beneath_its_worker), T(test_stop_waits_for_what_runs),
+		T(test_maildir_removed_beneath_its_worker), T(test_stop_waits_for_what_runs), T(test_content_is_a_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,6 +294,26 @@ test_which_descriptors_it_serves(void **state)
 	fd_close(&pipes[1]);
 }
 
+/* Opened for its name only, a directory cannot be synced: taken from a user's worker, it would fail for all others, too. */
+static void
+test_serves_no_bare_names(void **state)
+{
+	static const char *const places[] = { ".", "/var/tmp", "/tmp", "/" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		int named = open(places[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		int whole = open(places[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		ROW(i, places[i]);
+		assert_false(sync_serves(named));
+		if (whole != -1 && sync_serves(whole))
+			assert_int_equal(sync_flush_fs(whole), 0);
+		fd_close(&named);
+		fd_close(&whole);
+	}
+}
+
 int
 main(void)
 {
@@ -306,6 +326,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_device_given_back_while_it_syncs, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_device_for_two_directories, setup, teardown),
 		cmocka_unit_test(test_which_descriptors_it_serves),
+		cmocka_unit_test(test_serves_no_bare_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,7 +125,29 @@ static void make_one(void) { begin(0x8180, DNS_A, 1, 0); put_a(QNAME, 300, 1); }
 static void make_two(void) { begin(0x8180, DNS_A, 2, 0); put_a(QNAME, 300, 1); put_a("EXAMPLE.org", 100, 2); }
 static void make_other_owner(void) { begin(0x8180, DNS_A, 1, 0); put_a("example.net", 300, 1); }
 static void make_chain(void) { begin(0x8180, DNS_A, 3, 0); put_a("c.example.org", 300, 1); put_cname("b.example.org", "c.example.org"); put_cname(QNAME, "b.example.org"); }
+
+/* The question's name is an alias of a, that of b, and so on; the last name has an address. */
+static void
+make_aliases(unsigned n)
+{
+	char from[] = "a.example.org", to[] = "a.example.org";
+
+	begin(0x8180, DNS_A, n + 1, 0);
+	put_cname(QNAME, to);
+	for (unsigned i = 1; i < n; i++) {
+		from[0] = (char)('a' + i - 1);
+		to[0] = (char)('a' + i);
+		put_cname(from, to);
+	}
+	put_a(to, 300, 1);
+}
+
+static void make_long_chain(void) { make_aliases(DNS_CHAIN_MAX); }
+static void make_longer_chain(void) { make_aliases(DNS_CHAIN_MAX + 1); }
 static void make_loop(void) { begin(0x8180, DNS_A, 2, 0); put_cname(QNAME, "b.example.org"); put_cname("b.example.org", QNAME); }
+static void make_half(void) { begin(0x8180, DNS_A, 1, 0); put_cname(QNAME, "b.example.org"); }
+static void make_alias_no_data(void) { begin(0x8180, DNS_A, 1, 1); put_cname(QNAME, "b.example.org"); put_soa(900, 30); }
+static void make_alias_no_name(void) { begin(0x8183, DNS_A, 1, 1); put_cname(QNAME, "b.example.org"); put_soa(900, 30); }
 static void make_no_data(void) { begin(0x8180, DNS_A, 0, 1); put_soa(900, 30); }
 static void make_no_data_bare(void) { begin(0x8180, DNS_A, 0, 0); }
 static void make_referral(void) { begin(0x8180, DNS_A, 0, 1); put_head(QNAME, 2, 60, 3); put("\1n", 3); }
@@ -209,7 +231,12 @@ static const struct {
 	{ "two addresses, least TTL", make_two, DNS_A, DNS_FOUND, 2, 0, 100 },
 	{ "another owner's address", make_other_owner, DNS_A, DNS_NO_DATA, 0, 0, 0 },
 	{ "aliases in any order", make_chain, DNS_A, DNS_FOUND, 1, 0, 60 },
-	{ "aliases in a loop", make_loop, DNS_A, DNS_NO_DATA, 0, 0, 0 },
+	{ "aliases in a loop", make_loop, DNS_A, DNS_TEMPORARY, 0, 0, 0 },
+	{ "as many aliases as are followed", make_long_chain, DNS_A, DNS_FOUND, 1, 0, 60 },
+	{ "one alias more", make_longer_chain, DNS_A, DNS_TEMPORARY, 0, 0, 0 },
+	{ "an alias and nothing else", make_half, DNS_A, DNS_TEMPORARY, 0, 0, 0 },
+	{ "an alias of a name without data", make_alias_no_data, DNS_A, DNS_NO_DATA, 0, 0, 30 },
+	{ "an alias of no name", make_alias_no_name, DNS_A, DNS_NO_NAME, 0, 0, 30 },
 	{ "no data, SOA", make_no_data, DNS_A, DNS_NO_DATA, 0, 0, 30 },
 	{ "no data, no SOA: not to be kept", make_no_data_bare, DNS_A, DNS_NO_DATA, 0, 0, 0 },
 	{ "a referral is no answer", make_referral, DNS_A, DNS_TEMPORARY, 0, 0, 0 },

@@ -12,9 +12,9 @@
 #define SERVERS	2
 
 struct server {
-	int		 fd;
-	unsigned	 number, packets;
-	struct watch	 watch;
+	int		 fd, listener, stream;	/* UDP; TCP at the same port, and one connection to it */
+	unsigned	 number, packets, tcp_questions;
+	struct watch	 watch, listener_watch, stream_watch;
 	struct sockaddress address;
 };
 
@@ -36,6 +36,8 @@ static bool late;
 static unsigned outstanding;
 
 enum { RCODE_OK, RCODE_FORMERR, RCODE_SERVFAIL, RCODE_NXDOMAIN };
+
+#define TCP_RECORDS	100		/* more than a datagram of ours may hold */
 
 /* Appends one A record (192.0.2.1) or, without one, an SOA in the authority part. */
 static size_t
@@ -76,6 +78,31 @@ label_is(const uint8_t *p, const char *label)
 	return p[12] == strlen(label) && memcmp(p + 13, label, strlen(label)) == 0;
 }
 
+/* The answer that does not fit: "come by TCP". */
+static void
+answer_cut(struct server *s, uint8_t *p, size_t len, const struct sockaddress *to)
+{
+	p[2] = 0x83;
+	p[3] = 0x80;
+	memset(p + 6, 0, 6);
+	assert_int_equal(sendto(s->fd, p, len, 0, &to->any, to->len), (ssize_t)len);
+}
+
+/* An empty datagram, one with another id, one of two bytes: none of them is the answer, nor the end of hope. */
+static void
+send_garbage(struct server *s, const uint8_t *p, const struct sockaddress *to)
+{
+	uint8_t other[12];
+
+	memcpy(other, p, sizeof(other));
+	other[0] = (uint8_t)~other[0];
+	other[2] = 0x81;
+	other[3] = 0x83;
+	assert_int_equal(sendto(s->fd, p, 0, 0, &to->any, to->len), 0);
+	assert_int_equal(sendto(s->fd, other, sizeof(other), 0, &to->any, to->len), sizeof(other));
+	assert_int_equal(sendto(s->fd, other, 2, 0, &to->any, to->len), 2);
+}
+
 static void
 on_packet(void *arg, int what)
 {
@@ -106,22 +133,103 @@ on_packet(void *arg, int what)
 		answer(s, p, end, &from, RCODE_OK, true, 60);
 	else if (label_is(p, "old"))
 		answer(s, p, end, &from, p[11] == 1 ? RCODE_FORMERR : RCODE_OK, p[11] == 0, 60);
+	else if (label_is(p, "large") || label_is(p, "stall"))
+		answer_cut(s, p, end, &from);
+	else if (label_is(p, "garbage")) {
+		send_garbage(s, p, &from);
+		answer(s, p, end, &from, RCODE_OK, true, 60);
+	}
 	/* "silent" gets nothing */
+}
+
+static void
+on_tcp_question(void *arg, int what)
+{
+	static const uint8_t record[] = { 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1 };
+	struct server *s = arg;
+	uint8_t p[512 + TCP_RECORDS * sizeof(record)];
+	ssize_t n = recv(s->stream, p, 512, 0);
+	size_t end = 14;
+
+	(void)what;
+	if (n <= 14) {
+		watch_stop(&s->stream_watch);
+		fd_close(&s->stream);
+		return;
+	}
+	s->tcp_questions++;
+	if (label_is(p + 2, "stall"))
+		return;
+	while (p[end] != 0)
+		end += p[end] + 1u;
+	end += 5;
+	p[4] = 0x81;
+	p[5] = 0x80;
+	memset(p + 8, 0, 6);
+	p[9] = TCP_RECORDS;
+	for (unsigned i = 0; i < TCP_RECORDS; i++, end += sizeof(record)) {
+		memcpy(p + end, record, sizeof(record));
+		p[end + sizeof(record) - 1] = (uint8_t)i;
+	}
+	p[0] = (uint8_t)((end - 2) >> 8);
+	p[1] = (uint8_t)(end - 2);
+	/* In two pieces: a stream has no edges. */
+	assert_int_equal(send(s->stream, p, 700, MSG_NOSIGNAL), 700);
+	assert_int_equal(send(s->stream, p + 700, end - 700, MSG_NOSIGNAL), (ssize_t)(end - 700));
+}
+
+static void
+on_tcp(void *arg, int what)
+{
+	struct server *s = arg;
+
+	(void)what;
+	watch_stop(&s->stream_watch);
+	fd_close(&s->stream);
+	s->stream = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	assert_true(s->stream >= 0);
+	assert_int_equal(watch_start(&s->stream_watch, loop, s->stream, WATCH_READ, on_tcp_question, s), 0);
+}
+
+/* UDP and TCP at one port of loopback; -1: somebody else has the one or the other. */
+static int
+bind_both(struct server *s, const struct sockaddress *at)
+{
+	s->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_true(s->fd >= 0 && s->listener >= 0);
+	s->address.len = sizeof(s->address.v4);
+	if (bind(s->fd, &at->any, at->len) == 0 && getsockname(s->fd, &s->address.any, &s->address.len) == 0 &&
+	    bind(s->listener, &s->address.any, s->address.len) == 0 && listen(s->listener, 4) == 0)
+		return 0;
+	fd_close(&s->fd);
+	fd_close(&s->listener);
+	return -1;
 }
 
 static void
 server_start(struct server *s, unsigned number)
 {
 	struct sockaddress any;
+	int tries = 20;
 
-	*s = (struct server){ .number = number };
+	*s = (struct server){ .number = number, .stream = -1 };
 	assert_int_equal(sockaddress_parse(SLICE_LIT("127.0.0.1"), 0, &any), 0);
-	s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	assert_true(s->fd >= 0);
-	assert_int_equal(bind(s->fd, &any.any, any.len), 0);
-	s->address.len = sizeof(s->address.v4);
-	assert_int_equal(getsockname(s->fd, &s->address.any, &s->address.len), 0);
+	while (bind_both(s, &any) == -1)
+		assert_true(--tries > 0);
 	assert_int_equal(watch_start(&s->watch, loop, s->fd, WATCH_READ, on_packet, s), 0);
+	assert_int_equal(watch_start(&s->listener_watch, loop, s->listener, WATCH_READ, on_tcp, s), 0);
+}
+
+static void
+server_stop(struct server *s)
+{
+	watch_stop(&s->watch);
+	watch_stop(&s->listener_watch);
+	watch_stop(&s->stream_watch);
+	fd_close(&s->fd);
+	fd_close(&s->listener);
+	fd_close(&s->stream);
 }
 
 static struct resolver_conf
@@ -166,10 +274,8 @@ teardown(void **state)
 	(void)state;
 	resolver_free(&resolver);
 	assert_null(resolver);
-	for (unsigned i = 0; i < SERVERS; i++) {
-		watch_stop(&servers[i].watch);
-		fd_close(&servers[i].fd);
-	}
+	for (unsigned i = 0; i < SERVERS; i++)
+		server_stop(&servers[i]);
 	timer_fini(&guard);
 	loop_free(loop);
 	return 0;
@@ -226,6 +332,7 @@ test_results(void **state)
 		{ "servfail.example", DNS_TEMPORARY, 0, RCODE_SERVFAIL, 2 },	/* both servers were asked */
 		{ "half.example", DNS_FOUND, 1, RCODE_OK, 2 },			/* the second knew */
 		{ "old.example", DNS_FOUND, 1, RCODE_OK, 2 },			/* the same server, without EDNS */
+		{ "large.example", DNS_FOUND, DNS_RECORDS_MAX, RCODE_OK, 1 },	/* and once more by TCP */
 	};
 
 	(void)state;
@@ -256,6 +363,62 @@ test_silence(void **state)
 	run();
 	assert_int_equal(a.result, DNS_TEMPORARY);
 	assert_true(servers[0].packets >= 3 && servers[1].packets >= 3);
+}
+
+/* What is no answer is thrown away, and the one that comes behind it counts. */
+static void
+test_garbage(void **state)
+{
+	struct asked a = { 0 };
+
+	(void)state;
+	ask(&a, "garbage.example");
+	run();
+	assert_int_equal(a.told, 1);
+	assert_int_equal(a.result, DNS_FOUND);
+	assert_int_equal(a.rcode, RCODE_OK);
+}
+
+/* A server that says "by TCP" and then nothing: trouble, in bounded time, and its connections do not pile up. */
+static void
+test_tcp_stall(void **state)
+{
+	struct asked a = { 0 }, after = { 0 };
+
+	(void)state;
+	ask(&a, "stall.example");
+	run();
+	assert_int_equal(a.told, 1);
+	assert_int_equal(a.result, DNS_TEMPORARY);
+	assert_true(servers[0].tcp_questions + servers[1].tcp_questions > 0);
+	ask(&after, "found.example");
+	run();
+	assert_int_equal(after.result, DNS_FOUND);
+}
+
+/* Nobody listens when we start: trouble at once or soon, never a "no"; and when they are back they are asked. */
+static void
+test_down_and_back(void **state)
+{
+	struct sockaddress at[SERVERS];
+	struct asked down = { 0 }, up = { 0 };
+
+	(void)state;
+	for (unsigned i = 0; i < SERVERS; i++) {
+		at[i] = servers[i].address;
+		server_stop(&servers[i]);
+	}
+	ask(&down, "found.example");
+	run();
+	assert_int_equal(down.result, DNS_TEMPORARY);
+	for (unsigned i = 0; i < SERVERS; i++) {
+		servers[i] = (struct server){ .number = i, .stream = -1 };
+		assert_int_equal(bind_both(&servers[i], &at[i]), 0);
+		assert_int_equal(watch_start(&servers[i].watch, loop, servers[i].fd, WATCH_READ, on_packet, &servers[i]), 0);
+	}
+	ask(&up, "found.example");
+	run();
+	assert_int_equal(up.result, DNS_FOUND);
 }
 
 static void
@@ -398,6 +561,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_results, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_silence, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_tcp_stall, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_down_and_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cache, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_from_inside, setup, teardown),

@@ -107,7 +107,7 @@ limits_hold(const char *unused)
 	struct err err;
 
 	(void)unused;
-	if (conf_set_initial(conf) == -1 || limits_set(SANDBOX_SESSION, conf, &err) == -1)
+	if (conf_set_initial(conf) == -1 || limits_set(SANDBOX_SESSION, conf, false, &err) == -1)
 		return false;
 	if (getrlimit(RLIMIT_CORE, &limit) != 0 || limit.rlim_max != 0)
 		return false;

@@ -289,7 +289,7 @@ test_wire(void **state)
 	begin(&w, "mx.example.org");
 	expect(&w, CONTROL_READY, &r);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-	control_wire_put(chan_sync_begin(w.wire, CONTROL_WIRE), &(struct control_wire){ WIRE_SUBMIT, ROLE_QUEUE, 5 });
+	control_wire_put(chan_sync_begin(w.wire, CONTROL_WIRE), &(struct control_wire){ .kind = WIRE_SUBMIT, .role = ROLE_QUEUE, .number = 5 });
 	assert_int_equal(chan_sync_send(w.wire, ends[1], &err), 0);
 	fd_close(&ends[1]);
 	assert_true(fd_read_full(ends[0], line, sizeof(line) - 1) > 0);

@@ -180,6 +180,12 @@ peer_done(const struct script_peer *p)
 	return p->rest.len == 0;
 }
 
+bool
+peer_at_end(const struct script_peer *p)
+{
+	return p->rest.len > 0 && p->rest.p[0] == 'E';
+}
+
 const char *
 peer_trouble(const struct script_peer *p)
 {

@@ -18,6 +18,7 @@ struct script_peer;
 
 struct script_peer	*peer_new(struct loop *, int fd, const char *script);	/* takes fd; the script is borrowed */
 bool			 peer_done(const struct script_peer *);		/* played to its end */
+bool			 peer_at_end(const struct script_peer *);	/* everything before its E has happened */
 const char		*peer_trouble(const struct script_peer *);	/* what went wrong, or NULL */
 struct slice		 peer_content(const struct script_peer *);	/* the last one, as it came over the wire, final dot included */
 void			 peer_say(struct script_peer *, const char *);	/* besides the script, at once */

@@ -77,6 +77,10 @@ static const struct row rows[] = {
 	{ "no code at all", PIPE ENVELOPE "S ok\nE", 1, NULL, NULL, .expected = "-4.5.0" },
 	{ "two codes in one reply", PIPE ENVELOPE "S 250-a\nS 550 b\nE", 1, NULL, NULL, .expected = "-4.5.0" },
 	{ "one answer more than asked", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nW 250 ok\\r\\n250 ok\\r\\n\nE", 1, NULL, NULL, .expected = "R2.0.0" },
+	{ "greeted twice: whose answer is whose?", "W 220 mx\\r\\n220 mx\\r\\n\nE", 1, NULL, NULL, .expected = "gone D4.5.0" },
+	{ "EHLO answered twice", "S 220 mx\nC EHLO*\nW 250-mx\\r\\n250 PIPELINING\\r\\n250 mx\\r\\n\nE", 1, NULL, NULL, .expected = "gone D4.5.0" },
+	{ "a refusal and 421 in one breath", PLAIN "C MAIL*\nS 250 ok\nC RCPT*\nW 550 5.1.1 no\\r\\n421 4.7.0 enough\\r\\n\nE", 2, NULL, NULL,
+	    .expected = "F5.1.1 -4.7.0" },
 	{ "LF alone ends a reply", "W 220 mx\\n\nC EHLO*\nW 250-mx\\n250 PIPELINING\\n\nC MAIL*\nC RCPT*\nC DATA\nW 250 ok\\n250 ok\\n354 go\\n\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 +" },
 	{ "SIZE is told", HELLO("S 250-SIZE 21\n") "C MAIL FROM:<s@example.org> SIZE=21\nS 250 ok\nC RCPT*\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 +" },
 	{ "SIZE without a limit", HELLO("S 250-SIZE\n") "C MAIL FROM:<s@example.org> SIZE=21\nS 250 ok\nC RCPT*\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 +" },
@@ -404,6 +408,7 @@ test_again(void **state)
 		{ "RSET after one that ended early", PIPE ENVELOPE "S 250 ok\nS 550 5.1.1 no\nS 503 no\nC RSET\nQ\nS 250 ok\n" ENVELOPE
 		    "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, "F5.1.1 +, R2.0.0 +" },
 		{ "RSET refused", PIPE ENVELOPE "S 250 ok\nS 550 5.1.1 no\nS 503 no\nC RSET\nS 500 what\nE", "F5.1.1 +, -4.3.0 s" },
+		{ "RSET answered twice", PIPE ENVELOPE "S 250 ok\nS 550 5.1.1 no\nS 503 no\nC RSET\nW 250 ok\\r\\n250 ok\\r\\n\nE", "F5.1.1 +, -4.5.0" },
 		{ "closed between the two", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\nX", "R2.0.0 +, -4.4.2 s" },
 		{ "421 instead of an answer to MAIL", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" ENVELOPE "S 421 4.3.2 idle\nX", "R2.0.0 +, -4.3.2 s" },
 		{ "lost later is not stale", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" ENVELOPE "S 250 ok\nX", "R2.0.0 +, -4.4.2" },

@@ -33,6 +33,7 @@ static const struct dns_row dns_rows[] = {
 	{ "mxtrouble.test", DNS_MX, 0, "10 broken.test" }, { "broken.test", DNS_A, 2, NULL }, { "broken.test", DNS_AAAA, 2, NULL },
 	{ "halftrouble.test", DNS_MX, 0, "10 broken.test" }, { "halftrouble.test", DNS_MX, 0, "20 mx1.test" },
 	{ "nohost.test", DNS_MX, 0, "10 nowhere.test" },
+	{ "oddhost.test", DNS_MX, 0, "10 odd.test" }, { "odd.test", DNS_A, 0, "no address" },
 	{ "me.test", DNS_MX, 0, "10 me.test" },
 	{ "mine.test", DNS_MX, 0, "10 mx4.test" }, { "mine.test", DNS_MX, 0, "20 mx1.test" },
 	{ "mx1.test", DNS_A, 0, "127.0.0.1" }, { "mx2.test", DNS_A, 0, "127.0.0.2" }, { "mx3.test", DNS_A, 0, "127.0.0.3" },
@@ -176,8 +177,9 @@ on_connection(void *arg, int what)
 	peer_count++;
 }
 
-static void
-listen_all(void)
+/* One port at all addresses; -1: somebody else has it at one of them. */
+static int
+listen_same_port(void)
 {
 	static const char *const names[MX_COUNT] = { "127.0.0.1", "127.0.0.2" };
 	struct sockaddress at;
@@ -187,11 +189,26 @@ listen_all(void)
 	for (int i = 0; i < MX_COUNT; i++) {
 		assert_int_equal(sockaddress_parse(slice_str(names[i]), port, &at), 0);
 		listeners[i] = listen_tcp(&at, 16, &err);
-		assert_true(listeners[i] >= 0);
+		if (listeners[i] == -1) {
+			while (i-- > 0)
+				fd_close(&listeners[i]);
+			return -1;
+		}
 		assert_int_equal(listen_address(listeners[i], &at), 0);
 		port = sockaddress_port(&at);
-		assert_int_equal(watch_start(&listener_watches[i], loop, listeners[i], WATCH_READ, on_connection, &listeners[i]), 0);
 	}
+	return 0;
+}
+
+static void
+listen_all(void)
+{
+	int tries = 20;
+
+	while (listen_same_port() == -1)
+		assert_true(--tries > 0);
+	for (int i = 0; i < MX_COUNT; i++)
+		assert_int_equal(watch_start(&listener_watches[i], loop, listeners[i], WATCH_READ, on_connection, &listeners[i]), 0);
 }
 
 /* ---- the fixture ---- */
@@ -220,6 +237,15 @@ rounds(int n)
 		timer_set(&beat, 3);
 		assert_int_equal(loop_run(loop), 0);
 	}
+}
+
+/* Rounds until so many connections have come, at most three seconds. */
+static void
+run_until_peers(unsigned n)
+{
+	for (int i = 0; i < 600 && peer_count < n; i++)
+		rounds(1);
+	assert_int_equal(peer_count, n);
 }
 
 static void
@@ -316,6 +342,7 @@ test_routes(void **state)
 		{ "trouble.test", { NULL }, "3D4.4.3" },
 		{ "mxtrouble.test", { NULL }, "3D4.4.3" },
 		{ "nohost.test", { NULL }, "3F5.4.4" },
+		{ "oddhost.test", { NULL }, "3D4.4.3" },	/* records that are no addresses */
 		{ "me.test", { NULL }, "3F5.4.6" },
 		{ "mine.test", { NULL }, "3F5.4.6" },
 		{ "not a host", { NULL }, "3F5.1.2" },
@@ -440,7 +467,7 @@ test_new_queue(void **state)
 	give(1, "two.test", -1);
 	run_until("1:");
 	give(2, "[127.0.0.2]", -1);
-	rounds(5);
+	run_until_peers(2);
 	said[0] = '\0';
 	connect_queue();
 	rounds(5);
@@ -458,9 +485,7 @@ test_new_queue(void **state)
 	said[0] = '\0';
 	say(DELIVER_COMMITTED, 2);
 	run_until("2:");
-	assert_string_equal(said, "2: 3D4.3.0");
-	say(DELIVER_COMMITTED, 2);
-	rounds(3);
+	assert_string_equal(said, "2:");
 	connect_queue();
 	rounds(5);
 	assert_int_equal(lease_count, 0);
@@ -472,18 +497,23 @@ test_cancel(void **state)
 	(void)state;
 	scripts[0] = "E";
 	give(1, "two.test", -1);
-	rounds(5);
+	run_until_peers(1);
 	say(DELIVER_CANCEL, 1);
 	say(DELIVER_CANCEL, 99);
 	run_until("1:");
-	assert_string_equal(said, "1: 3D4.3.0");
+	assert_string_equal(said, "1:");		/* nothing has happened to anybody */
 	/* Once the conversation is about the message it goes on. */
 	scripts[1] = HELLO "C MAIL*\nC RCPT*\nC DATA\nE";
 	give(2, "two.test", -1);
-	rounds(8);
+	run_until_peers(2);
+	for (int i = 0; i < 600 && !peer_at_end(peers[1]); i++)
+		rounds(1);
 	say(DELIVER_CANCEL, 2);
 	rounds(5);
-	assert_string_equal(said, "1: 3D4.3.0");
+	assert_string_equal(said, "1:");
+	connect_queue();
+	rounds(5);
+	assert_string_equal(leases, "2/1002/1 ");	/* and the first is forgotten */
 }
 
 static void
@@ -516,22 +546,21 @@ test_stop(void **state)
 	scripts[0] = HELLO "C MAIL*\nC RCPT*\nC DATA\nS 250 ok\nS 250 ok\nE";
 	scripts[1] = "E";
 	give(1, "[127.0.0.1]", -1);
+	run_until_peers(1);
 	rounds(8);
 	give(2, "[127.0.0.2]", -1);
-	rounds(5);
+	run_until_peers(2);
 	buf_init(&status, 1000);
 	relay_status(relay, &status);
 	assert_non_null(strstr(buf_cstr(&status), "jobs 2\n"));
 	buf_fini(&status);
 	relay_stop(relay, on_stopped, NULL);
 	run_until("2:");
-	assert_string_equal(said, "2: 3D4.3.0");	/* had not begun */
-	say(DELIVER_COMMITTED, 2);
-	rounds(3);
+	assert_string_equal(said, "2:");		/* had not begun */
 	assert_false(stopped);
-	give(3, "[127.0.0.2]", -1);			/* too late */
-	run_until("3:");
-	say(DELIVER_COMMITTED, 3);
+	give(3, "[127.0.0.2]", -1);			/* too late: nobody takes it */
+	rounds(5);
+	assert_string_equal(said, "2:");
 	peer_free(&peers[0]);				/* the first server dies */
 	peers[0] = peers[1];
 	peer_count = 1;

@@ -2,10 +2,12 @@
  * The owner: listeners, limits per client, handing connections over, reload, lookup's cache.
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "net/listen.h"
@@ -82,6 +84,26 @@ test_listener(void **state)
 		world_expect_close(&w);
 	}
 	assert_true(world_logged(&w, "=unknown[127.0.0.1]"));
+}
+
+/* A reload takes the address away: the supervisor shuts the socket down, and we let go of it without a word. */
+static void
+test_listener_shut_down(void **state)
+{
+	struct sockaddress at, other;
+	int fd = listen_somewhere(&at), keep = dup(fd);
+
+	(void)state;
+	smtpd_listener(w.smtpd, listen_somewhere(&other));
+	smtpd_listener(w.smtpd, fd);
+	assert_int_equal(shutdown(keep, SHUT_RDWR), 0);
+	world_run_round(&w);
+	world_run_round(&w);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_false(world_logged(&w, "cannot accept"));
+	dial(&other);
+	world_expect(&w, "220");
+	fd_close(&keep);
 }
 
 #ifdef POSTHORN_FAULTS
@@ -208,6 +230,50 @@ test_limit_table(void **state)
 	}
 }
 
+/* A table full of clients that are all fresh: newcomers are not counted, and no time is lost over them. Idle ones make room. */
+static void
+test_limit_table_full(void **state)
+{
+	struct client_limit limit;
+	struct sockaddress peer;
+	struct client *one;
+	uint32_t count;
+	int64_t began;
+
+	(void)state;
+	client_limit_init(&limit, w.loop);
+	assert_int_equal(sockaddress_parse(SLICE_LIT("2001:db8::1"), 1, &peer), 0);
+	for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
+		memcpy(&peer.v6.sin6_addr.s6_addr[4], &i, sizeof(i));
+		assert_int_equal(client_enter(&limit, &peer, 1, 0, &one, &count), CLIENT_OK);
+		client_leave(&limit, &one);
+	}
+	began = clock_mono_ms();
+	for (uint32_t i = CLIENTS_MAX; i < CLIENTS_MAX + 20000; i++) {
+		memcpy(&peer.v6.sin6_addr.s6_addr[4], &i, sizeof(i));
+		assert_int_equal(client_enter(&limit, &peer, 1, 0, &one, &count), CLIENT_OK);
+		assert_null(one);
+	}
+	assert_true(clock_mono_ms() - began < 2000);
+	clock_turn(61000, 0);
+	world_run_round(&w);
+	assert_int_equal(client_enter(&limit, &peer, 1, 0, &one, &count), CLIENT_OK);
+	assert_non_null(one);
+	client_leave(&limit, &one);
+	client_limit_fini(&limit);
+}
+
+/* The configuration says that mx workers listen there. */
+static void
+name_listener(struct sockaddress *at)
+{
+	static struct conf_listener listener;
+
+	listener = (struct conf_listener){ .role = LISTENER_MX, .at = { .count = 1, .v = at } };
+	w.conf.listeners = &listener;
+	w.conf.listener_count = 1;
+}
+
 /* An mx worker and a trusted one; the peer is real, since the trusted one asks the kernel. */
 static void
 test_handoff(void **state)
@@ -216,19 +282,18 @@ test_handoff(void **state)
 	struct smtpd *mx;
 	struct sockaddress at;
 	struct err err;
-	int fds[2];
+	int fds[2], public = listen_somewhere(&at);
 
 	(void)state;
+	name_listener(&at);
 	assert_int_equal(network_parse(SLICE_LIT("127.0.0.0/8"), &w.trusted), 0);
 	world_reopen(&w);
 	mx = smtpd_new(w.loop, &w.conf, ROLE_MX, 4, NULL, NULL, &err);
 	assert_non_null(mx);
-	smtpd_listener(mx, listen_somewhere(&at));
-	/* nobody to take it: the mx worker serves it itself, without a queue */
+	smtpd_listener(mx, public);
+	/* nobody to take it: not now, for a session of the mx worker would say never */
 	dial(&at);
-	world_expect(&w, "220");
-	world_talk(&w, "HELO x\r\n", "250");
-	world_talk(&w, MAIL, "451 4.3.2");
+	world_expect(&w, "421 4.7.0");
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
 	smtpd_wire(w.smtpd, &wire, fds[0]);
 	smtpd_wire(mx, &wire, fds[1]);
@@ -317,6 +382,46 @@ test_status(void **state)
 	buf_fini(&out);
 }
 
+/* What an mx worker that was broken into could make itself, with a peer in a trusted network: none of it becomes a session. */
+static void
+test_handoff_forged(void **state)
+{
+	static const struct channel_ops ops = { .wire = "handoff", .version = HANDOFF_VERSION, .on_end = ignore_end };
+	struct control_wire wire = { .kind = WIRE_HANDOFF, .role = ROLE_MX, .number = 7 };
+	struct sockaddress public, resolver;
+	int fds[2], made[4], listening = listen_somewhere(&public), dns = listen_somewhere(&resolver);
+	struct channel *c;
+	struct err err;
+
+	(void)state;
+	name_listener(&public);
+	assert_int_equal(network_parse(SLICE_LIT("127.0.0.0/8"), &w.trusted), 0);
+	world_reopen(&w);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	smtpd_wire(w.smtpd, &wire, fds[0]);
+	c = channel_open(w.loop, fds[1], &ops, NULL, &err);
+	assert_non_null(c);
+	/* UDP at the right port; TCP to somebody else; the listener itself; a file */
+	made[0] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(made[0], &public.any, public.len), 0);
+	assert_int_equal(connect(made[0], &public.any, public.len), 0);
+	made[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(made[1], &resolver.any, resolver.len), 0);
+	made[2] = dup(listening);
+	made[3] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (size_t i = 0; i < 4; i++) {
+		(void)channel_begin(c, HANDOFF_CONNECTION);
+		assert_int_equal(channel_end_fd(c, made[i]), 0);
+		fd_close(&made[i]);
+	}
+	for (int i = 0; i < 5; i++)
+		world_run_round(&w);
+	assert_int_equal(w.events[EVENT_CONNECT], 0);
+	channel_close(&c);
+	fd_close(&listening);
+	fd_close(&dns);
+}
+
 /* What may be remembered of an answer, and for how long. */
 static void
 test_cache(void **state)
@@ -384,6 +489,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_listener, open_mx),
+		TEST(test_listener_shut_down, open_mx),
 #ifdef POSTHORN_FAULTS
 		TEST(test_listener_rests, open_mx),
 #endif
@@ -391,8 +497,10 @@ main(void)
 		TEST(test_max_sessions, open_mx),
 		TEST(test_client_limits, open_mx),
 		TEST(test_limit_table, open_mx),
+		TEST(test_limit_table_full, open_mx),
 		TEST(test_handoff, open_trusted),
 		TEST(test_handoff_abuse, open_trusted),
+		TEST(test_handoff_forged, open_trusted),
 		TEST(test_reload, open_mx),
 		TEST(test_status, open_mx),
 		TEST(test_cache, open_mx),

@@ -300,6 +300,31 @@ test_recipient_limit(void **state)
 	world_talk(&w, ".\r\n", "250");
 }
 
+/* A long list in one go: those beyond the limit are told so, and those within it get the message all the same. */
+static void
+test_recipient_excess(void **state)
+{
+	char text[64];
+
+	(void)state;
+	world_hello(&w, STRANGER);
+	world_talk(&w, MAIL, "250");
+	for (int i = 0; i < 1119; i++) {
+		snprintf(text, sizeof(text), "RCPT TO:<user%d@example.net>\r\n", i);
+		world_talk(&w, text, i < 100 ? "250 2.1.5" : "452 4.5.3");
+	}
+	world_talk(&w, "DATA\r\n", "354");
+	world_talk(&w, ".\r\n", "250");
+	/* There is an end to that, too. */
+	world_talk(&w, MAIL, "250");
+	for (int i = 0; i < 1120; i++) {
+		snprintf(text, sizeof(text), "RCPT TO:<user%d@example.net>\r\n", i);
+		world_talk(&w, text, i < 100 ? "250 2.1.5" : "452 4.5.3");
+	}
+	world_expect(&w, "421 4.7.0");
+	world_expect_close(&w);
+}
+
 /* More recipients in one read than one question may hold. */
 static void
 test_many_in_one_read(void **state)
@@ -542,6 +567,7 @@ main(void)
 		TEST(test_order, open_mx),
 		TEST(test_rcpt_forms, open_mx),
 		TEST(test_recipient_limit, open_mx),
+		TEST(test_recipient_excess, open_mx),
 		TEST(test_many_in_one_read, open_mx),
 		TEST(test_relay_rights, open_trusted),
 		TEST(test_no_relay_by_mx, open_mx),

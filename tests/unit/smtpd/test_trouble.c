@@ -53,6 +53,13 @@ test_bare(void **state)
 	world_hello(&w, STRANGER);
 	world_talk(&w, "NOOP\nNOOP\r\n", "550 5.6.11");
 	world_expect_close(&w);
+	/* A recipient whose answer is still to come hears its own. */
+	world_hello(&w, STRANGER);
+	world_talk(&w, MAIL, "250");
+	world_say(&w, "RCPT TO:<later@example.net>\r\nNOOP\n");
+	world_expect(&w, "451 4.3.0");
+	world_expect(&w, "550 5.6.11");
+	world_expect_close(&w);
 }
 
 static void
@@ -109,11 +116,11 @@ test_long_lines(void **state)
 	memset(bytes, 'x', sizeof(bytes));
 	world_hello(&w, STRANGER);
 	world_send(&w, bytes, 2047);
-	world_talk(&w, "\r\n", "500 5.5.6");
+	world_talk(&w, "\r\n", "500 5.5.2");
 	world_send(&w, bytes, 2046);
 	world_talk(&w, "\r\n", "500 5.5.2");
 	world_send(&w, bytes, 60000);
-	world_talk(&w, "\r\nNOOP\r\n", "500 5.5.6");
+	world_talk(&w, "\r\nNOOP\r\n", "500 5.5.2");
 	world_expect(&w, "250");
 	world_send(&w, bytes, 5000);
 	world_talk(&w, "\nNOOP\r\n", "550 5.6.11");
@@ -136,8 +143,16 @@ test_error_limits(void **state)
 	assert_int_equal(w.events[EVENT_TOO_MANY_ERRORS], 1);
 	assert_true(world_logged(&w, "unknown=0/20 commands=1/21"));
 	world_hello(&w, STRANGER);
-	for (int i = 0; i < 100; i++)
+	for (int i = 1; i < 100; i++)		/* EHLO was the first */
 		world_talk(&w, i % 2 == 0 ? "NOOP\r\n" : "RSET\r\n", "250");
+	world_expect(&w, "421 4.7.0");
+	world_expect_close(&w);
+	/* nor does beginning anew make it last */
+	world_hello(&w, STRANGER);
+	for (int i = 1; i < 100; i++) {
+		world_talk(&w, MAIL, "250");
+		world_talk(&w, "HELO again.example\r\n", "250");
+	}
 	world_expect(&w, "421 4.7.0");
 	world_expect_close(&w);
 	/* a message in between forgives */
@@ -413,6 +428,21 @@ test_lost(void **state)
 	world_run_round(&w);
 }
 
+/* RFC 5321 4.1.3: IPv6 in our header has its tag. */
+static void
+test_ipv6(void **state)
+{
+	(void)state;
+	world_hello(&w, "2001:db8::7");
+	world_talk(&w, MAIL, "250");
+	world_talk(&w, RCPT, "250");
+	world_talk(&w, "DATA\r\n", "354");
+	world_talk(&w, ".\r\n", "250");
+	assert_true(slice_starts(buf_slice(&w.stored[0].content),
+	    SLICE_LIT("Received: from client.example (unknown [IPv6:2001:db8::7])\r\n")));
+	assert_true(world_logged(&w, "=unknown[2001:db8::7]"));
+}
+
 /* A name from the client stands in our header and is tamed there. */
 static void
 test_helo_name(void **state)
@@ -491,6 +521,7 @@ main(void)
 		TEST(test_timeouts, open_mx),
 		TEST(test_transaction_timeout, open_mx),
 		TEST(test_lost, open_mx),
+		TEST(test_ipv6, open_mx),
 		TEST(test_helo_name, open_mx),
 		TEST(test_stop, open_mx),
 		TEST(test_stop_idle, open_mx),

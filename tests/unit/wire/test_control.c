@@ -64,7 +64,7 @@ test_wire(void **state)
 	(void)state;
 	for (unsigned kind = 0; kind <= WIRE_KIND_COUNT; kind++) {
 		for (unsigned role = 0; role <= ROLE_COUNT; role++) {
-			struct control_wire in = { (enum wire_kind)kind, (enum wire_role)role, UINT32_MAX };
+			struct control_wire in = { (enum wire_kind)kind, (enum wire_role)role, UINT32_MAX, role % 2 == 0 };
 			bool good = kind < WIRE_KIND_COUNT && role > ROLE_NONE && role < ROLE_COUNT;
 
 			buf_reset(&b);
@@ -72,7 +72,7 @@ test_wire(void **state)
 			assert_int_equal(codec_try(CONTROL("control_wire"), buf_slice(&b)), good ? 0 : -1);
 		}
 	}
-	struct control_wire last = { WIRE_SUBMIT, ROLE_MX, 7 };
+	struct control_wire last = { WIRE_SUBMIT, ROLE_MX, 7, true };
 	buf_reset(&b);
 	control_wire_put(&b, &last);
 	codec_check(CONTROL("control_wire"), &b);

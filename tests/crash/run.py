@@ -1,0 +1,118 @@
+#!/usr/bin/python3
+"""run — the crash tests of the whole system: kills, faults of the disk, a restart with a full ring.
+
+    run.py [--long] [--kills N] [--seed S] [kills | faults | ring ...]
+
+Prints TAP and progress; the last line is "N passed, N failed, N skipped". Called by root it becomes an ordinary user first.
+"""
+import argparse
+import os
+import pathlib
+import pwd
+import random
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+sys.path.insert(0, str(HERE))
+os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])        # for the processes that load.py and taker.py start
+
+import system_fault
+import system_kill
+import system_ring
+
+ORDINARY = ("posthorn-test", "nobody")
+
+
+class Report:
+    """Counts, and prints each result as a line of TAP."""
+
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+
+    def __call__(self, name, faults):
+        self.passed += not faults
+        self.failed += bool(faults)
+        number = self.passed + self.failed + self.skipped
+        print(f"{'not ok' if faults else 'ok'} {number} - {name}")
+        for fault in faults:
+            print("\n".join("#   " + line for line in str(fault).splitlines()))
+        sys.stdout.flush()
+
+    def skip(self, name, why):
+        self.skipped += 1
+        print(f"ok {self.passed + self.failed + self.skipped} - {name} # SKIP {why}", flush=True)
+
+
+def become_ordinary():
+    if os.getuid() != 0:
+        return
+    for name in ORDINARY:
+        try:
+            user = pwd.getpwnam(name)
+            break
+        except KeyError:
+            continue
+    else:
+        sys.exit("run.py: no ordinary user to run posthorn as: " + ", ".join(ORDINARY))
+    os.setgroups([])
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+    os.environ["HOME"] = "/nonexistent"
+
+
+def parts(options):
+    def kills(directory, report):
+        system_kill.run(directory, options.seed, options.kills, options.long, report, options.phase)
+
+    def faults(directory, report):
+        system_fault.run(directory, options.seed, report, options.phase)
+
+    def ring(directory, report):
+        system_ring.run(directory, options.seed, report)
+
+    return {"ring": ring, "faults": faults, "kills": kills}
+
+
+def main():
+    parser = argparse.ArgumentParser(description="crash tests of the whole system")
+    parser.add_argument("--long", action="store_true", help="ten times the kills, and what takes minutes")
+    parser.add_argument("--kills", type=int, default=0, help="how many, about; 210 when not said")
+    parser.add_argument("--seed", type=int, default=0, help="replays the random choices of another run")
+    parser.add_argument("--phase", action="append", default=[], help="only this phase of the kills, or faults with this in the plan")
+    parser.add_argument("--keep", action="store_true", help="leave the directories behind")
+    parser.add_argument("parts", nargs="*", help="kills, faults, ring; all when not said")
+    options = parser.parse_args()
+    options.kills = options.kills or (2100 if options.long else 210)
+    options.seed = options.seed or random.SystemRandom().randrange(1, 1 << 31)
+    become_ordinary()
+    report, began = Report(), time.monotonic()
+    print(f"# seed {options.seed}", flush=True)
+    for name, part in parts(options).items():
+        if not options.parts or name in options.parts:
+            run_part(name, part, options.keep, report)
+    print(f"# took {time.monotonic() - began:.0f} s")
+    print(f"{report.passed} passed, {report.failed} failed, {report.skipped} skipped", flush=True)
+    return 1 if report.failed or not report.passed else 0
+
+
+def run_part(name, part, keep, report):
+    directory = tempfile.mkdtemp(prefix=f"ph-crash-{name}-", dir=os.environ.get("TMPDIR", "/var/tmp"))
+    try:
+        part(pathlib.Path(directory), report)
+    except Exception as error:              # one part that breaks must not hide what the others find
+        traceback.print_exc()
+        report(f"{name}: broke off", [f"{type(error).__name__}: {error}"])
+        keep = True
+    if keep:
+        print(f"# left behind: {directory}")
+    else:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
