@@ -2,7 +2,7 @@
  * settle — fates go to disk: the states that changed, the notifications that are owed, the DONE.
  *
  * What belongs together is one change of the store. A recipient that failed is written with FATE_OWED until the very change that
- * holds the notification about it, so at no moment the failure is recorded and the debt is not (RELIABILITY: the bounce is
+ * holds the notification about it, so at no moment the failure is recorded and the debt is not (the bounce is
  * durable before the original is done); the flag in memory goes only when that change is durable, because the store may copy the
  * envelope (on_fold) at any time between. One settlement of a message is under way at a time; outcomes that come meanwhile are
  * the next one's. An agent is told COMMITTED only when nothing of its job is dirty any more.

@@ -4,7 +4,7 @@
  * envelope — what SMTP carries beside the content, and what became of each recipient so far.
  *
  * One struct serves the submit wire (fates untouched) and the store (fates as of a version), so
- * there is one codec (wire/envelope.h). Slices live as long as whoever holds the envelope says.
+ * there is one codec (wire/fields.h). Slices live as long as whoever holds the envelope says.
  */
 #include <stdint.h>
 

@@ -126,13 +126,14 @@ on_socket_state(void *arg, ares_socket_t fd, int readable, int writable)
 		watch_drop(w);
 }
 
-/* Every option that would otherwise send the library to /etc/resolv.conf is given: inside the sandbox there are no files. */
+/* Every option that would otherwise send the library to /etc/resolv.conf is given: inside the sandbox there are no files. STAYOPEN
+ * is not: a socket that serves forever has a port that can be learned (RFC 5452 9.2). */
 static int
 channel_options(struct dns_channel *channel, const struct resolver_conf *conf)
 {
 	static char lookups[] = "b";
 	struct ares_options options = {
-		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP | ARES_FLAG_EDNS | ARES_FLAG_STAYOPEN,
+		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP | ARES_FLAG_EDNS,
 		.timeout = conf->timeout_ms > 0 && conf->timeout_ms < 60000 ? (int)conf->timeout_ms : 5000,
 		.tries = conf->tries > TRIES_LEAST && conf->tries < 100 ? (int)conf->tries : TRIES_LEAST,
 		.ndots = 1,

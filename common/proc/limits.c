@@ -1,5 +1,5 @@
 /*
- * limits — RELIABILITY: a limit that lives in an assumption is no limit, so the kernel holds these, too.
+ * limits — a limit that lives in an assumption is no limit, so the kernel holds these, too.
  */
 #include "proc/limits.h"
 

@@ -17,7 +17,7 @@
  *				PREPARED	yes, or no and why; before READY always no: why it cannot start
  *						(nothing but BOOT is sent until then)
  *				PONG, STATUS_TEXT
- *				REQUEST_STOP	(queue's operator socket asked; not used by others)
+ *				REQUEST_STOP	stop everything
  *
  * Between a tool and supervisor or queue (Unix sockets in
  * the run directory; SO_PEERCRED decides what is allowed):
@@ -71,7 +71,7 @@ struct control_boot {
 	uint64_t	generation;	/* of the configuration */
 	bool		paused;		/* posthornd --paused: queue starts no delivery */
 	bool		root;		/* the supervisor can become users: mail for other uids is possible */
-	struct slice	conf;		/* conf/blob.h */
+	struct slice	conf;		/* conf_put of conf/conf.h */
 };
 
 struct control_wire {			/* WIRE and LISTENER */

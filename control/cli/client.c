@@ -197,7 +197,8 @@ client_ask(struct cli *cli, const char *socket, const char *verb, int argc, char
 		part = argc < OPERATOR_ARGS_MAX ? argc : OPERATOR_ARGS_MAX;
 		status = ask_once(&c, verb, part, argv);
 		argc -= part;
-		argv += part;
+		if (argc > 0)		/* without words argv is NULL */
+			argv += part;
 	} while (status == EX_OK && argc > 0);
 	arena_fini(&c.arena);
 	return status;

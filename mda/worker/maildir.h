@@ -3,7 +3,7 @@
 /*
  * maildir — one Maildir and the copies on their way into it, with the rights of this process.
  *
- * The steps, in an order that no crash can turn into a loss (ARCHITECTURE: local delivery):
+ * The steps, in an order that no crash can turn into a loss:
  *	1 copy_begin, copy_write ..., copy_end	the file lies in tmp/, whole
  *	2 the shared sync, or copy_end with own_sync	its bytes are durable
  *	3 copy_publish				renamed into new/

@@ -14,7 +14,7 @@
  *			STORED		these are in the mailbox, durably: the worker has synced them itself
  *			REFUSED		this one is not, and why (id 0: the whole mailbox)
  *
- * Order of a delivery (ARCHITECTURE: local delivery): DELIVER, WRITTEN, a shared sync begun after that, SYNCED, RENAMED, a
+ * Order of a delivery: DELIVER, WRITTEN, a shared sync begun after that, SYNCED, RENAMED, a
  * shared sync begun after that, delivered. With DELIVER_OWN_SYNC: DELIVER, STORED.
  *
  * Both sides treat the other as hostile: a worker runs with the rights of its user, who may have found a way into it.

@@ -1,5 +1,6 @@
 /*
- * admission — see admission.h; the numbers are explained in docs/SPOOL.md, limits.
+ * admission — see admission.h; the numbers are explained in docs/SPOOL.md, who may
+ * write when the ring fills.
  */
 #include "queue/store/admission.h"
 

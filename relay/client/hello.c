@@ -1,7 +1,7 @@
 /*
  * hello — greeting, EHLO, and HELO for servers that know nothing else (RFC 5321 3.2).
  *
- * A refusal here is the host's, not the recipient's: the next address may be kinder (RELIABILITY F54), so also a 5xx
+ * A refusal here is the host's, not the recipient's: the next address may be kinder, so also a 5xx
  * leads to `gone` with a delay.
  */
 #include "relay/client/conversation.h"

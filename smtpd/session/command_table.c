@@ -75,8 +75,8 @@ command_run(struct session *s, const struct command *command)
 	enum done done;
 
 	s->last = command->verb;
-	if (row->rules & IS_JUNK)
-		s->junk++;
+	if ((row->rules & IS_JUNK) && ++s->junk > s->settings->max_junk && s->settings->max_junk > 0)
+		s->errors++;
 	if (no != SAY_NONE) {
 		session_say(s, no);
 		done = DONE_REFUSED;

@@ -390,8 +390,7 @@ within_limits(struct session *s)
 {
 	if (s->stream == NULL)
 		return false;
-	if ((s->settings->max_errors == 0 || s->errors < s->settings->max_errors) &&
-	    (s->settings->max_junk == 0 || s->junk < s->settings->max_junk))
+	if (s->settings->max_errors == 0 || s->errors < s->settings->max_errors)
 		return true;
 	log_event(EVENT_TOO_MANY_ERRORS, LOG_LEVEL_INFO, s->number, LOG_STR(KEY_COMMAND, session_where(s)),
 	    LOG_STR(KEY_CLIENT, s->client));

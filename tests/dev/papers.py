@@ -2,7 +2,8 @@
 """papers — what the documents say about the tree, held against the tree.
 
 docs/TOUR.md names every C file of the processes and of common/; every path and every verb of ./dev that a document names
-exists. A document is README.md or docs/*.md.
+exists, and so does every file that a C comment names. The numbered steps of docs/SPOOL.md are those of queue/store. A document
+is README.md or docs/*.md.
 """
 import pathlib
 import re
@@ -20,6 +21,10 @@ STOP = re.compile(r"^\* ((?:`[^`]+` )+)— ")
 PATH = re.compile(r"(?<![\w./*<:-])[A-Za-z.][\w.*-]*(?:/[\w.*-]+)*/?")
 SOURCE = re.compile(r"\w\.(c|h|py|sh|md|am|smtp)$")
 ANY = re.compile(r"\*|NOUN|ROOM|NAME")       # in a path: whatever it is called
+COMMENT = re.compile(r"/\*.*?\*/", re.S)
+NAMED = re.compile(r"(?<![\w./<-])[a-z][\w-]*(?:/[\w.-]+)*\.(?:[ch]|py|sh|md)\b")
+STEP_CODE = re.compile(r'\bSTEP\("([a-z]+-\d)"\)')
+STEP_ROW = re.compile(r"^\| ([a-z]+-\d(?:, [a-z]+-\d)*) \|", re.M)
 VERB = re.compile(r"\./dev ([a-z]+)")
 
 
@@ -87,14 +92,34 @@ def paper_findings(paper, files, verbs):
                 yield f"{where}: ./dev {verb}: no such verb"
 
 
+def comment_findings(path, files):
+    text = (ROOT / path).read_text(errors="replace")
+    for comment in COMMENT.finditer(text):
+        for named in NAMED.finditer(comment.group(0)):
+            if not is_there(named.group(0), files):
+                line = text.count("\n", 0, comment.start() + named.start()) + 1
+                yield f"{path}:{line}: {named.group(0)}: no such file"
+
+
+def step_findings(files):
+    store = [path for path in files if path.startswith("queue/store/") and path.endswith(".c")]
+    code = {step for path in store for step in STEP_CODE.findall((ROOT / path).read_text())}
+    told = {step for row in STEP_ROW.findall((ROOT / "docs/SPOOL.md").read_text()) for step in row.split(", ")}
+    for step in sorted(code ^ told):
+        yield f"docs/SPOOL.md: step {step} is only {'in the code' if step in code else 'here'}"
+
+
 def main():
     files = set(tree())
     verbs = set(re.findall(r'^\t"([a-z]+)\|', (ROOT / "dev").read_text(), re.M))
     papers = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    bad = list(tour_findings(files))
+    bad = [*tour_findings(files), *step_findings(files)]
     for paper in papers:
         bad += paper_findings(paper, files, verbs)
-    print("\n".join(bad) if bad else f"{len(papers)} documents name nothing that is not there, and the tour leaves nothing out")
+    for path in sorted(files):
+        if path.endswith((".c", ".h")):
+            bad += comment_findings(path, files)
+    print("\n".join(bad) if bad else f"{len(papers)} documents and all comments name nothing that is not there; the tour leaves nothing out")
     return 1 if bad else 0
 
 

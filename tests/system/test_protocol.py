@@ -142,7 +142,7 @@ def test_more_recipients_than_one_message_may_have(posthorn, ledger):
 
 
 def test_a_session_of_beginnings_ends(posthorn):
-    mta = posthorn({"smtpd": {"max-junk": 10}})
+    mta = posthorn({"smtpd": {"max-junk": 10, "max-errors": 5}})
     with Client(mta.mx) as client:
         with pytest.raises(Closed):
             for _ in range(20):

@@ -14,6 +14,7 @@
 struct server {
 	int		 fd, listener, stream;	/* UDP; TCP at the same port, and one connection to it */
 	unsigned	 number, packets, tcp_questions;
+	uint16_t	 asked_from;		/* the port of the last question */
 	struct watch	 watch, listener_watch, stream_watch;
 	struct sockaddress address;
 };
@@ -115,6 +116,7 @@ on_packet(void *arg, int what)
 	(void)what;
 	assert_true(n > 12);
 	s->packets++;
+	s->asked_from = sockaddress_port(&from);
 	assert_true((p[3] & 0x20) != 0 || p[11] == 0);	/* AD is asked for, but for the retry without EDNS */
 	while (p[end] != 0)
 		end += p[end] + 1u;
@@ -421,6 +423,27 @@ test_down_and_back(void **state)
 	assert_int_equal(up.result, DNS_FOUND);
 }
 
+/* RFC 5452 9.2: who wants to forge an answer must guess the port, too, and each time anew. */
+static void
+test_source_ports(void **state)
+{
+	uint16_t ports[4];
+	unsigned changes = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		struct asked a = { 0 };
+		char name[32];
+
+		snprintf(name, sizeof(name), "found.n%u.example", i);
+		ask(&a, name);
+		run();
+		ports[i] = servers[0].asked_from;
+		changes += i > 0 && ports[i] != ports[i - 1];
+	}
+	assert_true(changes > 0);
+}
+
 static void
 test_shared(void **state)
 {
@@ -564,6 +587,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tcp_stall, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_down_and_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_source_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_cache, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_from_inside, setup, teardown),

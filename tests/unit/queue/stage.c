@@ -416,19 +416,8 @@ on_outcome(void *arg, struct reader *r, int fd)
 	return 0;
 }
 
-static int
-on_bytes(void *arg, struct reader *r, int fd)
-{
-	struct control_text text;
-
-	(void)arg;
-	(void)fd;
-	return control_text_get(r, &text);
-}
-
 static const struct frame_handler tool_handlers[CONTROL_FRAME_COUNT] = {
 	[CONTROL_ITEM] = { "item", on_item, false },
-	[CONTROL_BYTES] = { "bytes", on_bytes, false },
 	[CONTROL_OUTCOME] = { "outcome", on_outcome, false },
 };
 static const struct channel_ops tool_ops = { .wire = "control", .version = CONTROL_VERSION, .handlers = tool_handlers,

@@ -404,6 +404,8 @@ test_ring_turns(void **state)
 	(void)stage_submit(s, "a@client.test", "u#@far.test", 6000);
 	for (; done < s->job_count || done < 60; done++)
 		stage_report(s, stage_job(s, done), ACTION_DELAYED, soon, true);
+	stage_operator(s, "hold", "all");		/* all states at once: more than one change holds */
+	stage_rounds(s, 300);
 	s->content_size = 200 * 1024;
 	for (int i = 0; i < 100; i++) {
 		(void)stage_submit(s, "a@client.test", "local@mail.test", 1);
@@ -417,6 +419,9 @@ test_ring_turns(void **state)
 	stage_operator(s, "show", NULL);
 	stage_operator(s, "list", NULL);
 	assert_int_equal(s->item_recipients, 6000);
+	stage_operator(s, "retry", "all");
+	stage_rounds(s, 100);
+	assert_int_equal(s->job_count, 0);
 }
 
 /* Answers all jobs that come within so many rounds; whatever comes to the sender is a notification that it gets. */

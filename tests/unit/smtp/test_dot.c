@@ -83,7 +83,7 @@ test_reads(void **state)
 		}
 }
 
-/* RELIABILITY: {CRLF, LF, CR, nothing, CRCRLF, NUL} x {.} x the same, cut at every byte: the one true end is CRLF . CRLF. */
+/* {CRLF, LF, CR, nothing, CRCRLF, NUL} x {.} x the same, cut at every byte: the one true end is CRLF . CRLF. */
 static const struct slice ends[] = {
 	SLICE_LIT("\r\n"), SLICE_LIT("\n"), SLICE_LIT("\r"), SLICE_LIT(""), SLICE_LIT("\r\r\n"), SLICE_LIT("\0"),
 };
