@@ -10,6 +10,7 @@
 
 #define LEASES_MAX	16	/* queue sends the next when one runs low; more would be madness */
 #define SPARE_MAX	256	/* ids given back */
+#define IDS_LOW		256	/* fewer at hand: more are asked for */
 /* Bytes that queue has not read yet. Each session has one message in flight at most; these bound their sum. */
 #define WAITING_HIGH	(16 * 1024 * 1024)	/* nobody new */
 #define WAITING_MAX	(48 * 1024 * 1024)	/* nor those who have begun */
@@ -19,6 +20,7 @@ struct intake {
 	struct channel		*channel;
 	uint32_t		 life;		/* counts wires; an id of an earlier one is worth nothing */
 	bool			 room;
+	bool			 asked;		/* for ids; they are on their way */
 	uint64_t		 serial;
 	struct submit_ids	 leases[LEASES_MAX];	/* used from the front */
 	size_t			 lease_count;
@@ -114,7 +116,7 @@ lose(struct intake *in)
 {
 	channel_close(&in->channel);
 	in->lease_count = in->spare_count = 0;
-	in->room = false;
+	in->room = in->asked = false;
 	in->life++;
 	hash_each(&in->promises, fail_promise, in);
 	hash_each(&in->wishes, fail_wish, in);
@@ -167,6 +169,7 @@ on_ids(void *arg, struct reader *r, int fd)
 	if (submit_ids_get(r, &ids) == -1 || in->lease_count == LEASES_MAX)
 		return -1;
 	in->leases[in->lease_count++] = ids;
+	in->asked = false;
 	return 0;
 }
 
@@ -183,6 +186,24 @@ on_room(void *arg, struct reader *r, int fd)
 	return 0;
 }
 
+/*
+ * queue sends a new block by itself when it sees ids of the newest one come back in messages. It cannot see those that went with
+ * clients who left before the dot, so a flood of such clients would use up every id: hence the question.
+ */
+static void
+ask_for_ids(struct intake *in)
+{
+	size_t left = in->spare_count;
+
+	for (size_t i = 0; i < in->lease_count; i++)
+		left += in->leases[i].count;
+	if (left >= IDS_LOW || in->asked)
+		return;
+	in->asked = true;
+	(void)channel_begin(in->channel, SUBMIT_WANT_IDS);
+	(void)channel_end(in->channel);
+}
+
 int
 intake_take_id(struct intake *in, struct ticket *out)
 {
@@ -190,6 +211,7 @@ intake_take_id(struct intake *in, struct ticket *out)
 
 	if (!intake_up(in))
 		return -1;
+	ask_for_ids(in);
 	out->life = in->life;
 	if (in->spare_count > 0) {
 		out->id = in->spare[--in->spare_count];

@@ -315,6 +315,39 @@ test_handoff(void **state)
 	smtpd_free(&mx);
 }
 
+/* Our own listeners rest when there are enough sessions; a giver cannot be rested, so what it gives is turned away. */
+static void
+test_handoff_full(void **state)
+{
+	struct control_wire wire = { .kind = WIRE_HANDOFF, .role = ROLE_MX, .number = 0 };
+	struct sockaddress at;
+	struct smtpd *mx;
+	struct err err;
+	int fds[2], held, public = listen_somewhere(&at);
+
+	(void)state;
+	name_listener(&at);
+	assert_int_equal(network_parse(SLICE_LIT("127.0.0.0/8"), &w.trusted), 0);
+	w.conf.smtpd.max_sessions = 1;
+	world_reopen(&w);
+	mx = smtpd_new(w.loop, &w.conf, ROLE_MX, 4, NULL, NULL, &err);
+	assert_non_null(mx);
+	smtpd_listener(mx, public);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+	smtpd_wire(w.smtpd, &wire, fds[0]);
+	smtpd_wire(mx, &wire, fds[1]);
+	dial(&at);
+	world_expect(&w, "220");
+	held = w.client;
+	w.client = -1;
+	dial(&at);
+	world_expect(&w, "421 4.7.0");
+	world_expect_close(&w);
+	fd_close(&held);
+	world_run_round(&w);
+	smtpd_free(&mx);
+}
+
 static void
 ignore_end(void *arg, const char *why)
 {
@@ -499,6 +532,7 @@ main(void)
 		TEST(test_limit_table, open_mx),
 		TEST(test_limit_table_full, open_mx),
 		TEST(test_handoff, open_trusted),
+		TEST(test_handoff_full, open_trusted),
 		TEST(test_handoff_abuse, open_trusted),
 		TEST(test_handoff_forged, open_trusted),
 		TEST(test_reload, open_mx),
