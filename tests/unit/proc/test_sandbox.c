@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -158,6 +159,40 @@ syncs_file_system(void)
 }
 
 static bool
+signals_itself(void)
+{
+	return raise(0) == 0;		/* what abort needs */
+}
+
+/* Around kill: by the owner of a descriptor, by a thread's number. */
+static bool
+signals_around(void)
+{
+	int ends[2];
+
+	return pipe2(ends, O_CLOEXEC) == 0 &&
+	    (fcntl(ends[0], F_SETOWN, getppid()) == 0 || syscall(SYS_tgkill, getppid(), getppid(), 0) == 0);
+}
+
+static bool
+makes_user_namespace(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0)
+		_exit(0);
+	return pid > 0;
+}
+
+static bool
+makes_link(void)
+{
+	char path[512];
+
+	return symlink("/etc", tempdir_join(path, folder, "link")) == 0;
+}
+
+static bool
 raises_limits(void)
 {
 	struct rlimit limit = { 64, 64 };
@@ -179,7 +214,7 @@ does_base_work(void)
 
 enum { NO, YES, NO_BUT_WIDE };	/* the last: not checked under a sanitizer, which needs it */
 
-#define ACTS	17
+#define ACTS	21
 static const struct {
 	const char	*name;
 	bool		(*act)(void);
@@ -190,19 +225,21 @@ static const struct {
 	{ "connect elsewhere", connects_elsewhere }, { "accept", accepts }, { "fork", forks }, { "thread", threads },
 	{ "exec", executes }, { "signal the parent", signals_parent }, { "map code", maps_code },
 	{ "map writable code", maps_writable_code }, { "syncfs", syncs_file_system },
+	{ "signal itself", signals_itself }, { "signal around kill", signals_around },
+	{ "make a user namespace", makes_user_namespace }, { "make a symbolic link", makes_link },
 };
 
 /* Columns as in `acts`. W: NO_BUT_WIDE. */
 #define W NO_BUT_WIDE
 static const int rows[SANDBOX_COUNT][ACTS] = {
-	/*			base pass fold tmp inet unix netl port else accp fork thrd exec kill code wcod sync */
-	[SANDBOX_SESSION] = { YES,  NO,  NO,  NO, YES,  NO,  NO, YES, NO,  YES, W,  W,   NO,  NO,  W,   W,   NO },
-	[SANDBOX_NETWORK] = { YES,  NO,  NO,  NO, YES,  NO,  NO, YES, NO,  NO,  W,  W,   NO,  NO,  W,   W,   NO },
-	[SANDBOX_STORE]   = { YES,  NO,  YES, NO, NO,   NO,  NO, NO,  NO,  YES, W,  YES, NO,  NO,  W,   W,   YES },
-	[SANDBOX_LOOKUP]  = { YES,  YES, NO,  NO, NO,   YES, NO, NO,  NO,  NO,  YES, YES, NO, NO,  YES, W,   NO },
-	[SANDBOX_DELIVER] = { YES,  NO,  NO,  NO, NO,   NO,  NO, NO,  NO,  NO,  W,  YES, NO,  NO,  W,   W,   YES },
-	[SANDBOX_MAILBOX] = { YES,  NO,  YES, NO, NO,   NO,  NO, NO,  NO,  NO,  W,  W,   NO,  NO,  W,   W,   YES },
-	[SANDBOX_LOG]     = { YES,  NO,  NO,  NO, NO,   YES, NO, NO,  NO,  NO,  W,  W,   NO,  NO,  W,   W,   NO },
+	/*			base pass fold tmp  inet unix netl port else accp fork thrd exec kill code wcod sync self arnd user link */
+	[SANDBOX_SESSION] = { YES, NO,  NO,  NO,  YES, NO,  NO,  YES, NO,  YES, W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO },
+	[SANDBOX_NETWORK] = { YES, NO,  NO,  NO,  YES, NO,  NO,  YES, NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO },
+	[SANDBOX_STORE]   = { YES, NO,  YES, NO,  NO,  NO,  NO,  NO,  NO,  YES, W,   YES, NO,  NO,  W,   W,   YES, YES, W,   W,   NO },
+	[SANDBOX_LOOKUP]  = { YES, YES, NO,  NO,  NO,  YES, NO,  NO,  NO,  NO,  YES, YES, NO,  NO,  YES, W,   NO,  YES, W,   W,   NO },
+	[SANDBOX_DELIVER] = { YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   YES, NO,  NO,  W,   W,   YES, YES, W,   W,   NO },
+	[SANDBOX_MAILBOX] = { YES, NO,  YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   YES, YES, W,   W,   NO },
+	[SANDBOX_LOG]     = { YES, NO,  NO,  NO,  NO,  YES, NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO },
 };
 
 /* What a kind really gets in life. */
