@@ -318,6 +318,15 @@ end_job(struct queue *q, struct job *job, bool reachable)
 	queue_settle(q, m);		/* COMMITTED follows when nothing of the job is dirty any more (settle.c) */
 }
 
+static bool
+any_reported(const struct job *job)
+{
+	for (uint32_t i = 0; i < job->count; i++)
+		if (job->message->places[job->indexes[i]].reported)
+			return true;
+	return false;
+}
+
 static void
 on_results(void *arg, struct job *job, const struct deliver_results *results)
 {
@@ -336,7 +345,9 @@ on_results(void *arg, struct job *job, const struct deliver_results *results)
 		m->places[r->index].reported = true;
 		queue_outcome(q, m, r->index, &r->outcome);
 	}
-	if (results->finished)
+	if (results->finished && !any_reported(job))
+		queue_put_back(q, job);		/* given up before anything was sent: no attempt was made */
+	else if (results->finished)
 		end_job(q, job, reachable);
 }
 
