@@ -345,10 +345,13 @@ on_results(void *arg, struct job *job, const struct deliver_results *results)
 		m->places[r->index].reported = true;
 		queue_outcome(q, m, r->index, &r->outcome);
 	}
-	if (results->finished && !any_reported(job))
-		queue_put_back(q, job);		/* given up before anything was sent: no attempt was made */
-	else if (results->finished)
+	if (results->finished && !any_reported(job)) {
+		/* Given up before anything was sent: no attempt was made, nothing is to be recorded. */
+		queue_put_back(q, job);
+		agents_committed(q->agents, results->lease);
+	} else if (results->finished) {
 		end_job(q, job, reachable);
+	}
 }
 
 void

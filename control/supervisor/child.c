@@ -381,7 +381,8 @@ child_reaped(struct child *c, int status)
 	c->status = status;
 	/* One that never served says nothing about the one before it. */
 	if (c->state != CHILD_STARTING)
-		c->fault = c->state == CHILD_READY && is_own_fault(status);
+		/* Its wire may end before it is reaped and make it KILLED: the status still says what it died of. */
+		c->fault = (c->state == CHILD_READY || c->state == CHILD_KILLED) && is_own_fault(status);
 	/* Why it cannot start may still wait in the socket: hear it out. */
 	if (c->state == CHILD_STARTING && c->control != NULL)
 		child_go(c, CHILD_REAPED, CHILD_LAST_WORDS_MS);

@@ -371,7 +371,7 @@ static void
 test_no_relay_by_mx(void **state)
 {
 	(void)state;
-	world_hello(&w, FRIEND);
+	world_hello(&w, STRANGER);
 	world_talk(&w, MAIL, "250");
 	world_talk(&w, "RCPT TO:<x@elsewhere.example>\r\n", "554 5.7.1");
 	world_talk(&w, RCPT, "250");
