@@ -35,7 +35,6 @@ static struct server servers[SERVERS];
 static struct timer guard;
 static bool late;
 static unsigned outstanding;
-
 enum { RCODE_OK, RCODE_FORMERR, RCODE_SERVFAIL, RCODE_NXDOMAIN };
 
 #define TCP_RECORDS	100		/* more than a datagram of ours may hold */
