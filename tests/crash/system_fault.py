@@ -28,6 +28,7 @@ ROWS = [
     ("no memory once", "QUEUE", [], "alloc:3000:ENOMEM", False),
     ("no memory for a while", "QUEUE", [], "alloc:2500+:ENOMEM", True),
     ("large content cannot be written", "SMTPD", [], "content-write:1+:ENOSPC", True),
+    ("the file system is nearly full", "QUEUE", [], "disk-space:1+:ENOSPC", True),
     ("accept fails once", "SMTPD", [], "accept:3:EMFILE", False),
 ]
 SETTINGS = {"smtpd": {"workers": 1}, "relay": {"workers": 1}}
