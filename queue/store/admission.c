@@ -26,6 +26,8 @@ admission_live_allows(enum store_class class, const struct fill *f, bool was)
 {
 	uint64_t half = f->bytes / 2;
 
+	if (f->evacuates)
+		return true;
 	if (class == STORE_CLIENT)
 		return f->live <= (was ? half : half - half / 8);
 	if (class == STORE_DSN)
@@ -41,14 +43,25 @@ admission_has_room(enum store_class class, const struct fill *f, bool was)
 	return f->free > floors[class] + (was || class == STORE_DONE ? 0 : 1);
 }
 
+/* Where half of a small ring is less than what clients need, it starts in time for them. */
+static bool
+is_short(const struct fill *f)
+{
+	return f->free < f->segments / 2 || f->free <= floors[STORE_CLIENT] + 2;
+}
+
+bool
+admission_evacuates(const struct fill *f)
+{
+	return is_short(f);
+}
+
 bool
 admission_copies(const struct fill *f)
 {
 	uint64_t one = f->bytes / f->segments;
 
-	/* Where half of a small ring is less than what clients need, copying starts in time for
-	 * them. */
-	if (f->free >= f->segments / 2 && f->free > floors[STORE_CLIENT] + 2)
+	if (!is_short(f))
 		return false;
 	if (f->dead < one + one / 2)		/* would go round without winning a segment */
 		return false;

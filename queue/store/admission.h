@@ -14,6 +14,7 @@ struct fill {
 	uint64_t	bytes;			/* of the whole ring */
 	uint64_t	live;			/* of it, in newest records of live messages */
 	uint64_t	dead;			/* in sealed segments, what wiping them would win */
+	bool		evacuates;		/* live mail can leave for the spool */
 };
 
 /* Judged when the batch is made. */
@@ -24,5 +25,7 @@ bool	admission_live_allows(enum store_class, const struct fill *, bool was);
 bool	admission_has_room(enum store_class, const struct fill *, bool was);
 /* Should the oldest segment's live messages be written again, so that it can be wiped? */
 bool	admission_copies(const struct fill *);
+/* Should they leave for the spool? */
+bool	admission_evacuates(const struct fill *);
 
 #endif

@@ -1,6 +1,7 @@
 #ifndef STORE_BYTES_H
 #define STORE_BYTES_H
-/* bytes — numbers at rest: little-endian, unaligned, the same on every machine. */
+/* bytes — numbers at rest: little-endian, unaligned, the same on every machine; big-endian where
+ * the order of bytes has to be the order of numbers. */
 #include <stdint.h>
 
 static inline void
@@ -40,6 +41,24 @@ static inline uint64_t
 bytes_get64(const unsigned char *p)
 {
 	return bytes_get32(p) | (uint64_t)bytes_get32(p + 4) << 32;
+}
+
+static inline void
+bytes_put_big(unsigned char *p, uint64_t v, int bytes)
+{
+	for (int i = bytes - 1; i >= 0; i--, v >>= 8)
+		p[i] = (unsigned char)v;
+}
+
+static inline uint64_t
+bytes_get_big(const void *at, int bytes)
+{
+	const unsigned char *p = at;
+	uint64_t v = 0;
+
+	for (int i = 0; i < bytes; i++)
+		v = v << 8 | p[i];
+	return v;
 }
 
 #endif

@@ -101,11 +101,13 @@ change_undo(struct change *c)
 
 	STAILQ_FOREACH(item, &c->items, next) {
 		if (c->kind == CHANGE_COPY)
-			item->stored->flags &= (uint8_t)~STORED_COPYING;
+			item->stored->flags &= (uint16_t)~STORED_COPYING;
 		else if (item->record.type == RECORD_PUT)
 			stored_free(c->store, item->stored);
 		else if (item->record.type == RECORD_DONE)
-			item->stored->flags &= (uint8_t)~STORED_FINISHING;
+			item->stored->flags &= (uint16_t)~STORED_FINISHING;
+		else
+			item->stored->pending--;
 	}
 }
 
@@ -168,6 +170,7 @@ change_state(struct change *c, struct stored *stored, struct slice delta)
 	if (change_add(c, item) == -1)
 		return -1;
 	stored->version++;
+	stored->pending++;
 	return 0;
 }
 
@@ -253,7 +256,10 @@ change_settle(struct store *store, struct change *c)
 	STAILQ_FOREACH(item, &c->items, next) {
 		if (item->record.type == RECORD_PUT) {
 			stored_settle(store, item->stored, c->segment, &item->record, offset);
-			item->stored->flags &= (uint8_t)~STORED_COPYING;
+			item->stored->flags &= (uint16_t)~STORED_COPYING;
+		} else if (item->record.type == RECORD_STATE) {
+			item->stored->pending--;
+			evacuation_state(item->stored, c->segment);
 		}
 		offset += (uint32_t)record_size(&item->record);
 	}
@@ -268,6 +274,10 @@ finished_messages_go(struct store *store, struct change *c)
 	STAILQ_FOREACH(item, &c->items, next)
 		if (item->record.type == RECORD_DONE) {
 			copy_earn(store, item->stored->bytes);
+			if (evacuation_knows(item->stored)) {
+				evacuation_done(item->stored, c->segment);
+				continue;
+			}
 			if (stored_is_large(item->stored))
 				large_unlink(&store->large, item->stored->id);
 			stored_free(store, item->stored);

@@ -97,7 +97,7 @@ copy_gather(struct store *store, struct segment *seg, size_t most)
 		return NULL;
 	for (s = TAILQ_FIRST(&seg->live); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, in_segment);
-		if (s->flags & (STORED_FINISHING | STORED_COPYING))
+		if (s->flags & (STORED_FINISHING | STORED_COPYING | STORED_SPOOLED | STORED_ORDERED | STORED_DEAD))
 			continue;
 		if (change->bytes > 0 && change->bytes + s->bytes > most)
 			break;
@@ -123,6 +123,7 @@ ask_wipe(struct store *store, struct segment *seg)
 {
 	struct change *change = change_make(store, CHANGE_WIPE, STORE_DONE);
 
+	seg->oldest_since = 0;
 	if (change == NULL)
 		return;
 	STEP("copy-3");
@@ -134,7 +135,7 @@ ask_wipe(struct store *store, struct segment *seg)
 /* docs/SPOOL.md, copy-forward: 1 hand over a chunk, 2 it is durable, 3 nothing lives there any
  * more: wipe. */
 void
-copy_pump(struct store *store)
+copy_pump(struct store *store, bool copies)
 {
 	struct segment *seg = ring_oldest(&store->ring, true);
 	struct change *change;
@@ -146,6 +147,8 @@ copy_pump(struct store *store)
 		ask_wipe(store, seg);
 		return;
 	}
+	if (!copies)
+		return;
 	store_fill(store, &fill);
 	if (store->copier.busy || store->copier.credit <= 0 || !admission_copies(&fill))
 		return;

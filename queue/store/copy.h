@@ -28,7 +28,8 @@ struct copier {
 void	copy_init(struct store *);
 void	copy_fini(struct store *);
 void	copy_earn(struct store *, uint64_t bytes);
-void	copy_pump(struct store *);		/* does what has to be done next, if anything */
+/* Wipes the oldest segment when nothing keeps it; else, with `copies`, copies what still lives there. */
+void	copy_pump(struct store *, bool copies);
 void	copy_finish(struct store *, struct change *);
 /* In recovery, when only the reserve is free: the whole oldest segment in one batch, then its
  * wipe. 0: done, -1: err. */

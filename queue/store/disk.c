@@ -160,6 +160,20 @@ disk_sync(int fd, struct err *err)
 }
 
 int
+disk_sync_system(int fd, struct err *err)
+{
+	if (planned("store-sync") || syncfs(fd) == -1)
+		return err_sys(err, "syncfs");
+	return 0;
+}
+
+void
+disk_start_writing(int fd)
+{
+	(void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+int
 disk_rename(int dir, const char *from, const char *to, struct err *err)
 {
 	if (planned("store-rename") || renameat(dir, from, dir, to) == -1)

@@ -33,6 +33,8 @@ int	disk_read(int fd, void *, size_t, uint64_t at, struct err *);	/* a short fil
 int	disk_zero(int fd, uint64_t from, uint64_t to, struct err *);
 int	disk_sync_data(int fd, struct err *);				/* fdatasync: no metadata changed */
 int	disk_sync(int fd, struct err *);				/* fsync: files that grew, directories */
+int	disk_sync_system(int fd, struct err *);				/* syncfs: the file system that fd is on */
+void	disk_start_writing(int fd);					/* a hint: its data will be synced soon */
 int	disk_rename(int dir, const char *from, const char *to, struct err *);
 int	disk_unlink(int dir, const char *name, struct err *);
 

@@ -83,6 +83,14 @@ add_delta(struct index *x, struct entry *e, const struct record *r, struct segme
 	return 0;
 }
 
+static void
+add_done(struct entry *e, struct segment *seg)
+{
+	e->done = true;
+	if (e->done_in == NULL || seg->sequence > e->done_in->sequence)
+		e->done_in = seg;
+}
+
 int
 index_add(struct index *x, const struct record *r, struct segment *seg, uint32_t offset)
 {
@@ -93,7 +101,7 @@ index_add(struct index *x, const struct record *r, struct segment *seg, uint32_t
 	if (r->type == RECORD_PUT)
 		add_put(e, r, seg, offset);
 	else if (r->type == RECORD_DONE)
-		e->done = true;
+		add_done(e, seg);
 	else if (r->type == RECORD_STATE)
 		return add_delta(x, e, r, seg, offset);
 	return 0;

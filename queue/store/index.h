@@ -27,6 +27,8 @@ struct entry {
 	uint32_t	 offset, length;	/* of the PUT's record */
 	uint32_t	 version;
 	bool		 done, large;
+	bool		 catalogued;		/* the catalog has it: what the ring's PUT says is old news */
+	struct segment	*done_in;		/* where a DONE of it lies */
 	struct delta	*deltas;
 };
 

@@ -3,15 +3,17 @@
 /*
  * inside — what the rooms of the store share; nobody else includes it.
  *
- * Three threads: the *loop* owns struct store, stored, change and all counts; the *committer* is
- * the only writer of the ring; *file sync* makes large contents durable. A change belongs to one
- * of them at a time: loop → (file sync) → committer → loop. The ring's states are under the
- * ring's lock.
+ * Four threads: the *loop* owns struct store, stored, change and all counts; the *committer* is
+ * the only writer of the ring; *file sync* makes large contents durable; the *evacuator* owns spool
+ * and catalog. A change belongs to one of them at a time: loop → (file sync) → committer → loop; an
+ * order or a question: loop → evacuator → loop. The ring's states are under the ring's lock.
  */
 #include "event/loop.h"
 #include "queue/store/admission.h"
 #include "queue/store/committer.h"
+#include "event/timer.h"
 #include "queue/store/copy.h"
+#include "queue/store/evacuator.h"
 #include "queue/store/ids.h"
 #include "queue/store/large.h"
 #include "queue/store/post.h"
@@ -25,20 +27,33 @@ enum {
 	STORED_FINISHING = 4,		/* a DONE is on its way */
 	STORED_COPYING = 8,
 	STORED_CHECKED = 16,		/* the content's checksum was seen to hold */
-	STORED_LOST = 32		/* the content is damaged and set aside; not in any segment's list */
+	STORED_LOST = 32,		/* the content is damaged and set aside; not in any segment's list */
+	STORED_SPOOLED = 64,		/* it has left the ring: spool and catalog have it */
+	STORED_ORDERED = 128,		/* an order about it is with the evacuator */
+	STORED_DEAD = 256,		/* its DONE is durable; the catalog still has to forget it */
+	STORED_DOZING = 512		/* the owner wants it asleep when the order is done */
 };
 
-struct stored {				/* 64 bytes: one for each live message */
+/*
+ * One for each message that the owner has in memory. A segment lists what keeps it from being wiped:
+ * the messages whose newest PUT it holds, and of the spooled ones those of which it holds the first
+ * STATE or the DONE that the catalog does not know yet.
+ */
+struct stored {
 	void		*owner;
-	struct segment	*segment;	/* of the newest PUT; NULL: not durable, or lost */
+	struct store	*store;
+	struct segment	*segment;	/* whose list it is in; NULL: none */
+	struct segment	*later;		/* ORDERED: whose list comes next, for what came since the order */
 	TAILQ_ENTRY(stored) in_segment;
 	uint64_t	 id;
-	uint64_t	 size : 56;	/* of the content */
-	uint64_t	 flags : 8;
-	uint32_t	 place;		/* inline: offset of the content in the segment */
+	uint64_t	 folder;	/* SPOOLED: of its file */
+	uint64_t	 size;		/* of the content */
+	uint32_t	 place;		/* of a small content: in the segment, or SPOOLED in its file */
 	uint32_t	 crc;		/* of the content */
 	uint32_t	 version;	/* last given out */
-	uint32_t	 bytes;		/* of the newest PUT, head included */
+	uint32_t	 bytes;		/* of the PUT in the ring, head included; SPOOLED: 0 */
+	uint16_t	 flags;
+	uint16_t	 pending;	/* changes on their way that hold a STATE of it */
 };
 
 /* One record on its way out. */
@@ -78,6 +93,19 @@ struct slab {
 	struct stored	 v[512];
 };
 
+/* The loop's half of moving mail out of the ring. */
+struct evacuation {
+	bool		 able;			/* the owner can say when a message has to be woken */
+	bool		 failing;		/* the last round came to nothing: copy-forward keeps the ring alive */
+	int64_t		 again_ms;		/* loop_now: not tried before */
+	uint32_t	 ordered;		/* orders out of the ring that are under way */
+	uint64_t	 evacuated;		/* messages, since the start */
+	int64_t		 base_ms, base_mono_ms;	/* of the store's clock */
+	struct timer	 timer;
+	struct buf	 envelope;
+	struct plan	 plan;
+};
+
 struct store {
 	struct loop		*loop;
 	const struct store_ops	*ops;
@@ -89,6 +117,8 @@ struct store {
 	struct committer	 committer;
 	struct large		 large;
 	struct copier		 copier;
+	struct evacuator	 evacuator;
+	struct evacuation	 evacuation;
 	struct hook		 hook;
 	struct change_list	 outbox;	/* committed in this round */
 	struct change_list	 idle_changes;
@@ -96,7 +126,7 @@ struct store {
 	struct stored_list	 idle_stored;
 	struct slab		*slabs;
 	struct change		*condemned;	/* set aside by recovery: finished in the first batch */
-	uint64_t		 live, live_bytes;
+	uint64_t		 live, live_bytes;	/* in the ring */
 	bool			 room[STORE_CLASS_COUNT];
 	bool			 broken, told, closing;
 	struct store_figures	 figures;	/* the loop's part */
@@ -106,6 +136,7 @@ struct store {
 struct stored	*stored_new(struct store *);
 void		 stored_free(struct store *, struct stored *);
 void		 stored_settle(struct store *, struct stored *, struct segment *, const struct record *, uint32_t offset);
+void		 stored_join(struct stored *, struct segment *);
 void		 stored_leave(struct store *, struct stored *);	/* its segment */
 int		 stored_check(struct store *, struct stored *, const void *content, struct err *);	/* -1: damaged, set aside */
 
@@ -121,5 +152,19 @@ void		 change_finish(struct change *);		/* the loop: what its result means; free
 void		 store_flush(struct store *);			/* the outbox to its thread */
 void		 store_after(struct store *);			/* rooms, copying, wiping: when anything was finished */
 void		 store_fill(struct store *, struct fill *);
+
+/* evacuate.c */
+int		 evacuation_init(struct store *, struct err *);
+void		 evacuation_fini(struct store *);
+void		 evacuation_pump(struct store *);	/* what the oldest segment still holds goes to the evacuator */
+void		 evacuation_take(struct store *);	/* what the evacuator has finished */
+void		 evacuation_state(struct stored *, struct segment *);	/* a STATE of a spooled message is durable there */
+void		 evacuation_done(struct stored *, struct segment *);	/* its DONE is */
+bool		 evacuation_knows(const struct stored *);	/* spooled, or about to be: DONE has to be told */
+int		 evacuation_doze(struct stored *);
+void		 evacuation_release(struct store *, uint64_t id);	/* nobody has it in memory any more */
+int		 evacuation_now(struct store *, struct segment *, struct err *);	/* in recovery */
+void		 evacuation_begin(struct store *);	/* once the thread runs */
+struct stored	*evacuation_resurface(struct store *, const struct catalog_record *);	/* awake again; the owner is not told yet */
 
 #endif

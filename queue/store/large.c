@@ -261,6 +261,21 @@ unlink_all(struct large *l, struct unlink_job *job)
 	}
 }
 
+int
+large_remove(struct large *l, uint64_t id, struct err *err)
+{
+	char name[QUEUE_ID_LEN + 1];
+	struct err why = { 0 };
+
+	if (disk_unlink(l->dir, queue_id_print(id, name), &why) == 0)
+		return disk_sync(l->dir, err);
+	if (why.code == ENOENT)
+		return 0;
+	if (err != NULL)
+		*err = why;
+	return err_wrap(err, "spool/large");
+}
+
 void
 large_drop_unlinks(struct large *l)
 {

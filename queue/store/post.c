@@ -69,6 +69,14 @@ post_give(struct post *p, struct post_list *list)
 }
 
 void
+post_ring(struct post *p)
+{
+	pthread_mutex_lock(&p->lock);
+	ring_bell(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
 post_say(struct post *p, enum log_level level, const char *fmt, ...)
 {
 	struct notice *n = mem_alloc(sizeof(*n));

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -96,9 +97,11 @@ rescue(struct store *store, struct err *err)
 	for (uint32_t i = 0; i < store->ring.n && rescue_helps(store); i++) {
 		if ((seg = ring_oldest(&store->ring, true)) == NULL)
 			break;
+		log_warn("only %u journal segments are free: emptying the oldest before opening", ring_free_count(&store->ring));
+		if (store->evacuation.able && evacuation_now(store, seg, err) == -1)
+			log_warn("%s", err->text);
 		if (ring_free_count(&store->ring) == 0 && !TAILQ_EMPTY(&seg->live))
 			return err_set(err, "the ring is full: ask for more segments (ring-segments) and start again");
-		log_warn("only %u journal segments are free: emptying the oldest before opening", ring_free_count(&store->ring));
 		if (!TAILQ_EMPTY(&seg->live) && copy_rescue(store, err) == -1)
 			return err_wrap(err, "recovery");
 		committer_wipe_now(&store->committer, seg);
@@ -106,18 +109,57 @@ rescue(struct store *store, struct err *err)
 	return 0;
 }
 
+struct naming {
+	struct store	*store;
+	struct recovery	*rec;
+};
+
 static bool
 names_a_file(void *arg, uint64_t id)
 {
-	struct recovery *rec = arg;
-	struct entry *e = index_find(&rec->index, id);
+	struct naming *n = arg;
+	struct entry *e = index_find(&n->rec->index, id);
+	struct catalog_record r;
+	struct err err;
 
-	return e != NULL && e->large && entry_is_live(rec, e);
+	if (e != NULL && e->large && entry_is_live(n->rec, e))
+		return true;
+	/* In doubt it stays. */
+	return n->store->evacuation.able && catalog_get(n->store->evacuator.catalog, id, &r, &err) != CATALOG_ABSENT;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* docs/SPOOL.md, rebuild: whose files in the spool are leftovers, as the ring says. A catalog that was lost is made anew first:
+ * what the ring says of its messages needs it. */
+static int
+rebuild(struct store *store, struct recovery *rec, struct err *err)
+{
+	uint64_t *ids;
+	size_t n = 0;
+
+	if (!store->evacuation.able)
+		return 0;
+	if ((ids = mem_array(rec->index.count + 1, sizeof(*ids))) == NULL)
+		return err_set(err, "no memory");
+	for (const struct entry *e = rec->index.all; e != NULL; e = e->next)
+		if (e->done || e->segment != NULL)
+			ids[n++] = e->id;
+	qsort(ids, n, sizeof(*ids), by_number);
+	return evacuator_rebuild(&store->evacuator, ids, n, store_now(store), err);
 }
 
 static int
 recover_steps(struct store *store, struct recovery *rec, struct ring_found *found, struct err *err)
 {
+	struct naming naming = { store, rec };
+
 	if (scan_ring(&rec->scan, &store->ring, found, index_batch, rec, err) == -1)
 		return -1;
 	STEP("recovery-4");
@@ -125,6 +167,8 @@ recover_steps(struct store *store, struct recovery *rec, struct ring_found *foun
 		return -1;
 	STEP("recovery-5");
 	take_over(store, rec);
+	if (rebuild(store, rec, err) == -1)
+		return -1;
 	if (replay(store, rec, err) == -1)
 		return -1;
 	STEP("recovery-6");
@@ -132,7 +176,7 @@ recover_steps(struct store *store, struct recovery *rec, struct ring_found *foun
 	STEP("recovery-7");
 	if (rescue(store, err) == -1)
 		return -1;
-	return large_hunt(&store->large, names_a_file, rec, err);
+	return large_hunt(&store->large, names_a_file, &naming, err);
 }
 
 int

@@ -18,7 +18,7 @@
 bool
 entry_is_live(const struct recovery *rec, const struct entry *e)
 {
-	return !e->done && e->segment != NULL && e->segment->sequence >= rec->scan.dead_below;
+	return !e->done && !e->catalogued && e->segment != NULL && e->segment->sequence >= rec->scan.dead_below;
 }
 
 static int
@@ -69,15 +69,15 @@ large_trouble(struct store *store, const struct record *r, const char **trouble,
 	return 0;
 }
 
-/* The states after the PUT. 1: the owner cannot read one. */
+/* The states above a version. 1: the owner cannot read one. */
 static int
-show_deltas(struct store *store, struct stored *s, const struct entry *e, struct err *err)
+show_deltas(struct store *store, struct stored *s, const struct entry *e, uint32_t above, struct err *err)
 {
 	char *bytes;
 	int rc = 0;
 
 	for (const struct delta *d = e->deltas; d != NULL && rc == 0; d = d->next) {
-		if (d->version <= e->version)
+		if (d->version <= above)
 			continue;
 		if ((bytes = mem_alloc(d->length + 1u)) == NULL)
 			return err_set(err, "no memory");
@@ -107,7 +107,7 @@ show_message(struct store *store, struct stored *s, const struct entry *e, const
 		return err_set(err, "no memory for the messages of the ring");
 	if (s->owner == STORE_UNREADABLE)
 		return set_message_aside(store, s, put, "its envelope cannot be read", err);
-	rc = show_deltas(store, s, e, err);
+	rc = show_deltas(store, s, e, e->version, err);
 	if (rc == 1)
 		rc = set_message_aside(store, s, put, "a state of it cannot be read", err);
 	store->figures.recovered++;
@@ -147,6 +147,118 @@ replay_in_order(struct store *store, struct recovery *rec, struct entry **v, siz
 	return 0;
 }
 
+/* --- what the catalog has, too ------------------------------------------------------------------ */
+
+static const struct delta *
+first_above(const struct entry *e, uint32_t version)
+{
+	const struct delta *d = e->deltas;
+
+	while (d != NULL && d->version <= version)
+		d = d->next;
+	return d;
+}
+
+/* Awake from the start: it has states that the catalog does not know. */
+static int
+show_spooled(struct store *store, struct stored *s, const struct entry *e, const struct catalog_record *r, struct err *err)
+{
+	struct store_put found = { .id = r->id, .version = r->version, .envelope = r->envelope, .content = slice_of("", 0),
+	    .large = r->large, .large_size = r->large ? r->size : 0, .large_crc = r->large ? r->crc : 0, .maybe = r->maybe };
+	int rc;
+
+	if ((s->owner = store->ops->found(store->arg, s, &found)) == NULL)
+		return err_set(err, "no memory for the messages of the spool");
+	if (s->owner == STORE_UNREADABLE)
+		return set_message_aside(store, s, r->envelope, "its envelope cannot be read", err);
+	rc = show_deltas(store, s, e, r->version, err);
+	if (rc == 1)
+		rc = set_message_aside(store, s, r->envelope, "a state of it cannot be read", err);
+	store->figures.recovered++;
+	return rc;
+}
+
+/* Finished, or with newer states: it keeps the segment that says so until the catalog knows. */
+static int
+resurface(struct store *store, struct entry *e, const struct catalog_record *r, struct err *err)
+{
+	const struct delta *news = first_above(e, r->version);
+	struct stored *s;
+
+	e->catalogued = true;
+	if (!e->done && news == NULL)
+		return 0;		/* it sleeps on */
+	if ((s = evacuation_resurface(store, r)) == NULL || lent_add(&store->evacuator.lent, r->id) == -1)
+		return err_set(err, "no memory for the messages of the spool");
+	stored_join(s, e->done ? e->done_in : news->segment);
+	if (!e->done)
+		return show_spooled(store, s, e, r, err);
+	s->flags |= STORED_DEAD;
+	return 0;
+}
+
+/* A record whose file is not there was never told: the ring's PUT counts, and the record goes. */
+static int
+drop_record(struct store *store, uint64_t id, struct err *err)
+{
+	struct catalog *c = store->evacuator.catalog;
+
+	if (catalog_begin(c, err) == -1)
+		return -1;
+	if (catalog_forget(c, id, err) == 0)
+		return catalog_commit(c, 0, err);
+	catalog_abort(c);
+	return -1;
+}
+
+static int
+ask_catalog(struct store *store, struct entry *e, struct err *err)
+{
+	struct evacuator *v = &store->evacuator;
+	struct catalog_record r;
+
+	switch (catalog_get(v->catalog, e->id, &r, err)) {
+	case CATALOG_ABSENT:
+		return 0;
+	case CATALOG_FOUND:
+		break;
+	default:
+		/* Set aside, so that the next start makes it anew instead of failing again. */
+		evacuator_condemn(v, err);
+		return -1;
+	}
+	if (!e->done && e->segment != NULL && !spool_holds(&v->spool, r.folder, r.id))
+		return drop_record(store, e->id, err);
+	return resurface(store, e, &r, err);
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* In the order of ids, as the catalog lies. */
+static int
+ask_catalog_of_all(struct store *store, struct recovery *rec, struct entry **v, struct err *err)
+{
+	size_t n = 0;
+
+	if (!store->evacuation.able)
+		return 0;
+	for (struct entry *e = rec->index.all; e != NULL; e = e->next)
+		v[n++] = e;
+	qsort(v, n, sizeof(*v), by_id);
+	for (size_t i = 0; i < n; i++)
+		if (ask_catalog(store, v[i], err) == -1)
+			return -1;
+	return 0;
+}
+
+/* --- all of them -------------------------------------------------------------------------------- */
+
 int
 replay(struct store *store, struct recovery *rec, struct err *err)
 {
@@ -156,14 +268,18 @@ replay(struct store *store, struct recovery *rec, struct err *err)
 
 	if (v == NULL)
 		return err_set(err, "no memory");
+	if (ask_catalog_of_all(store, rec, v, err) == -1) {
+		mem_free(v);
+		return -1;
+	}
 	for (struct entry *e = rec->index.all; e != NULL; e = e->next) {
 		if (entry_is_live(rec, e))
 			v[n++] = e;
-		else if (!e->done && e->segment == NULL)
+		else if (!e->done && !e->catalogued && e->segment == NULL)
 			orphans++;
 	}
 	if (orphans > 0) {
-		log_error("the ring holds states of %zu messages that it does not hold: they were damaged", orphans);
+		log_error("the ring holds states of %zu messages that nobody holds: they were damaged", orphans);
 		store->figures.damaged++;
 	}
 	qsort(v, n, sizeof(*v), by_place);

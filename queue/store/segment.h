@@ -54,8 +54,9 @@ struct segment {
 	uint64_t	 nonce;
 	uint32_t	 end;		/* where the next batch goes */
 	/* the loop's */
-	struct stored_list live;
+	struct stored_list live;	/* what keeps it from being wiped: see struct stored */
 	uint64_t	 live_bytes;
+	int64_t		 oldest_since;	/* loop_now when it was first seen as the oldest; 0: not yet */
 	bool		 wiping;	/* the committer was asked to */
 };
 

@@ -29,7 +29,8 @@ tell_broken(struct store *store)
 {
 	char why[256];
 
-	if (store->broken || !committer_is_broken(&store->committer, why))
+	if (store->broken || (!committer_is_broken(&store->committer, why) &&
+	    !(store->evacuation.able && evacuator_is_condemned(&store->evacuator, why))))
 		return;
 	store->broken = true;
 	log_error("the store cannot make anything durable any more: %s", why);
@@ -43,6 +44,8 @@ on_post(void *arg, int what)
 
 	(void)what;
 	finish_all(store);
+	if (store->evacuation.able)
+		evacuation_take(store);
 	store_after(store);
 }
 
@@ -52,7 +55,8 @@ store_fill(struct store *store, struct fill *out)
 	struct ring *ring = &store->ring;
 	struct segment *seg;
 
-	*out = (struct fill){ .bytes = ring->bytes, .live = store->live_bytes };
+	*out = (struct fill){ .bytes = ring->bytes, .live = store->live_bytes,
+	    .evacuates = store->evacuation.able && !store->evacuation.failing };
 	pthread_mutex_lock(&ring->lock);
 	out->free = ring->free;
 	for (uint32_t i = 0; i < ring->n; i++) {
@@ -88,7 +92,8 @@ store_after(struct store *store)
 	tell_broken(store);
 	if (store->broken || store->closing)
 		return;
-	copy_pump(store);
+	evacuation_pump(store);
+	copy_pump(store, !store->evacuation.able || store->evacuation.failing);
 	tell_rooms(store);
 }
 
@@ -116,6 +121,17 @@ open_identity(struct store *store, bool *fresh, struct err *err)
 	return layout_make(store->dir, err);
 }
 
+/* An owner that makes no plans keeps all of its mail in memory and in the ring. */
+static int
+open_evacuator(struct store *store, const struct store_conf *conf, struct err *err)
+{
+	if (store->ops->plan == NULL)
+		return 0;
+	if (evacuator_open(&store->evacuator, conf->directory, store->dir, store->ids.epoch, &store->large, &store->post, err) == -1)
+		return -1;
+	return evacuation_init(store, err);
+}
+
 static int
 open_ring(struct store *store, const struct store_conf *conf, bool fresh, struct err *err)
 {
@@ -133,7 +149,8 @@ open_ring(struct store *store, const struct store_conf *conf, bool fresh, struct
 	if (fresh && ids_raise(&store->ids, err) == -1)
 		goto out;
 	copy_init(store);
-	rc = recover(store, found, err);
+	if (open_evacuator(store, conf, err) == 0)
+		rc = recover(store, found, err);
 out:
 	mem_free(found);
 	return rc;
@@ -143,8 +160,11 @@ static int
 start_threads(struct store *store, struct err *err)
 {
 	if (post_watch(&store->post, store->loop, on_post, store, err) == -1 ||
-	    committer_start(&store->committer, err) == -1 || large_start(&store->large, err) == -1)
+	    committer_start(&store->committer, err) == -1 || large_start(&store->large, err) == -1 ||
+	    (store->evacuation.able && evacuator_start(&store->evacuator, err) == -1))
 		return -1;
+	if (store->evacuation.able)
+		evacuation_begin(store);
 	if (store->condemned != NULL)
 		store_commit(store, &store->condemned, 0);
 	STEP("recovery-9");
@@ -223,6 +243,10 @@ static void
 store_free(struct store *store)
 {
 	loop_hook_cancel(store->loop, &store->hook);
+	if (store->evacuator.queue_dir != 0) {
+		evacuation_fini(store);
+		evacuator_close(&store->evacuator);
+	}
 	if (store->condemned != NULL)
 		change_drop(&store->condemned);
 	if (store->large.committer != NULL)
@@ -255,13 +279,14 @@ store_open(struct loop *loop, const struct store_conf *conf, const struct store_
 	if (open_steps(store, conf, err) == -1 || start_threads(store, err) == -1) {
 		large_stop(&store->large);
 		committer_stop(&store->committer);
+		evacuator_stop(&store->evacuator);
 		store_free(store);
 		return NULL;
 	}
 	store_fill(store, &fill);
 	for (enum store_class class = STORE_CLIENT; class < STORE_CLASS_COUNT; class++)
 		store->room[class] = admission_has_room(class, &fill, true);
-	copy_pump(store);
+	copy_pump(store, !store->evacuation.able);
 	return store;
 }
 
@@ -292,6 +317,9 @@ store_close(struct store **sp)
 	finish_all(store);
 	tell_broken(store);
 	fail_outbox(store);
+	evacuator_stop(&store->evacuator);
+	if (store->evacuation.able)
+		evacuation_take(store);
 	/* Unlinks that the last DONEs asked for are left to the hunt of the next start. */
 	large_drop_unlinks(&store->large);
 	store_free(store);
@@ -352,4 +380,9 @@ store_figures(const struct store *store, struct store_figures *out)
 	out->free_segments = fill.free;
 	out->live = store->live;
 	out->live_bytes = store->live_bytes;
+	if (store->evacuation.able) {
+		out->spooled = evacuator_totals(&s->evacuator).messages;
+		out->spooled_bytes = evacuator_totals(&s->evacuator).bytes;
+		out->evacuated = store->evacuation.evacuated;
+	}
 }

@@ -6,17 +6,22 @@
  *
  * The owner (queue.c) hands over *changes*: groups of records that become durable together or
  * not at all. A committer thread writes everything that waits as one batch, syncs once, and only
- * then are the owner's callbacks run, from the loop. The store keeps no envelope: it remembers
- * where each live message's content lies (64 bytes a message) and asks the owner for the current
- * full envelope when a message has to be copied forward. Nothing here knows schedules, agents or
- * SMTP.
+ * then are the owner's callbacks run, from the loop. The store keeps no envelope in memory: it
+ * remembers where each message's content lies and asks the owner for the current full envelope when
+ * a message has to move. Nothing here knows schedules, agents or SMTP.
+ *
+ * Mail that stays undelivered leaves the ring for the spool (a file) and the catalog (a record in
+ * Berkeley DB). From then on the owner may put it to *sleep*: it forgets the message, and wakes it
+ * when its plan says that something is to be done. So memory holds what is fresh or being worked at,
+ * and a million messages that wait cost none.
  */
 #include "base/buf.h"
 #include "base/err.h"
 #include "event/loop.h"
+#include "queue/store/plan.h"
 
 struct store;
-struct stored;			/* a live message's place; opaque, the store's until its DONE is durable */
+struct stored;			/* a message that the owner has in memory; opaque, the store's until its DONE is durable or it is asleep */
 struct change;
 
 enum store_class {		/* who may still write when the ring fills, strongest last */
@@ -57,7 +62,9 @@ struct store_put {
 	struct slice	envelope;	/* the owner's encoding (wire/fields.h), full, with all fates */
 	struct slice	content;	/* inline; empty when large */
 	bool		large;		/* the content is the file spool/large/<id> */
-	uint64_t	large_size;
+	bool		maybe;		/* found: made anew without its latest states; what is open may have been delivered */
+	bool		awake;		/* paged: somebody has it in memory, where its state may be newer */
+	uint64_t	large_size;	/* of the content; also of a small one that is paged */
 	uint32_t	large_crc;	/* crc32c of the file; checked before the batch that names it */
 };
 
@@ -66,15 +73,15 @@ struct store_put {
 #define STORE_UNREADABLE	((void *)(uintptr_t)1)
 
 struct store_ops {
-	/* Recovery, before store_open returns: for each live message, in the order of their
-	 * newest PUTs, one `found` and then one `delta` for each later delta, in version order
-	 * (a gap: a state is missing). What `found` returns is the owner of the stored; NULL: no
-	 * memory, open fails. */
+	/* Recovery, before store_open returns: for each message in the ring or with states there,
+	 * one `found` and then one `delta` for each later delta, in version order (a gap: a state
+	 * is missing). Later: for each message that wakes. What `found` returns is the owner of the
+	 * stored; NULL: no memory, open fails, or the message sleeps on. */
 	void	*(*found)(void *arg, struct stored *, const struct store_put *);
 	/* -1: cannot be read. The owner has forgotten the message; the store sets it aside in
 	 * corrupt/. */
 	int	 (*delta)(void *arg, void *owner, uint32_t version, struct slice delta);
-	/* Copy-forward: the full envelope with every delta that was handed to change_state
+	/* Before it moves: the full envelope with every delta that was handed to change_state
 	 * folded in. */
 	void	 (*fold)(void *arg, void *owner, struct buf *out);
 	/* This class may write again, or no more. At open each class may, unless store_has_room
@@ -84,6 +91,21 @@ struct store_ops {
 	 * from the loop: the owner stops serving and the process ends; a restart reads the ring
 	 * anew. */
 	void	 (*broken)(void *arg, const char *why);
+
+	/* Without the next five (plan is NULL) mail stays in the ring and is copied forward. */
+
+	/* When, and for which destination, is it to be woken? (plan.h) */
+	void	 (*plan)(void *arg, void *owner, struct plan *out);
+	/* It has left the ring: stored_sleep may be asked for. */
+	void	 (*spooled)(void *arg, void *owner);
+	/* What stored_sleep asked for is done. True: the owner has freed its object, the stored is gone.
+	 * False: it changed its mind, the message stays awake. */
+	bool	 (*asleep)(void *arg, void *owner);
+	/* Does the owner have this message? */
+	bool	 (*knows)(void *arg, uint64_t id);
+	/* Sleeping mail for this destination, at start and when some was found again later; none of it
+	 * is due before earliest_ms. */
+	void	 (*destination)(void *arg, struct slice name, uint64_t messages, int64_t earliest_ms);
 };
 
 /* Locks, raises the epoch, recovers. Takes the time that takes; start-up only. -1: err says what
@@ -131,11 +153,37 @@ int		 stored_open_large(struct stored *, struct err *);	/* read-only descriptor 
 int		 store_large_create(struct store *, uint64_t id, struct err *);	/* write-only descriptor, or -1 */
 void		 store_large_drop(struct store *, uint64_t id);
 
+/* The clock of plans: ms since 1970 as the wall clock said when the store was opened, steady since
+ * then and never behind what an earlier start wrote. Who turns the wall clock wakes nobody. */
+int64_t		 store_now(const struct store *);
+bool		 stored_is_spooled(const struct stored *);
+/* The owner wants to forget it for now: nothing of it is on its way, its plan says when it is needed
+ * again. ops.asleep tells. -1: not now; ask again when something has changed, or in a minute. */
+int		 stored_sleep(struct stored *);
+
+struct store_woken {
+	uint32_t	 count;		/* so many were shown to ops.found */
+	int64_t		 next_ms;	/* due, look: when the next one will be; PLAN_NEVER: none is left asleep */
+	bool		 failed;	/* ask again in a while */
+};
+/* `done` runs once, from the loop, behind the `found` of each message. -1: no memory, nothing will run. */
+typedef void	 store_woken_cb(void *arg, const struct store_woken *);
+int		 store_wake_due(struct store *, struct slice destination, uint32_t count, store_woken_cb *, void *arg);
+int		 store_wake_look(struct store *, uint32_t count, store_woken_cb *, void *arg);	/* plan_look's time has come */
+int		 store_wake(struct store *, uint64_t id, store_woken_cb *, void *arg);
+/* Shows records of spooled messages without waking them: at most `count`, ascending ids above `after`,
+ * of one domain or (empty) of all. *done gets the id to go on above; 0: that was all. */
+typedef void	 store_paged_cb(void *arg, uint64_t last, bool failed);
+int		 store_page(struct store *, struct slice domain, uint64_t after, uint32_t count,
+		    void (*each)(void *arg, const struct store_put *), store_paged_cb *done, void *arg);
+
 bool		 store_has_room(const struct store *, enum store_class);
 struct store_figures {
 	uint64_t batches, records, bytes, syncs, copied;	/* since start; bytes as written, copied in messages */
 	uint32_t segments, free_segments;
-	uint64_t live, live_bytes;				/* messages; bytes of their newest records */
+	uint64_t live, live_bytes;				/* messages in the ring; bytes of their newest records */
+	uint64_t spooled, spooled_bytes;			/* messages in spool and catalog; bytes of their contents */
+	uint64_t evacuated;					/* since start */
 	/* what recovery found */
 	uint64_t recovered, damaged, salvaged, torn;		/* messages; places set aside; records saved there; torn tails dropped */
 };

@@ -13,7 +13,7 @@
 #include "queue/store/corrupt.h"
 #include "queue/store/inside.h"
 
-_Static_assert(sizeof(struct stored) <= 64, "the price of a live message");
+_Static_assert(sizeof(struct stored) <= 104, "the price of a message in memory");
 
 struct stored *
 stored_new(struct store *store)
@@ -31,7 +31,7 @@ stored_new(struct store *store)
 	}
 	s = TAILQ_FIRST(&store->idle_stored);
 	TAILQ_REMOVE(&store->idle_stored, s, in_segment);
-	*s = (struct stored){ 0 };
+	*s = (struct stored){ .store = store };
 	return s;
 }
 
@@ -39,7 +39,7 @@ void
 stored_free(struct store *store, struct stored *s)
 {
 	stored_leave(store, s);
-	if (s->flags & STORED_DURABLE)
+	if ((s->flags & (STORED_DURABLE | STORED_SPOOLED)) == STORED_DURABLE)
 		store->live--;
 	*s = (struct stored){ 0 };
 	TAILQ_INSERT_HEAD(&store->idle_stored, s, in_segment);
@@ -56,6 +56,15 @@ stored_leave(struct store *store, struct stored *s)
 	s->segment = NULL;
 }
 
+void
+stored_join(struct stored *s, struct segment *seg)
+{
+	s->segment = seg;
+	TAILQ_INSERT_TAIL(&seg->live, s, in_segment);
+	seg->live_bytes += s->bytes;
+	s->store->live_bytes += s->bytes;
+}
+
 /* `offset` is where the record begins in the segment. */
 void
 stored_settle(struct store *store, struct stored *s, struct segment *seg, const struct record *r, uint32_t offset)
@@ -63,15 +72,12 @@ stored_settle(struct store *store, struct stored *s, struct segment *seg, const 
 	stored_leave(store, s);
 	if (!(s->flags & STORED_DURABLE))
 		store->live++;
-	s->flags = (s->flags | STORED_DURABLE | (r->large ? STORED_LARGE : 0)) & 0xff;
-	s->size = r->content_size & ((UINT64_C(1) << 56) - 1);
+	s->flags |= (uint16_t)(STORED_DURABLE | (r->large ? STORED_LARGE : 0));
+	s->size = r->content_size;
 	s->crc = r->content_crc;
 	s->bytes = (uint32_t)record_size(r);
 	s->place = offset + (uint32_t)(RECORD_PUT_HEAD + r->envelope.len);
-	s->segment = seg;
-	TAILQ_INSERT_TAIL(&seg->live, s, in_segment);
-	seg->live_bytes += s->bytes;
-	store->live_bytes += s->bytes;
+	stored_join(s, seg);
 }
 
 uint64_t
@@ -92,7 +98,7 @@ stored_is_large(const struct stored *s)
 	return (s->flags & STORED_LARGE) != 0;
 }
 
-/* Sets the damaged content aside; it leaves its segment, which may then be wiped without it. */
+/* Sets the damaged content aside. In the ring it leaves its segment, which may then be wiped without it. */
 static int
 content_damaged(struct store *store, struct stored *s, const void *content, struct err *err)
 {
@@ -100,12 +106,12 @@ content_damaged(struct store *store, struct stored *s, const void *content, stru
 	struct err trouble;
 
 	snprintf(name, sizeof(name), "content-%s", queue_id_print(s->id, id));
-	log_error("message %s: its content fails its checksum (journal/%03u.seg, offset %u); what is there goes to corrupt/%s",
-	    id, s->segment->number, s->place, name);
+	log_error("message %s: its content (%s, offset %u) fails its checksum; what is there goes to corrupt/%s", id,
+	    s->flags & STORED_SPOOLED ? "spool" : "journal", s->place, name);
 	if (corrupt_set_aside(store->dir, name, slice_of(content, s->size),
 	    "the content of this message fails its checksum", &trouble) == -1)
 		log_error("%s", trouble.text);
-	else
+	else if (!(s->flags & STORED_SPOOLED))
 		stored_leave(store, s);
 	s->flags |= STORED_LOST;
 	store->figures.damaged++;
@@ -121,9 +127,26 @@ stored_check(struct store *store, struct stored *s, const void *content, struct 
 	return 0;
 }
 
+/* From wherever it lies. */
+static int
+read_content(struct stored *s, uint64_t offset, void *p, size_t len, struct err *err)
+{
+	int fd, rc;
+
+	if (!(s->flags & (STORED_LARGE | STORED_SPOOLED)))
+		return disk_read(s->segment->fd, p, len, s->place + offset, err);
+	fd = s->flags & STORED_LARGE ? stored_open_large(s, err) :
+	    spool_read_open(&s->store->evacuator.spool, s->folder, s->id, err);
+	if (fd == -1)
+		return -1;
+	rc = disk_read(fd, p, len, offset + (s->flags & STORED_LARGE ? 0 : s->place), err);
+	fd_close(&fd);
+	return rc;
+}
+
 /* Before a part of it is shown, the whole content is read once and its checksum compared. */
 static int
-check_whole(struct store *store, struct stored *s, struct err *err)
+check_whole(struct stored *s, struct err *err)
 {
 	void *content;
 	int rc;
@@ -132,29 +155,17 @@ check_whole(struct store *store, struct stored *s, struct err *err)
 		return 0;
 	if ((content = mem_alloc(s->size > 0 ? s->size : 1)) == NULL)
 		return err_set(err, "no memory");
-	rc = disk_read(s->segment->fd, content, s->size, s->place, err);
+	rc = read_content(s, 0, content, s->size, err);
 	if (rc == 0)
-		rc = stored_check(store, s, content, err);
+		rc = stored_check(s->store, s, content, err);
 	mem_free(content);
 	return rc;
 }
 
-static int
-read_large(struct stored *s, uint64_t offset, void *p, size_t len, struct err *err)
+static bool
+is_on_disk(const struct stored *s)
 {
-	int fd = stored_open_large(s, err), rc;
-
-	if (fd == -1)
-		return -1;
-	rc = disk_read(fd, p, len, offset, err);
-	fd_close(&fd);
-	return rc;
-}
-
-static struct store *
-stored_store(const struct stored *s)
-{
-	return CONTAINER_OF(s->segment->ring, struct store, ring);
+	return (s->flags & (STORED_DURABLE | STORED_LOST)) == STORED_DURABLE;
 }
 
 int
@@ -162,17 +173,17 @@ stored_read(struct stored *s, uint64_t offset, void *p, size_t len, struct err *
 {
 	bool whole = offset == 0 && len == s->size;
 
-	if (s->segment == NULL || (s->flags & STORED_LOST))
+	if (!is_on_disk(s))
 		return err_set(err, "the content is %s", s->flags & STORED_LOST ? "damaged" : "not on disk yet");
 	if (offset > s->size || len > s->size - offset)
 		return err_set(err, "the content has no bytes there");
 	if (s->flags & STORED_LARGE)
-		return read_large(s, offset, p, len, err);
-	if (!whole && check_whole(stored_store(s), s, err) == -1)
+		return read_content(s, offset, p, len, err);
+	if (!whole && check_whole(s, err) == -1)
 		return -1;
-	if (disk_read(s->segment->fd, p, len, s->place + offset, err) == -1)
+	if (read_content(s, offset, p, len, err) == -1)
 		return -1;
-	return whole ? stored_check(stored_store(s), s, p, err) : 0;
+	return whole ? stored_check(s->store, s, p, err) : 0;
 }
 
 int
@@ -180,7 +191,7 @@ stored_open_large(struct stored *s, struct err *err)
 {
 	char name[QUEUE_ID_LEN + 1];
 
-	if (s->segment == NULL || !(s->flags & STORED_LARGE))
+	if (!is_on_disk(s) || !(s->flags & STORED_LARGE))
 		return err_set(err, "no large content");
-	return disk_open(stored_store(s)->large.dir, queue_id_print(s->id, name), O_RDONLY, err);
+	return disk_open(s->store->large.dir, queue_id_print(s->id, name), O_RDONLY, err);
 }

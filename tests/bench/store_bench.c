@@ -100,7 +100,7 @@ on_broken(void *arg, const char *why)
 	exit(1);
 }
 
-static const struct store_ops ops = { on_found, on_delta, on_fold, on_room, on_broken };
+static const struct store_ops ops = { .found = on_found, .delta = on_delta, .fold = on_fold, .room = on_room, .broken = on_broken };
 
 static void write_one(struct writer *);
 

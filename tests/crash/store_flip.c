@@ -50,7 +50,7 @@ look(void *arg)
 	struct toy toy;
 
 	quiet();
-	if (toy_open(&toy, f->life.ledger, &f->life.conf, 1, &err) == -1) {
+	if (toy_open(&toy, f->life.ledger, &f->life.conf, 1, f->life.sleeps, &err) == -1) {
 		printf("not opened: %s\n", err.text);
 		fflush(stdout);
 		_exit(2);

@@ -29,7 +29,11 @@ enum scene {
 	SCENE_DAMAGED,		/* acknowledged bytes were flipped */
 	SCENE_FULL,		/* only the reserve is free at start */
 	SCENE_SYNC_FAILS,	/* one sync fails in the life that is killed */
-	SCENE_SMALLER		/* the configuration wants fewer segments than there are */
+	SCENE_SMALLER,		/* the configuration wants fewer segments than there are */
+	SCENE_SLEEP,		/* mail leaves the ring for the spool, sleeps and is woken */
+	SCENE_CATALOG_FAILS,	/* the same, and one commit of the catalog fails */
+	SCENE_CATALOG_LOST,	/* the same, and then the catalog is gone */
+	SCENE_CUT_OFF		/* the same, killed before: files are left over */
 };
 
 static const struct {
@@ -57,6 +61,15 @@ static const struct {
 	{ "recovery-4", SCENE_WORK, 1 },	{ "recovery-5", SCENE_WORK, 1 },	{ "recovery-6", SCENE_WORK, 1 },
 	{ "recovery-7", SCENE_WORK, 1 },	{ "recovery-8", SCENE_WORK, 1 },	{ "recovery-9", SCENE_WORK, 1 },
 	{ "corrupt-1", SCENE_DAMAGED, 1 },	{ "corrupt-2", SCENE_DAMAGED, 1 },	{ "corrupt-3", SCENE_DAMAGED, 1 },
+	{ "evacuate-1", SCENE_SLEEP, 9 },	{ "evacuate-2", SCENE_SLEEP, 9 },	{ "evacuate-3", SCENE_SLEEP, 9 },
+	{ "evacuate-4", SCENE_SLEEP, 9 },	{ "evacuate-5", SCENE_SLEEP, 9 },
+	{ "forget-1", SCENE_SLEEP, 9 },		{ "forget-2", SCENE_SLEEP, 9 },		{ "forget-3", SCENE_SLEEP, 9 },
+	{ "wipe-1", SCENE_SLEEP, 4 },		{ "wipe-2", SCENE_SLEEP, 4 },		{ "wipe-3", SCENE_SLEEP, 4 },
+	{ "commit-2", SCENE_SLEEP, 9 },		{ "commit-3", SCENE_SLEEP, 9 },		{ "recovery-6", SCENE_SLEEP, 1 },
+	{ "recovery-7", SCENE_SLEEP, 1 },	{ "recovery-9", SCENE_SLEEP, 1 },
+	{ "hunt-1", SCENE_CUT_OFF, 4 },
+	{ "condemn-1", SCENE_CATALOG_FAILS, 1 },	{ "condemn-2", SCENE_CATALOG_FAILS, 1 },
+	{ "rebuild-1", SCENE_CATALOG_LOST, 1 },	{ "rebuild-2", SCENE_CATALOG_LOST, 1 },
 	{ "rescue-1", SCENE_FULL, 1 },		{ "rescue-2", SCENE_FULL, 1 },		{ "wipe-2", SCENE_FULL, 1 },
 };
 static const char *only;		/* argument: this step alone */
@@ -132,23 +145,57 @@ orphan_is_gone(const struct store_conf *conf)
 }
 
 static bool
+sleeps(enum scene scene)
+{
+	return scene >= SCENE_SLEEP;
+}
+
+/* Dies with files in the spool that no transaction has named yet. */
+static bool
+cut_off(const struct life *life)
+{
+	struct life l = *life;
+	int status;
+
+#ifdef POSTHORN_FAULTS
+	l.plan = "step-evacuate-4:3:KILL";
+#endif
+	l.operations = 3000;
+	status = child_run(live, &l);
+	return WIFSIGNALED(status) && l.ledger->violations == 0;
+}
+
+static void
+lose_catalog(const struct store_conf *conf)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/db", conf->directory);
+	scratch_remove(path);
+}
+
+static bool
 prepare(struct life *life, enum scene scene)
 {
 	struct life l = *life;
 
-	l.operations = 600;
+	l.operations = sleeps(scene) ? 2000 : 600;
+	if (scene == SCENE_CUT_OFF)
+		return cut_off(&l);
 	if (scene == SCENE_NEW)
 		return true;
 	if (scene == SCENE_FULL)
 		return fill_ring(&l);
 	if (scene == SCENE_SMALLER)
 		l.conf.segments += 2;
-	l.abandon = scene == SCENE_WORK || scene == SCENE_DAMAGED;
+	l.abandon = scene == SCENE_WORK || scene == SCENE_DAMAGED || sleeps(scene);
 	if (scene == SCENE_DAMAGED)
 		l.operations = 150;
 	if (!lives_well(&l))
 		return false;
 	leave_orphan(&life->conf);
+	if (scene == SCENE_CATALOG_LOST)
+		lose_catalog(&life->conf);
 	if (scene == SCENE_DAMAGED) {
 		damage(&life->conf);
 		life->ledger->tolerant = true;
@@ -168,7 +215,12 @@ kill_at(struct ledger *ledger, size_t row, int n, unsigned try)
 	ledger_reset(ledger);
 	life.conf = (struct store_conf){ directory, 8, MIB };
 	snprintf(plan, sizeof(plan), "%sstep-%s:%d:KILL",
-	    steps[row].scene == SCENE_SYNC_FAILS ? "store-sync:30:EIO," : "", steps[row].step, n);
+	    steps[row].scene == SCENE_SYNC_FAILS ? "store-sync:30:EIO," :
+	    steps[row].scene == SCENE_CATALOG_FAILS ? "catalog-commit:3:EIO," : "", steps[row].step, n);
+	if (sleeps(steps[row].scene)) {
+		life.sleeps = true;
+		life.operations = 4000;
+	}
 	struct life quiet_life = life;
 	quiet_life.plan = NULL;
 	if (!prepare(&quiet_life, steps[row].scene)) {
@@ -207,7 +259,7 @@ kill_at_every_step(struct ledger *ledger)
 			if (only != NULL && strcmp(only, steps[i].step) != 0)
 				break;
 			/* How full a ring gets depends on how the threads took turns: a few lives may be needed. */
-			unsigned tries = steps[i].scene == SCENE_FULL ? FULL_TRIES : 1, try = 0;
+			unsigned tries = steps[i].scene == SCENE_FULL || sleeps(steps[i].scene) ? FULL_TRIES : 1, try = 0;
 			int rc = 0;
 
 			while (rc == 0 && try < tries)
@@ -244,7 +296,7 @@ kill_at_random(struct life *life, uint64_t n)
 		_exit(0);
 	}
 	/* One in ten dies while it recovers. */
-	wait_ms(n % 10 == 0 ? (long)(n * 7 % 5) : 5 + (long)(n * 2654435761u % 60));
+	wait_ms(n % 10 == 0 ? (long)(n * 7 % (life->sleeps ? 60 : 5)) : 5 + (long)(n * 2654435761u % (life->sleeps ? 250 : 60)));
 	kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
 		;
@@ -252,14 +304,14 @@ kill_at_random(struct life *life, uint64_t n)
 }
 
 static void
-random_kills(struct ledger *ledger, int rounds)
+random_kills(struct ledger *ledger, int rounds, bool asleep)
 {
 	char directory[64];
-	struct life life = { .ledger = ledger, .operations = 1000, .endless = true };
+	struct life life = { .ledger = ledger, .operations = 1000, .endless = true, .sleeps = asleep };
 
 	scratch_make(directory);
 	ledger_reset(ledger);
-	ledger->puts = ledger->states = ledger->dones = 0;
+	ledger->puts = ledger->states = ledger->dones = ledger->slept = ledger->woke = 0;
 	life.conf = (struct store_conf){ directory, 10, MIB };
 	for (int i = 0; i < rounds; i++) {
 		verdict(kill_at_random(&life, (uint64_t)i), "random kill %d", i);
@@ -268,8 +320,11 @@ random_kills(struct ledger *ledger, int rounds)
 	}
 	life.endless = false;
 	verdict(lives_well(&life), "after %d random kills", rounds);
-	printf("# random kills: %d, acknowledged: %llu messages, %llu states, %llu completions\n", rounds,
+	printf("# random kills%s: %d, acknowledged: %llu messages, %llu states, %llu completions\n", asleep ? " with spool" : "", rounds,
 	    (unsigned long long)ledger->puts, (unsigned long long)ledger->states, (unsigned long long)ledger->dones);
+	if (asleep)
+		printf("# put to sleep %llu times, woken %llu times\n", (unsigned long long)ledger->slept,
+		    (unsigned long long)ledger->woke);
 	scratch_remove(directory);
 }
 
@@ -289,6 +344,7 @@ main(int argc, char **argv)
 	skipped++;
 	(void)kill_at_every_step;
 #endif
-	random_kills(ledger, rounds);
+	random_kills(ledger, rounds, false);
+	random_kills(ledger, rounds / 3, true);
 	return score();
 }

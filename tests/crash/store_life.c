@@ -44,7 +44,7 @@ live(void *arg)
 #ifdef POSTHORN_FAULTS
 	fault_plan(life->plan);
 #endif
-	if (toy_open(&toy, life->ledger, &life->conf, life->seed, &err) == -1) {
+	if (toy_open(&toy, life->ledger, &life->conf, life->seed, life->sleeps, &err) == -1) {
 		if (life->may_not_open && life->ledger->violations == 0)
 			return;
 		printf("not opened: %s\n", err.text);

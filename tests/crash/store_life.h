@@ -12,6 +12,7 @@ struct life {
 	uint64_t		 seed, operations;
 	const char		*plan;		/* of faults */
 	enum store_class	 class;		/* of puts; STORE_NONE: clients' */
+	bool			 sleeps;	/* mail leaves the ring, sleeps, wakes */
 	bool			 puts_only;
 	bool			 may_not_open;	/* a store that refuses to open is fine */
 	bool			 abandon;	/* end without closing */

@@ -164,6 +164,8 @@ message_free(struct toy_message *m)
 
 /* --- the store's questions --- */
 
+static void check_live(struct toy *, struct toy_message *);
+
 static void *
 on_found(void *arg, struct stored *stored, const struct store_put *put)
 {
@@ -186,6 +188,11 @@ on_found(void *arg, struct stored *stored, const struct store_put *put)
 	if (put->large != row->large)
 		violation(t->ledger, "large or not, it changed:", put->id);
 	live_add(t, m);
+	if (t->opened) {
+		t->ledger->woke++;
+		t->asleep -= t->asleep > 0;
+		check_live(t, m);
+	}
 	return m;
 }
 
@@ -233,7 +240,84 @@ on_broken(void *arg, const char *why)
 	loop_stop(t->loop);
 }
 
-static const struct store_ops toy_ops = { on_found, on_delta, on_fold, on_room, on_broken };
+/* --- sleeping --- */
+
+#define DESTINATIONS	5u
+
+static struct slice
+destination_of(uint64_t id, char out[16])
+{
+	return slice_of(out, (size_t)snprintf(out, 16, "d%u", (unsigned)(id % DESTINATIONS)));
+}
+
+static void
+on_plan(void *arg, void *owner, struct plan *plan)
+{
+	struct toy *t = arg;
+	struct toy_message *m = owner;
+	int64_t now = store_now(t->store);
+	char name[16];
+
+	plan_row(plan, destination_of(m->row->id, name), m->row->id % 2 == 0 ? PLAN_MAIL : PLAN_NOTICE, now);
+	if (m->row->id % 7 == 0)
+		plan_row(plan, SLICE_LIT("another"), PLAN_MAIL, now + (int64_t)(m->row->id % 100));
+	plan_look(plan, now + (int64_t)(m->row->id % 50));
+	plan_domain(plan, SLICE_LIT("Example.ORG"));
+}
+
+static void
+maybe_sleep(struct toy *t, struct toy_message *m)
+{
+	if (m->finishing || !stored_is_spooled(m->stored) || toy_random(t) % 4 == 0)
+		return;
+	(void)stored_sleep(m->stored);
+}
+
+static void
+on_spooled(void *arg, void *owner)
+{
+	maybe_sleep(arg, owner);
+}
+
+static bool
+on_asleep(void *arg, void *owner)
+{
+	struct toy *t = arg;
+	struct toy_message *m = owner;
+
+	if (m->finishing || toy_random(t) % 16 == 0)
+		return false;
+	message_free(m);
+	t->asleep++;
+	t->ledger->slept++;
+	return true;
+}
+
+static bool
+on_knows(void *arg, uint64_t id)
+{
+	struct toy *t = arg;
+
+	for (uint32_t i = 0; i < t->nlive; i++)
+		if (t->live[i]->row->id == id)
+			return true;
+	return false;
+}
+
+static void
+on_destination(void *arg, struct slice name, uint64_t messages, int64_t earliest)
+{
+	(void)arg;
+	(void)name;
+	(void)messages;
+	(void)earliest;
+}
+
+static const struct store_ops ring_ops = { .found = on_found, .delta = on_delta, .fold = on_fold, .room = on_room,
+	.broken = on_broken };
+static const struct store_ops sleep_ops = { .found = on_found, .delta = on_delta, .fold = on_fold, .room = on_room,
+	.broken = on_broken, .plan = on_plan, .spooled = on_spooled, .asleep = on_asleep, .knows = on_knows,
+	.destination = on_destination };
 
 /* --- what was found against what was promised --- */
 
@@ -277,39 +361,106 @@ check_live(struct toy *t, struct toy_message *m)
 	row->state_acked = row->state_asked = m->state;
 }
 
+/* One that sleeps: its record is looked at, its content when it wakes. */
+static void
+check_asleep(void *arg, const struct store_put *put)
+{
+	struct toy *t = arg;
+	struct row *row = ledger_find(t->ledger, put->id);
+	uint32_t state = 0;
+
+	if (row != NULL && row->seen)
+		return;
+	if (put->awake)
+		return;		/* finished, and not forgotten yet */
+	if (row == NULL || !row->put_asked || put->envelope.len < ENVELOPE_FIXED) {
+		violation(t->ledger, "phantom in the catalog:", put->id);
+		return;
+	}
+	memcpy(&state, put->envelope.p + 12, 4);
+	row->seen = true;
+	t->asleep++;
+	if (row->done_acked || row->gone)
+		broken(t->ledger, "finished, and came back asleep:", row->id);
+	if (state < row->state_acked && !put->maybe)
+		broken(t->ledger, "asleep with a state older than acknowledged:", row->id);
+	if (put->large_size != row->len)
+		broken(t->ledger, "asleep with another size:", row->id);
+	row->put_acked = true;
+	row->done_asked = row->done_acked = false;
+	row->state_acked = row->state_asked = state;
+}
+
+static void look_on(struct toy *, uint64_t);
+
+static void
+on_page(void *arg, uint64_t last, bool trouble)
+{
+	struct toy *t = arg;
+
+	if (trouble)
+		t->broken = true;	/* planned: nothing is known, so nothing may be concluded */
+	if (last != 0 && !trouble) {
+		look_on(t, last);
+		return;
+	}
+	t->paged = true;
+	loop_stop(t->loop);
+}
+
+static void
+look_on(struct toy *t, uint64_t after)
+{
+	if (store_page(t->store, slice_of("", 0), after, 64, check_asleep, on_page, t) == 0)
+		return;
+	t->broken = true;
+	loop_stop(t->loop);
+}
+
+static void
+look_at_sleepers(struct toy *t)
+{
+	look_on(t, 0);
+	while (!t->paged && !t->broken)
+		if (loop_run(t->loop) == -1)
+			abort();
+}
+
 static void
 check_all(struct toy *t)
 {
 	struct ledger *l = t->ledger;
-	bool *live = mem_array(l->n + 1u, sizeof(bool));
 
+	for (uint32_t i = 0; i < l->n; i++)
+		l->rows[i].seen = false;
 	for (uint32_t i = 0; i < t->nlive; i++) {
-		live[t->live[i]->row - l->rows] = true;
+		t->live[i]->row->seen = true;
 		check_live(t, t->live[i]);
 	}
-	for (uint32_t i = 0; i < l->n; i++) {
+	if (t->sleeps)
+		look_at_sleepers(t);
+	for (uint32_t i = 0; i < l->n && !t->broken; i++) {
 		struct row *row = &l->rows[i];
 
-		if (live[i])
+		if (row->seen)
 			continue;
 		if (row->put_acked && !row->done_asked && !row->gone)
 			broken(l, "lost:", row->id);
 		row->gone = true;
 	}
-	mem_free(live);
 }
 
 int
-toy_open(struct toy *t, struct ledger *l, const struct store_conf *conf, uint64_t seed, struct err *err)
+toy_open(struct toy *t, struct ledger *l, const struct store_conf *conf, uint64_t seed, bool sleeps, struct err *err)
 {
 	uint32_t before = l->violations;
 	struct store_figures f;
 
 	*t = (struct toy){ .ledger = l, .random = seed * 2654435761u + 88172645463325252u, .most_in_flight = 16,
-	    .target = 60, .size = 8000, .larges = 40, .put_class = STORE_CLIENT };
+	    .target = 60, .size = 8000, .larges = 40, .put_class = STORE_CLIENT, .sleeps = sleeps };
 	if ((t->loop = loop_new(err)) == NULL)
 		return -1;
-	if ((t->store = store_open(t->loop, conf, &toy_ops, t, err)) == NULL) {
+	if ((t->store = store_open(t->loop, conf, sleeps ? &sleep_ops : &ring_ops, t, err)) == NULL) {
 		toy_close(t);
 		return -1;
 	}
@@ -318,12 +469,19 @@ toy_open(struct toy *t, struct ledger *l, const struct store_conf *conf, uint64_
 	l->recovered += f.recovered;
 	l->opens++;
 	check_all(t);
+	t->opened = true;
 	return l->violations == before ? 0 : err_set(err, "violations");
 }
 
 void
 toy_close(struct toy *t)
 {
+	struct store_figures f;
+
+	if (t->store != NULL) {
+		store_figures(t->store, &f);
+		t->ledger->evacuated += f.evacuated;
+	}
 	store_close(&t->store);
 	while (t->nlive > 0)
 		message_free(t->live[t->nlive - 1]);
@@ -384,6 +542,8 @@ on_state(void *arg, enum store_result result)
 		t->ledger->states++;
 	}
 	op->m->finishing = false;
+	if (t->sleeps)
+		maybe_sleep(t, op->m);
 	mem_free(op);
 	answered(t, result);
 }
@@ -493,6 +653,30 @@ do_done(struct toy *t, struct toy_message *m)
 	return true;
 }
 
+static void
+on_woken(void *arg, const struct store_woken *w)
+{
+	struct toy *t = arg;
+
+	(void)w;
+	answered(t, STORE_DURABLE);
+}
+
+static bool
+do_wake(struct toy *t)
+{
+	char name[16];
+
+	switch (toy_random(t) % 4) {
+	case 0:
+		return store_wake_look(t->store, 3, on_woken, t) == 0;
+	case 1:
+		return store_wake(t->store, t->ledger->rows[toy_random(t) % t->ledger->n].id, on_woken, t) == 0;
+	default:
+		return store_wake_due(t->store, destination_of(toy_random(t), name), 4, on_woken, t) == 0;
+	}
+}
+
 static bool
 do_something(struct toy *t)
 {
@@ -501,6 +685,8 @@ do_something(struct toy *t)
 
 	if (t->puts_only)
 		return do_put(t);
+	if (t->sleeps && t->ledger->n > 0 && toy_random(t) % 100 < (t->asleep > 100 ? 40 : 10))
+		return do_wake(t);
 	if (m == NULL || (t->nlive < t->target ? dice < 60 : dice < 30))
 		return store_has_room(t->store, t->put_class) ? do_put(t) : m != NULL && !m->finishing && do_done(t, m);
 	if (m->finishing)

@@ -21,6 +21,7 @@ struct row {
 	uint32_t	len;
 	uint32_t	state_asked, state_acked;
 	bool		large, put_asked, put_acked, done_asked, done_acked, gone;
+	bool		seen;			/* by the check of this opening */
 };
 
 struct ledger {
@@ -28,7 +29,7 @@ struct ledger {
 	uint32_t	violations;
 	uint64_t	puts, states, dones;		/* acknowledged */
 	uint64_t	full, failed;			/* refusals seen */
-	uint64_t	set_aside, recovered, opens;
+	uint64_t	set_aside, recovered, opens, evacuated, slept, woke;
 	bool		tolerant;			/* the disk was damaged on purpose: losses are counted, not violations */
 	uint64_t	losses;
 	uint32_t	slots[LEDGER_MAX * 2];		/* index + 1 */
@@ -59,6 +60,9 @@ struct toy {
 	uint32_t		 larges;	/* one put in so many is large; 0: none */
 	enum store_class	 put_class;
 	bool			 puts_only, broken;
+	bool			 sleeps;	/* makes plans: mail leaves the ring, sleeps and is woken */
+	bool			 opened, paged;
+	uint32_t		 asleep;	/* about so many */
 	struct toy_message	**live;
 	uint32_t		 nlive, cap;
 };
@@ -67,7 +71,7 @@ struct ledger	*ledger_new(void);
 void		 ledger_reset(struct ledger *);
 /* Opens, compares what was found with the ledger, and from then on expects exactly that. -1: not
  * opened (err), or violations. */
-int		 toy_open(struct toy *, struct ledger *, const struct store_conf *, uint64_t seed, struct err *);
+int		 toy_open(struct toy *, struct ledger *, const struct store_conf *, uint64_t seed, bool sleeps, struct err *);
 void		 toy_run(struct toy *, uint64_t operations);	/* until all are answered, or the store is broken */
 void		 toy_close(struct toy *);			/* orderly */
 uint64_t	 toy_random(struct toy *);

@@ -82,7 +82,7 @@ on_broken(void *arg, const char *why)
 	broken_told++;
 }
 
-const struct store_ops ops = { on_found, on_delta, on_fold, on_room, on_broken };
+const struct store_ops ops = { .found = on_found, .delta = on_delta, .fold = on_fold, .room = on_room, .broken = on_broken };
 
 static void
 no_log(enum log_level level, struct slice text, void *arg)

@@ -1,0 +1,423 @@
+/*
+ * evacuator — see evacuator.h; the steps are those of docs/SPOOL.md, evacuate and forget.
+ */
+#include "queue/store/evacuator.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "queue/store/corrupt.h"
+#include "queue/store/disk.h"
+#include "queue/store/large.h"
+#include "queue/store/post.h"
+
+#define ROUND_ORDERS	512u		/* one transaction */
+#define PATIENCE	INT64_C(100)	/* ms that an order waits for company, unless space is wanted */
+#define COMPANY		128u		/* orders that need not wait */
+#define IDLE_COMPACT	INT64_C(30000)	/* ms without work before the catalog is compacted */
+#define SCRATCH_MAX	(2u * 1024 * 1024)
+
+/* --- given and taken ---------------------------------------------------------------------------- */
+
+static void
+call_thread(struct evacuator *e)
+{
+	pthread_cond_signal(&e->wake);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void
+evacuator_order(struct evacuator *e, struct order *o, int64_t clock_ms)
+{
+	int64_t due = o->urgent ? 0 : clock_mono_ms() + PATIENCE;
+
+	pthread_mutex_lock(&e->lock);
+	if (STAILQ_EMPTY(&e->orders) || due < e->due)
+		e->due = due;
+	STAILQ_INSERT_TAIL(&e->orders, o, next);
+	e->clock_ms = clock_ms;
+	if (++e->waiting >= COMPANY)
+		e->due = 0;
+	call_thread(e);
+}
+
+void
+evacuator_ask(struct evacuator *e, struct question *q)
+{
+	pthread_mutex_lock(&e->lock);
+	STAILQ_INSERT_TAIL(&e->questions, q, next);
+	call_thread(e);
+}
+
+uint32_t
+evacuator_take(struct evacuator *e, struct order_list *orders, struct question_list *questions)
+{
+	uint32_t adopted;
+
+	STAILQ_INIT(orders);
+	STAILQ_INIT(questions);
+	pthread_mutex_lock(&e->lock);
+	STAILQ_CONCAT(orders, &e->orders_done);
+	STAILQ_CONCAT(questions, &e->answered);
+	adopted = e->adopted;
+	e->adopted = 0;
+	pthread_mutex_unlock(&e->lock);
+	return adopted;
+}
+
+bool
+evacuator_is_condemned(struct evacuator *e, char why[256])
+{
+	bool condemned;
+
+	pthread_mutex_lock(&e->lock);
+	condemned = e->condemned;
+	memcpy(why, e->why, sizeof(e->why));
+	pthread_mutex_unlock(&e->lock);
+	return condemned;
+}
+
+struct catalog_totals
+evacuator_totals(struct evacuator *e)
+{
+	struct catalog_totals totals;
+
+	pthread_mutex_lock(&e->lock);
+	totals = e->totals;
+	pthread_mutex_unlock(&e->lock);
+	return totals;
+}
+
+/* --- trouble ------------------------------------------------------------------------------------ */
+
+/* docs/SPOOL.md, condemn: 1 the catalog goes to corrupt/, whole; 2 both directories are synced; the next start makes it anew. */
+static int
+set_aside(int queue_dir, uint32_t epoch, const char *reason, struct err *err)
+{
+	char to[64], name[40];
+
+	snprintf(name, sizeof(name), "catalog-of-epoch-%" PRIu32, epoch);
+	snprintf(to, sizeof(to), "corrupt/%s-files", name);
+	STEP("condemn-1");
+	if (disk_rename(queue_dir, "db", to, err) == -1)
+		return -1;
+	STEP("condemn-2");
+	if (disk_sync(queue_dir, err) == -1)
+		return -1;
+	return corrupt_set_aside(queue_dir, name, slice_of("", 0), reason, err);
+}
+
+void
+evacuator_condemn(struct evacuator *e, const struct err *why)
+{
+	struct err err;
+
+	if (set_aside(e->queue_dir, e->spool.epoch, why->text, &err) == -1)
+		post_say(e->post, LOG_LEVEL_ERROR, "the catalog cannot be set aside: %s", err.text);
+	pthread_mutex_lock(&e->lock);
+	if (!e->condemned)
+		snprintf(e->why, sizeof(e->why), "%.200s; it is made anew from the spool", why->text);
+	e->condemned = true;
+	pthread_mutex_unlock(&e->lock);
+}
+
+/* Space and memory come back by themselves. */
+static bool
+passes(const struct err *err)
+{
+	return err->code == ENOSPC || err->code == EDQUOT || err->code == ENOMEM || err->code == EAGAIN ||
+	    err->code == EMFILE || err->code == ENFILE;
+}
+
+void
+evacuator_put_off(struct evacuator *e, const struct err *err)
+{
+	post_say(e->post, LOG_LEVEL_WARN, "mail cannot leave the ring for now: %s", err->text);
+}
+
+/* The catalog failed. Unless that passes, it is not asked again. */
+void
+evacuator_doubt_catalog(struct evacuator *e, const struct err *err)
+{
+	if (passes(err) && !catalog_is_distrusted(e->catalog))
+		evacuator_put_off(e, err);
+	else
+		evacuator_condemn(e, err);
+}
+
+/* --- the thread --------------------------------------------------------------------------------- */
+
+/* Under the lock: may the orders that wait begin now? */
+static bool
+orders_ready(const struct evacuator *e)
+{
+	return !STAILQ_EMPTY(&e->orders) && (e->closing || e->due == 0 || e->due <= clock_mono_ms());
+}
+
+static void
+take_orders(struct evacuator *e, struct order_list *round)
+{
+	struct order *o;
+
+	for (uint32_t n = 0; n < ROUND_ORDERS && (o = STAILQ_FIRST(&e->orders)) != NULL; n++) {
+		STAILQ_REMOVE_HEAD(&e->orders, next);
+		STAILQ_INSERT_TAIL(round, o, next);
+		e->waiting--;
+	}
+}
+
+/* All that is there to do, once. Condemned: nothing is, and everybody hears so. */
+static void
+serve(void *arg)
+{
+	struct evacuator *e = arg;
+	struct order_list round = STAILQ_HEAD_INITIALIZER(round);
+	struct question_list asked = STAILQ_HEAD_INITIALIZER(asked);
+	struct question *q;
+	int64_t clock_ms;
+	bool any;
+
+	pthread_mutex_lock(&e->lock);
+	STAILQ_CONCAT(&asked, &e->questions);
+	if (orders_ready(e))
+		take_orders(e, &round);
+	clock_ms = e->clock_ms;
+	pthread_mutex_unlock(&e->lock);
+	any = !STAILQ_EMPTY(&asked) || !STAILQ_EMPTY(&round);
+	STAILQ_FOREACH(q, &asked, next) {
+		q->failed = e->condemned;
+		if (!e->condemned)
+			question_answer(e, q);
+	}
+	if (!STAILQ_EMPTY(&round) && !e->condemned)
+		order_round(e, &round, clock_ms);
+	pthread_mutex_lock(&e->lock);
+	STAILQ_CONCAT(&e->orders_done, &round);
+	STAILQ_CONCAT(&e->answered, &asked);
+	e->totals = catalog_totals(e->catalog);
+	pthread_mutex_unlock(&e->lock);
+	if (any)
+		post_ring(e->post);
+}
+
+void
+evacuator_serve_all(struct evacuator *e)
+{
+	e->due = 0;
+	while (!STAILQ_EMPTY(&e->orders))
+		serve(e);
+}
+
+/* Sleeps until there is something to do. False: it closes and all is done. `quiet`: for a long time nothing was. */
+static bool
+wait_for_work(struct evacuator *e, bool *quiet)
+{
+	int64_t now, ms, since = clock_mono_ms();
+	struct timespec until;
+	bool more;
+
+	pthread_mutex_lock(&e->lock);
+	*quiet = false;
+	while (STAILQ_EMPTY(&e->questions) && !orders_ready(e) && !e->closing && !*quiet) {
+		now = clock_mono_ms();
+		ms = STAILQ_EMPTY(&e->orders) ? since + IDLE_COMPACT - now : e->due - now;
+		ms = ms < 1 ? 1 : ms;
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += ms / 1000;
+		until.tv_nsec += ms % 1000 * 1000000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		(void)pthread_cond_timedwait(&e->wake, &e->lock, &until);
+		*quiet = STAILQ_EMPTY(&e->orders) && clock_mono_ms() - since >= IDLE_COMPACT;
+	}
+	more = !STAILQ_EMPTY(&e->questions) || !STAILQ_EMPTY(&e->orders) || !e->closing;
+	pthread_mutex_unlock(&e->lock);
+	return more;
+}
+
+static bool
+between_files(void *arg)
+{
+	struct evacuator *e = arg;
+	bool closing;
+
+	serve(e);
+	pthread_mutex_lock(&e->lock);
+	closing = e->closing;
+	pthread_mutex_unlock(&e->lock);
+	return !closing && !e->condemned;
+}
+
+static void
+hunt(struct evacuator *e)
+{
+	struct err err = { 0 };
+
+	e->hunt.between = between_files;
+	e->hunt.arg = e;
+	if (hunt_run(&e->hunt, &err) == -1)
+		post_say(e->post, LOG_LEVEL_WARN, "the hunt for leftover files waits for the next start: %s", err.text);
+	if (catalog_is_distrusted(e->catalog))
+		evacuator_condemn(e, &err);
+	pthread_mutex_lock(&e->lock);
+	e->adopted += e->hunt.adopted;
+	e->totals = catalog_totals(e->catalog);
+	pthread_mutex_unlock(&e->lock);
+	hunt_fini(&e->hunt);
+	post_ring(e->post);
+}
+
+static void *
+evacuator_main(void *arg)
+{
+	struct evacuator *e = arg;
+	struct err err;
+	bool quiet;
+
+	hunt(e);
+	while (wait_for_work(e, &quiet)) {
+		serve(e);
+		if (quiet && !e->condemned && catalog_compact(e->catalog, &err) == -1)
+			evacuator_doubt_catalog(e, &err);
+	}
+	return NULL;
+}
+
+/* --- opening and closing ------------------------------------------------------------------------ */
+
+/* A full disk: the ballast is there to be thrown out. Anything else: made anew. */
+static int
+open_catalog(struct evacuator *e, const char *path, bool *fresh, struct err *err)
+{
+	struct err why = { 0 };
+
+	if (catalog_open(&e->catalog, path, fresh, &why) == 0)
+		return 0;
+	post_say(e->post, LOG_LEVEL_ERROR, "%s", why.text);
+	(void)disk_unlink(e->queue_dir, "ballast", NULL);
+	if (catalog_open(&e->catalog, path, fresh, &why) == 0)
+		return 0;
+	if (passes(&why)) {
+		*err = why;
+		return -1;
+	}
+	if (set_aside(e->queue_dir, e->spool.epoch, why.text, err) == -1 || disk_mkdir(e->queue_dir, "db", err) == -1)
+		return -1;
+	return catalog_open(&e->catalog, path, fresh, err);
+}
+
+int
+evacuator_open(struct evacuator *e, const char *queue_path, int queue_dir, uint32_t epoch, struct large *large,
+    struct post *post, struct err *err)
+{
+	char path[PATH_MAX];
+	pthread_condattr_t attr;
+	bool fresh;
+
+	*e = (struct evacuator){ .large = large, .post = post, .queue_dir = queue_dir };
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_mutex_init(&e->lock, NULL);
+	pthread_cond_init(&e->wake, &attr);
+	pthread_condattr_destroy(&attr);
+	STAILQ_INIT(&e->orders);
+	STAILQ_INIT(&e->orders_done);
+	STAILQ_INIT(&e->questions);
+	STAILQ_INIT(&e->answered);
+	lent_init(&e->lent);
+	buf_init(&e->scratch, SCRATCH_MAX);
+	if (snprintf(path, sizeof(path), "%s/db", queue_path) >= (int)sizeof(path))
+		return err_set(err, "the queue directory has too long a name");
+	if (spool_open(&e->spool, queue_dir, epoch, err) == -1 || open_catalog(e, path, &fresh, err) == -1)
+		return -1;
+	hunt_init(&e->hunt, e->catalog, &e->spool, post, queue_dir);
+	e->totals = catalog_totals(e->catalog);
+	return 0;
+}
+
+int
+evacuator_rebuild(struct evacuator *e, uint64_t *ids, size_t count, int64_t clock_ms, struct err *err)
+{
+	e->hunt.ids = ids;
+	e->hunt.count = count;
+	if (e->totals.clock_ms != 0)
+		return 0;
+	STEP("rebuild-1");
+	if (hunt_run(&e->hunt, err) == -1 || catalog_begin(e->catalog, err) == -1 ||
+	    catalog_commit(e->catalog, clock_ms, err) == -1)
+		return -1;
+	STEP("rebuild-2");
+	e->totals = catalog_totals(e->catalog);
+	return 0;
+}
+
+int
+evacuator_start(struct evacuator *e, struct err *err)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	rc = pthread_create(&e->thread, NULL, evacuator_main, e);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc != 0) {
+		errno = rc;
+		return err_sys(err, "start the evacuator");
+	}
+	e->started = true;
+	return 0;
+}
+
+/* Whoever asked hears that nobody answers any more. */
+static void
+fail_questions(struct evacuator *e)
+{
+	struct question *q;
+
+	STAILQ_FOREACH(q, &e->questions, next)
+		q->failed = true;
+	STAILQ_CONCAT(&e->answered, &e->questions);
+}
+
+void
+evacuator_stop(struct evacuator *e)
+{
+	if (!e->started)
+		return;
+	pthread_mutex_lock(&e->lock);
+	e->closing = true;
+	call_thread(e);
+	pthread_join(e->thread, NULL);
+	e->started = false;
+	fail_questions(e);
+}
+
+void
+evacuator_close(struct evacuator *e)
+{
+	struct order *o;
+	struct question *q;
+
+	STAILQ_CONCAT(&e->orders_done, &e->orders);
+	while ((o = STAILQ_FIRST(&e->orders_done)) != NULL) {
+		STAILQ_REMOVE_HEAD(&e->orders_done, next);
+		order_free(o);
+	}
+	while ((q = STAILQ_FIRST(&e->answered)) != NULL) {
+		STAILQ_REMOVE_HEAD(&e->answered, next);
+		question_free(q);
+	}
+	hunt_fini(&e->hunt);
+	catalog_close(&e->catalog);
+	spool_close(&e->spool);
+	lent_fini(&e->lent);
+	buf_fini(&e->scratch);
+	pthread_cond_destroy(&e->wake);
+	pthread_mutex_destroy(&e->lock);
+}

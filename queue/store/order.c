@@ -1,0 +1,214 @@
+/*
+ * order — see order.h; the steps are those of docs/SPOOL.md, evacuate and forget.
+ */
+#include "queue/store/order.h"
+
+#include "base/crc32c.h"
+#include "base/fd.h"
+#include "base/mem.h"
+#include "queue/store/disk.h"
+#include "queue/store/evacuator.h"
+#include "queue/store/large.h"
+
+struct order *
+order_new(enum order_kind kind, struct stored *stored, size_t bytes)
+{
+	struct order *o = mem_alloc(sizeof(*o) + bytes);
+
+	if (o != NULL)
+		*o = (struct order){ .kind = kind, .stored = stored, .ring_fd = -1, .file = { .fd = -1 } };
+	return o;
+}
+
+void
+order_free(struct order *o)
+{
+	mem_free(o);
+}
+
+/* The content as the ring has it, into the scratch buffer. 1: it fails its checksum. */
+static int
+read_from_ring(struct evacuator *e, const struct order *o, struct slice *content, struct err *err)
+{
+	char *room;
+
+	*content = slice_of("", 0);
+	if (o->record.large)
+		return 0;
+	buf_reset(&e->scratch);
+	if ((room = buf_room(&e->scratch, (size_t)o->record.size + 1)) == NULL)
+		return err_set(err, "no memory");
+	if (disk_read(o->ring_fd, room, (size_t)o->record.size, o->ring_at, err) == -1)
+		return -1;
+	*content = slice_of(room, (size_t)o->record.size);
+	return crc32c(0, content->p, content->len) == o->record.crc ? 0 : 1;
+}
+
+static int
+write_file(struct evacuator *e, struct order *o, struct err *err)
+{
+	struct record r = { .type = RECORD_PUT, .large = o->record.large, .id = o->record.id, .version = o->record.version,
+	    .envelope = o->record.envelope, .content_size = o->record.size, .content_crc = o->record.crc };
+	int rc = read_from_ring(e, o, &r.content, err);
+
+	if (rc == 1)
+		o->result = ORDER_DAMAGED;
+	if (rc != 0)
+		return rc == 1 ? 0 : -1;
+	if (spool_write(&e->spool, &r, &o->file, err) == -1)
+		return -1;
+	o->record.folder = o->file.folder;
+	o->record.place = o->file.place;
+	return 0;
+}
+
+static void
+remove_files(struct evacuator *e, struct order_list *round)
+{
+	struct order *o;
+
+	STAILQ_FOREACH(o, round, next)
+		if (o->kind == ORDER_SPOOL && o->file.id != 0) {
+			fd_close(&o->file.fd);
+			(void)spool_remove(&e->spool, o->record.folder, o->record.id, NULL);
+		}
+}
+
+static int
+sync_files(struct evacuator *e, struct order_list *round, struct err *err)
+{
+	struct spool_file files[SPOOL_ROUND];
+	uint32_t n = 0;
+	struct order *o;
+
+	STAILQ_FOREACH(o, round, next)
+		if (o->kind == ORDER_SPOOL && o->file.fd != -1) {
+			files[n++] = o->file;
+			o->file.fd = -1;
+		}
+	return n > 0 ? spool_sync(&e->spool, files, n, err) : 0;
+}
+
+/* Files and their folders, durable; not more open at a time than spool_sync takes. */
+static int
+spool_round(struct evacuator *e, struct order_list *round, struct err *err)
+{
+	uint32_t open = 0;
+	struct order *o;
+
+	STAILQ_FOREACH(o, round, next) {
+		if (o->kind != ORDER_SPOOL)
+			continue;
+		if (lent_add(&e->lent, o->record.id) == -1)
+			return err_set(err, "no memory");
+		if (write_file(e, o, err) == -1)
+			return -1;
+		if (++open == SPOOL_ROUND) {
+			if (sync_files(e, round, err) == -1)
+				return -1;
+			open = 0;
+		}
+	}
+	return sync_files(e, round, err);
+}
+
+static int
+catalog_change(struct evacuator *e, struct order *o, struct err *err)
+{
+	switch (o->kind) {
+	case ORDER_SPOOL:
+		return o->result == ORDER_DAMAGED ? 0 : catalog_put(e->catalog, &o->record, o->plan, err);
+	case ORDER_UPDATE:
+		return catalog_put(e->catalog, &o->record, o->plan, err);
+	default:
+		return catalog_forget(e->catalog, o->record.id, err);
+	}
+}
+
+/* docs/SPOOL.md, evacuate: 4 one transaction; 5 it is flushed. */
+static int
+catalog_round(struct evacuator *e, struct order_list *round, int64_t clock_ms, struct err *err)
+{
+	struct order *o;
+
+	if (catalog_begin(e->catalog, err) == -1)
+		return -1;
+	STAILQ_FOREACH(o, round, next)
+		if (catalog_change(e, o, err) == -1) {
+			catalog_abort(e->catalog);
+			return -1;
+		}
+	STEP("evacuate-4");
+	if (catalog_commit(e->catalog, clock_ms, err) == -1)
+		return -1;
+	STEP("evacuate-5");
+	return 0;
+}
+
+/* docs/SPOOL.md, forget: 1 the record is gone for good; 2 the files are unlinked; 3 that is durable, and the
+ * DONE may leave the ring. */
+static int
+forget_files(struct evacuator *e, struct order_list *round, struct err *err)
+{
+	struct order *o;
+	bool any = false;
+
+	STAILQ_FOREACH(o, round, next) {
+		if (o->kind != ORDER_FORGET)
+			continue;
+		STEP("forget-1");
+		if (spool_remove(&e->spool, o->record.folder, o->record.id, err) == -1 ||
+		    (o->record.large && large_remove(e->large, o->record.id, err) == -1))
+			return -1;
+		any = true;
+	}
+	STEP("forget-2");
+	if (any && spool_settle(&e->spool, err) == -1)
+		return -1;
+	STEP("forget-3");
+	return 0;
+}
+
+static bool
+order_good(const struct order *o, bool changed, bool forgotten)
+{
+	return o->kind == ORDER_FORGET ? forgotten : changed;
+}
+
+static void
+round_done(struct evacuator *e, struct order_list *round, bool changed, bool forgotten)
+{
+	struct order *o;
+
+	STAILQ_FOREACH(o, round, next) {
+		if (!order_good(o, changed, forgotten)) {
+			o->result = ORDER_NOT_DONE;
+			continue;
+		}
+		if (o->result != ORDER_DAMAGED)
+			o->result = ORDER_DONE;
+		if (o->kind == ORDER_FORGET || o->result == ORDER_DAMAGED)
+			lent_back(&e->lent, o->record.id);
+	}
+}
+
+void
+order_round(struct evacuator *e, struct order_list *round, int64_t clock_ms)
+{
+	struct err err = { 0 };
+	bool changed = false, forgotten = false;
+
+	if (spool_round(e, round, &err) == -1)
+		evacuator_put_off(e, &err);
+	else if (catalog_round(e, round, clock_ms, &err) == -1)
+		evacuator_doubt_catalog(e, &err);
+	else
+		changed = true;
+	if (!changed)
+		remove_files(e, round);		/* no transaction has named them */
+	else if (forget_files(e, round, &err) == 0)
+		forgotten = true;
+	else
+		evacuator_put_off(e, &err);	/* asked again: its steps may be repeated */
+	round_done(e, round, changed, forgotten);
+}
