@@ -183,6 +183,7 @@ on_message(void *arg, enum wire_role role, struct message *m, uint32_t large_crc
 		return;
 	}
 	m->arrival_mono_ms = clock_mono_ms();
+	m->envelope.arrival_ms = store_now(q->store);
 	*a = (struct accept){ .queue = q, .message = m, .reply = reply, .large_crc = large_crc,
 	    .verdict = VERDICT_DURABLE };
 	if (role == ROLE_MX)

@@ -250,7 +250,7 @@ give(struct queue *q, struct job *job)
 	default:
 		break;
 	}
-	job->started_wall_ms = clock_wall_ms();
+	job->started_mono_ms = clock_mono_ms();
 	for (uint32_t i = 0; i < job->count; i++)
 		m->places[job->indexes[i]].reported = false;
 	return START_TAKEN;
@@ -276,17 +276,17 @@ start(void *arg, struct job *job)
 	return give(q, job);
 }
 
-const struct schedule_ops queue_schedule_ops = { .start = start };
+const struct schedule_ops queue_schedule_ops = { .start = start, .wake = queue_wake_due };
 
 /* --- what the agent says ----------------------------------------------------------------------- */
 
 static void
 note_delays(const struct job *job, struct place *place, const struct deliver_results *results)
 {
-	int64_t arrival = job->message->envelope.arrival_ms;
+	int64_t arrival = job->message->arrival_mono_ms;
 
-	place->delays_ms[0] = job->ready_wall_ms > arrival ? job->ready_wall_ms - arrival : 0;
-	place->delays_ms[1] = job->started_wall_ms > job->ready_wall_ms ? job->started_wall_ms - job->ready_wall_ms : 0;
+	place->delays_ms[0] = job->ready_mono_ms > arrival ? job->ready_mono_ms - arrival : 0;
+	place->delays_ms[1] = job->started_mono_ms > job->ready_mono_ms ? job->started_mono_ms - job->ready_mono_ms : 0;
 	place->delays_ms[2] = results->delays_ms[0];
 	place->delays_ms[3] = results->delays_ms[1];
 }

@@ -64,6 +64,7 @@ struct message {
 	bool			 in_memory;	/* in that list */
 	bool			 no_way;	/* in that list */
 	bool			 large;		/* the content has a file of its own */
+	bool			 is_spooled;	/* it has left the ring: it may sleep */
 };
 
 /* An empty message whose arena may hold envelopes of any legal size. NULL: no memory. */

@@ -89,6 +89,7 @@ void
 queue_forget(struct queue *q, struct message *m)
 {
 	operators_forget(q->operators, m);
+	q->awake -= m->is_spooled;
 	if (q->sweep == m)
 		q->sweep = TAILQ_NEXT(m, all);
 	queue_unroute(q, m);
@@ -126,16 +127,26 @@ fit_fates(struct queue *q, struct message *m)
 {
 	const struct conf_queue *conf = &q->process->conf->queue;
 
+	int64_t now = clock_wall_ms();
+
 	for (uint32_t i = 0; i < m->envelope.count; i++) {
 		struct fate *fate = &m->envelope.recipients[i].fate;
 
 		if (action_final(fate->last.action))
 			continue;
-		fate->next_ms = retry_due_ms(fate->flags & FATE_UNKNOWN ? &conf->retry_unknown : &conf->retry,
-		    fate->next_ms, q->start_wall_ms);
+		fate->next_ms = retry_due_ms(fate->flags & FATE_UNKNOWN ? &conf->retry_unknown : &conf->retry, fate->next_ms, now);
 		if (fate->next_ms <= q->start_wall_ms)
 			fate->flags |= FATE_MAYBE;
 	}
+}
+
+/* What came after the state that is known is lost with the old catalog. */
+static void
+doubt_fates(struct message *m)
+{
+	for (uint32_t i = 0; i < m->envelope.count; i++)
+		if (!action_final(m->envelope.recipients[i].fate.last.action))
+			m->envelope.recipients[i].fate.flags |= FATE_MAYBE;
 }
 
 static struct message *
@@ -150,6 +161,21 @@ message_from(const struct store_put *put)
 	return m;
 }
 
+struct message *
+queue_read(const struct store_put *put)
+{
+	return message_from(put);
+}
+
+/* As it stands in the envelope, after all of its deltas. */
+static void
+take_up(struct queue *q, struct message *m)
+{
+	message_count_open(m);
+	m->arrival_mono_ms = expiry_arrival_mono(m->envelope.arrival_ms, store_now(q->store), clock_mono_ms());
+	fit_fates(q, m);
+}
+
 /* The reader does not say whether bytes or memory were bad: what is bad twice is set aside, not the whole start given up for it. */
 static void *
 on_found(void *arg, struct stored *stored, const struct store_put *put)
@@ -161,8 +187,16 @@ on_found(void *arg, struct stored *stored, const struct store_put *put)
 		return STORE_UNREADABLE;
 	m->stored = stored;
 	m->large = put->large;
-	m->arrival_mono_ms = expiry_arrival_mono(m->envelope.arrival_ms, q->start_wall_ms, q->start_mono_ms);
+	m->arrival_mono_ms = clock_mono_ms();	/* set right by take_up or queue_woken: the store's clock may not run yet */
+	if (put->maybe)
+		doubt_fates(m);
 	insert(q, m);
+	m->is_spooled = stored_is_spooled(stored);
+	q->awake += m->is_spooled;
+	if (q->started) {
+		take_up(q, m);
+		queue_woken(q, m);
+	}
 	return m;
 }
 
@@ -198,6 +232,7 @@ on_delta(void *arg, void *owner, uint32_t version, struct slice delta)
 		return 0;
 	if (q->sweep == m)
 		q->sweep = NULL;
+	q->awake -= m->is_spooled;
 	hash_remove(&q->by_id, &m->by_id);
 	TAILQ_REMOVE(&q->all, m, all);
 	message_free(&m);
@@ -262,6 +297,11 @@ static const struct store_ops store_ops = {
 	.fold = on_fold,
 	.room = on_room,
 	.broken = on_broken,
+	.plan = queue_plan,
+	.spooled = queue_spooled,
+	.asleep = queue_asleep,
+	.knows = queue_knows,
+	.destination = queue_sleepers,
 };
 
 /* --- start ------------------------------------------------------------------------------------- */
@@ -290,6 +330,7 @@ init_lists(struct queue *q)
 	buf_init(&q->scratch, ENVELOPE_BYTES_MAX);
 	q->start_mono_ms = clock_mono_ms();
 	q->start_wall_ms = clock_wall_ms();
+	q->look_at_ms = 0;
 }
 
 static int
@@ -308,40 +349,40 @@ make_rooms(struct queue *q, struct err *err)
 {
 	uint64_t first_lease = (uint64_t)store_epoch(q->store) << 32 | 1;
 
-	q->schedule = schedule_new(q->loop, &queue_schedule_ops, q, err);
 	q->agents = agents_new(q->loop, first_lease, &queue_agents_ops, q, err);
 	q->routes = routes_new(q->loop, err);
 	q->submits = submits_new(q->loop, &queue_submits_ops, q, err);
 	q->operators = operators_new(q, err);
-	if (q->schedule == NULL || q->agents == NULL || q->routes == NULL || q->submits == NULL || q->operators == NULL)
+	if (q->agents == NULL || q->routes == NULL || q->submits == NULL || q->operators == NULL)
 		return -1;
 	schedule_limit(q->schedule, (uint32_t)q->process->conf->queue.destination_jobs);
-	agents_expect(q->agents, TRANSPORT_RELAY, (uint32_t)q->process->conf->relay.workers);
-	agents_expect(q->agents, TRANSPORT_LOCAL, 1);
 	/* Until every agent has said what it still has in hand, nothing is tried a second time. */
 	schedule_pause(q->schedule, TRANSPORT_RELAY, true);
 	schedule_pause(q->schedule, TRANSPORT_LOCAL, true);
+	agents_expect(q->agents, TRANSPORT_RELAY, (uint32_t)q->process->conf->relay.workers);
+	agents_expect(q->agents, TRANSPORT_LOCAL, 1);
 	submits_room(q->submits, store_has_room(q->store, STORE_CLIENT));
 	return 0;
 }
 
 static void
-take_up(struct queue *q)
+take_up_all(struct queue *q)
 {
 	struct message *m, *next;
+	struct store_figures f;
 	uint32_t count = 0;
 
 	TAILQ_FOREACH_SAFE(m, &q->all, all, next) {
 		count++;
-		message_count_open(m);
-		fit_fates(q, m);
+		take_up(q, m);
 		if (m->open == 0)
 			queue_settle(q, m);	/* all was final and only the DONE is missing */
 		else
 			queue_route(q, m);
 	}
-	if (count > 0)
-		log_info("%" PRIu32 " messages found in the queue", count);
+	store_figures(q->store, &f);
+	if (count > 0 || f.spooled > 0)
+		log_info("%" PRIu32 " messages found in the ring, %" PRIu64 " in the spool", count, f.spooled);
 }
 
 int
@@ -358,9 +399,13 @@ queue_start(struct process *process, struct err *err)
 	    timer_init(&q->route_again, q->loop, route_again, q) == -1 ||
 	    timer_init(&q->sweep_timer, q->loop, queue_sweep, q) == -1)
 		return err_set(err, "no memory to start");
-	if (open_store(q, err) == -1 || make_rooms(q, err) == -1)
+	/* The schedule is first: the store tells it for which destinations mail sleeps. */
+	q->schedule = schedule_new(q->loop, &queue_schedule_ops, q, err);
+	if (q->schedule == NULL || open_store(q, err) == -1 || make_rooms(q, err) == -1)
 		return -1;
-	take_up(q);
+	take_up_all(q);
+	q->started = true;
+	queue_sweep_soon(q);
 	return 0;
 }
 
@@ -467,8 +512,8 @@ queue_status(struct process *process, struct buf *out)
 	if (q->store == NULL)
 		return;		/* stopped */
 	store_figures(q->store, &f);
-	(void)buf_printf(out, "messages %zu\nin-flight %" PRIu32 "\nmemory-content %zu\n", q->by_id.count,
-	    agents_in_flight(q->agents), q->memory_used);
+	(void)buf_printf(out, "messages %" PRIu64 "\nawake %zu\nspooled %" PRIu64 "\nevacuated %" PRIu64 "\nin-flight %" PRIu32 "\nmemory-content %zu\n", queue_count(q, NULL), q->by_id.count,
+	    f.spooled, f.evacuated, agents_in_flight(q->agents), q->memory_used);
 	(void)buf_printf(out, "accepted %" PRIu64 "\nrefused %" PRIu64 "\ndelivered %" PRIu64 "\ndeferred %" PRIu64
 	    "\nbounced %" PRIu64 "\n", q->accepted, q->refused, q->delivered, q->deferred, q->bounced);
 	(void)buf_printf(out, "ring-segments %" PRIu32 "\nring-free %" PRIu32 "\nbatches %" PRIu64 "\nrecords %" PRIu64

@@ -41,11 +41,16 @@ struct queue {
 	struct timer		 settle_again, route_again;	/* for `blocked`, for `lost_way` */
 	struct timer		 sweep_timer;
 	struct message		*sweep;		/* the next one that it looks at */
+	int64_t			 look_at_ms;	/* store_now: no sleeping message has to be looked at before; PLAN_NEVER: none at all */
+	int64_t			 look_added_ms;	/* the same, of those that fell asleep since some were asked for */
+	bool			 looking;	/* some were asked for */
+	size_t			 awake;		/* messages of the spool that are in memory */
 	struct buf		 scratch;	/* an encoding in the making */
 	char			*reading;	/* content read back from the store, CONTENT_INLINE_MAX */
 	int64_t			 start_mono_ms, start_wall_ms;
 	bool			 ring_full;	/* settlements but for DONE wait until the store has room */
 	uint32_t		 probes;	/* of them that may find out */
+	bool			 started;	/* recovery is over */
 	bool			 stopping;
 	uint64_t		 accepted, refused, delivered, deferred, bounced;	/* since start */
 };
@@ -59,6 +64,8 @@ void		 queue_reloaded(struct process *, const struct conf *old);
 void		 queue_stop(struct process *, int64_t within_ms);
 void		 queue_free(void);		/* after queue_stop: for a program that goes on and may start another */
 void		 queue_status(struct process *, struct buf *);
+/* As a record shows it, for people to look at; it is nobody's and not in the queue. NULL: no memory, or it cannot be read. */
+struct message	*queue_read(const struct store_put *);
 struct message	*queue_find(const struct queue *, queue_id);
 /* The message is durable: it is ours now. Routes its recipients. */
 void		 queue_adopt(struct queue *, struct message *);
@@ -66,7 +73,7 @@ void		 queue_adopt(struct queue *, struct message *);
 void		 queue_forget(struct queue *, struct message *);
 /* The content's first `len` bytes, from memory or from the store. NULL: err. The bytes live until the next call. */
 const char	*queue_content(struct queue *, struct message *, size_t len, struct err *);
-int64_t		 queue_expiry_ms(const struct queue *, const struct message *);	/* wall clock */
+int64_t		 queue_expiry_ms(const struct queue *, const struct message *);	/* store_now's clock */
 
 /* accept.c */
 extern const struct submits_ops queue_submits_ops;
@@ -91,6 +98,19 @@ bool		 queue_expire(struct queue *, struct message *);
 void		 queue_settle(struct queue *, struct message *);	/* soon: its dirty fates, owed notifications, or its DONE */
 void		 queue_settle_blocked(struct queue *);		/* the store has room again */
 void		 queue_unsettle(struct queue *, struct message *);	/* no settlement is due any more */
+
+/* rest.c: messages that wait leave memory, and come back */
+void		 queue_plan(void *queue, void *message, struct plan *);
+void		 queue_spooled(void *queue, void *message);
+bool		 queue_asleep(void *queue, void *message);
+bool		 queue_knows(void *queue, uint64_t id);
+void		 queue_sleepers(void *queue, struct slice destination, uint64_t messages, int64_t earliest_ms);
+void		 queue_rest(struct queue *, struct message *);	/* puts it to sleep if nothing keeps it awake */
+void		 queue_woken(struct queue *, struct message *);	/* it is in memory again: it looks for its way */
+int		 queue_wake_due(void *queue, struct destination *, uint32_t count);
+void		 queue_wake_look(struct queue *);
+uint64_t	 queue_count(const struct queue *, uint64_t *bytes);	/* messages, those that sleep included */
+int64_t		 queue_wall_ms(const struct queue *, int64_t store_ms);	/* a time of the store's clock for people */
 
 /* sweep.c */
 void		 queue_sweep(void *queue);

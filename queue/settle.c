@@ -354,12 +354,14 @@ settle_due(void *arg)
 		if (m->settling)
 			continue;	/* looked at again when that is over */
 		ask_quota(q, m);
-		if (!needs_change(q, m))
+		if (!needs_change(q, m)) {
 			schedule_each_job(m, release_job, q);
-		else if (may_settle(q, m))
+			queue_rest(q, m);
+		} else if (may_settle(q, m)) {
 			settle_one(q, m);
-		else
+		} else {
 			try_again_later(q, m);
+		}
 	}
 }
 

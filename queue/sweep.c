@@ -1,6 +1,7 @@
 /*
  * sweep — walks through the whole queue, a part each second, for what no event will bring up: messages to be given up or warned
- * about whose destination never has its turn, and notifications that waited for their sender's next hour.
+ * about whose destination never has its turn, notifications that waited for their sender's next hour, and messages that may sleep.
+ * Those that sleep have a time at which they want to be looked at (rest.c).
  */
 #include "queue/queue.h"
 
@@ -19,6 +20,7 @@ visit(struct queue *q, struct message *m)
 	}
 	if (m->notice_after_ms != 0 && m->notice_after_ms <= loop_now(q->loop))
 		queue_settle(q, m);
+	queue_rest(q, m);
 }
 
 void
@@ -35,12 +37,13 @@ queue_sweep(void *arg)
 		q->sweep = TAILQ_NEXT(m, all);
 		visit(q, m);
 	}
+	queue_wake_look(q);
 	queue_sweep_soon(q);
 }
 
 void
 queue_sweep_soon(struct queue *q)
 {
-	if (!timer_is_set(&q->sweep_timer) && !TAILQ_EMPTY(&q->all) && !q->stopping)
+	if (!timer_is_set(&q->sweep_timer) && (!TAILQ_EMPTY(&q->all) || q->look_at_ms != PLAN_NEVER) && !q->stopping)
 		timer_set(&q->sweep_timer, EVERY);
 }

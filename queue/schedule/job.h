@@ -34,7 +34,7 @@ struct job {
 	enum job_state		 state;
 	uint64_t		 lease;		/* ACTIVE, SETTLING */
 	void			*agent;		/* ACTIVE: agent.c's */
-	int64_t			 ready_wall_ms, started_wall_ms;
+	int64_t			 ready_mono_ms, started_mono_ms;
 	uint32_t		 flags;		/* JOB_MAYBE */
 	bool			 is_lost;	/* in such a list of agent.c */
 	uint32_t		 deaths;	/* agents that died by their own fault while they had it */

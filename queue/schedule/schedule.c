@@ -1,33 +1,14 @@
 /*
  * schedule — the heap of waiting jobs, the rings of destinations, and one timer for the nearest time.
  */
-#include "queue/schedule/schedule.h"
+#include "queue/schedule/inside.h"
 
 #include <assert.h>
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "event/timer.h"
 
 #define WAIT_MOST	(INT64_C(24) * 3600 * 1000)	/* a due time further away is looked at again then */
-
-struct ring {			/* of one transport */
-	TAILQ_HEAD(, destination)	destinations;
-	bool				paused, full;	/* full: the agents said START_LATER */
-};
-
-struct schedule {
-	struct loop			*loop;
-	const struct schedule_ops	*ops;
-	void				*arg;
-	struct hash			 destinations;
-	struct heap			 waiting, pausing;
-	TAILQ_HEAD(, job)		 fresh;
-	struct ring			 rings[TRANSPORT_COUNT];
-	uint32_t			 destination_jobs;
-	struct timer			 timer;
-	struct hook			 hook;
-};
 
 static void run(void *);
 
@@ -61,6 +42,7 @@ schedule_new(struct loop *loop, const struct schedule_ops *ops, void *arg, struc
 	hash_init(&s->destinations);
 	heap_init(&s->waiting, due_less);
 	heap_init(&s->pausing, pause_less);
+	heap_init(&s->sleeping, schedule_wakes_before);
 	TAILQ_INIT(&s->fresh);
 	for (int i = 0; i < TRANSPORT_COUNT; i++)
 		TAILQ_INIT(&s->rings[i].destinations);
@@ -88,6 +70,7 @@ schedule_free(struct schedule **sp)
 	hash_fini(&s->destinations);
 	heap_fini(&s->waiting);
 	heap_fini(&s->pausing);
+	heap_fini(&s->sleeping);
 	timer_fini(&s->timer);
 	loop_hook_cancel(s->loop, &s->hook);
 	mem_free(s);
@@ -110,17 +93,24 @@ schedule_limit(struct schedule *s, uint32_t destination_jobs)
 	hash_each(&s->destinations, set_most, &s->destination_jobs);
 }
 
-static void
-run_soon(struct schedule *s)
+void
+schedule_run_soon(struct schedule *s)
 {
 	loop_at_end(s->loop, &s->hook, run, s);
+}
+
+static void
+consider_each(struct hash_node *node, void *arg)
+{
+	schedule_consider(arg, CONTAINER_OF(node, struct destination, by_name));
 }
 
 void
 schedule_pause(struct schedule *s, enum transport transport, bool pause)
 {
 	s->rings[transport].paused = pause;
-	run_soon(s);
+	hash_each(&s->destinations, consider_each, s);
+	schedule_run_soon(s);
 }
 
 void
@@ -129,7 +119,7 @@ schedule_wake(struct schedule *s, enum transport transport)
 	if (!s->rings[transport].full)
 		return;
 	s->rings[transport].full = false;
-	run_soon(s);
+	schedule_run_soon(s);
 }
 
 /* --- destinations ------------------------------------------------------------------------------ */
@@ -140,8 +130,8 @@ name_hash(enum transport transport, struct slice nexthop)
 	return hash_slice(nexthop) + transport;
 }
 
-static struct destination *
-find_destination(struct schedule *s, enum transport transport, struct slice nexthop)
+struct destination *
+schedule_destination(struct schedule *s, enum transport transport, struct slice nexthop)
 {
 	uint64_t h = name_hash(transport, nexthop);
 	struct destination *d;
@@ -172,14 +162,16 @@ join_ring(struct schedule *s, struct destination *d)
 		return;
 	TAILQ_INSERT_TAIL(&s->rings[d->transport].destinations, d, turn);
 	d->has_turn = true;
-	run_soon(s);
+	schedule_run_soon(s);
 }
 
-/* A destination that nobody names is forgotten, unless it backs off: then it still has something to say. */
-static void
-release_destination(struct schedule *s, struct destination *d)
+/* A destination that nobody names is forgotten, unless it backs off, or messages for it sleep: then it still has something to say. */
+void
+schedule_release(struct schedule *s, struct destination *d)
 {
-	if (--d->jobs > 0 || d->resume_mono_ms != 0)
+	d->jobs--;
+	schedule_consider(s, d);
+	if (d->jobs > 0 || d->resume_mono_ms != 0 || d->waking || d->wake_mono_ms != DESTINATION_NONE_SLEEP)
 		return;
 	leave_ring(s, d);
 	hash_remove(&s->destinations, &d->by_name);
@@ -193,7 +185,7 @@ resume_destination(struct schedule *s, struct destination *d)
 	d->resume_mono_ms = 0;
 	d->jobs++;
 	join_ring(s, d);
-	release_destination(s, d);
+	schedule_release(s, d);
 }
 
 static void
@@ -206,7 +198,7 @@ pause_destination(struct schedule *s, struct destination *d, int64_t ms)
 		d->resume_mono_ms = 0;		/* without memory it merely does not pause */
 		join_ring(s, d);
 	}
-	run_soon(s);
+	schedule_run_soon(s);
 }
 
 /* --- where a job is ---------------------------------------------------------------------------- */
@@ -233,6 +225,8 @@ unplace(struct schedule *s, struct job *job)
 		break;
 	case JOB_READY:
 		TAILQ_REMOVE(&d->ready, job, link);
+		d->lined_up--;
+		schedule_consider(s, d);
 		if (TAILQ_EMPTY(&d->ready))
 			leave_ring(s, d);
 		break;
@@ -246,8 +240,9 @@ static void
 make_ready(struct schedule *s, struct job *job)
 {
 	job->state = JOB_READY;
-	job->ready_wall_ms = clock_wall_ms();
+	job->ready_mono_ms = clock_mono_ms();
 	TAILQ_INSERT_TAIL(&job->destination->ready, job, link);
+	job->destination->lined_up++;
 	join_ring(s, job->destination);
 }
 
@@ -260,7 +255,7 @@ make_waiting(struct schedule *s, struct job *job, int64_t in_ms)
 		make_ready(s, job);	/* early is better than never */
 		return;
 	}
-	run_soon(s);
+	schedule_run_soon(s);
 }
 
 static void
@@ -293,7 +288,7 @@ collecting_job(struct schedule *s, struct message *m, struct destination *d)
 	d->jobs++;
 	LIST_INSERT_HEAD(&m->jobs, job, of_message);
 	TAILQ_INSERT_TAIL(&s->fresh, job, link);
-	run_soon(s);
+	schedule_run_soon(s);
 	return job;
 }
 
@@ -314,13 +309,13 @@ join_job(struct job *job, uint32_t index)
 int
 schedule_add(struct schedule *s, struct message *m, uint32_t index, enum transport transport, struct slice nexthop)
 {
-	struct destination *d = find_destination(s, transport, nexthop);
+	struct destination *d = schedule_destination(s, transport, nexthop);
 	struct job *job = d == NULL ? NULL : collecting_job(s, m, d);
 
 	if (job == NULL) {
 		if (d != NULL && d->jobs == 0) {
 			d->jobs++;
-			release_destination(s, d);
+			schedule_release(s, d);
 		}
 		return -1;
 	}
@@ -361,6 +356,7 @@ schedule_settling(struct schedule *s, struct job *job, bool reachable)
 		pause_destination(s, d, pause);
 	else
 		join_ring(s, d);
+	schedule_consider(s, d);
 }
 
 void
@@ -378,7 +374,7 @@ schedule_drop(struct schedule *s, struct job *job)
 		job->message->places[job->indexes[i]].nexthop = slice_of("", 0);
 	job_free(&job);
 	if (d != NULL)
-		release_destination(s, d);
+		schedule_release(s, d);
 }
 
 void
@@ -482,6 +478,7 @@ run_ring(struct schedule *s, struct ring *ring)
 			return;
 		case START_TAKEN:
 			TAILQ_REMOVE(&d->ready, job, link);
+			d->lined_up--;
 			job->state = JOB_ACTIVE;
 			d->in_flight++;
 			leave_ring(s, d);	/* and back at the end, when it may start more */
@@ -497,9 +494,12 @@ static void
 set_timer(struct schedule *s)
 {
 	struct heap_node *a = heap_least(&s->waiting), *b = heap_least(&s->pausing);
+	struct heap_node *c = heap_least(&s->sleeping);
 	int64_t at = INT64_MAX;
 
-	if (a != NULL)
+	if (c != NULL)
+		at = CONTAINER_OF(c, struct destination, sleepers)->wake_mono_ms;
+	if (a != NULL && CONTAINER_OF(a, struct job, due)->due_mono_ms < at)
 		at = CONTAINER_OF(a, struct job, due)->due_mono_ms;
 	if (b != NULL && CONTAINER_OF(b, struct destination, pause)->resume_mono_ms < at)
 		at = CONTAINER_OF(b, struct destination, pause)->resume_mono_ms;
@@ -515,6 +515,7 @@ run(void *arg)
 	struct schedule *s = arg;
 
 	take_due(s);
+	schedule_wake_due(s);
 	place_fresh(s);
 	for (int i = TRANSPORT_NONE + 1; i < TRANSPORT_COUNT; i++)
 		run_ring(s, &s->rings[i]);
@@ -526,7 +527,23 @@ run(void *arg)
 bool
 schedule_in_vain(const struct job *job)
 {
-	return job->state == JOB_READY && job->destination != NULL && job->destination->failures > 0;
+	return (job->state == JOB_READY || job->state == JOB_FRESH) && job->destination != NULL &&
+	    job->destination->failures > 0;
+}
+
+bool
+schedule_may_sleep(const struct schedule *s, const struct job *job, int64_t soon_ms)
+{
+	switch (job->state) {
+	case JOB_HELD:
+		return true;
+	case JOB_WAITING:
+		return job->due_mono_ms > loop_now(s->loop) + soon_ms;
+	case JOB_READY:
+		return job->destination != NULL && destination_is_crowded(job->destination);
+	default:
+		return false;
+	}
 }
 
 const char *

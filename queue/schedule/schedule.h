@@ -21,6 +21,8 @@ enum start_result {
 
 struct schedule_ops {
 	enum start_result	(*start)(void *arg, struct job *);
+	/* Wake so many messages that are due for it; schedule_woken follows, later. -1: not now. */
+	int			(*wake)(void *arg, struct destination *, uint32_t count);
 };
 
 struct schedule	*schedule_new(struct loop *, const struct schedule_ops *, void *arg, struct err *);
@@ -47,6 +49,13 @@ void		 schedule_review(struct schedule *, struct message *);
 void		 schedule_resume(struct schedule *, struct slice nexthop);
 /* An agent of this transport has room again. */
 void		 schedule_wake(struct schedule *, enum transport);
+
+/* Messages for this destination sleep, none is due in less than in_ms (0: now). TRANSPORT_NONE: their way is not known. */
+void		 schedule_sleeping(struct schedule *, enum transport, struct slice nexthop, int64_t in_ms);
+/* What wake asked for has come. in_ms: when the next one is due; DESTINATION_NONE_SLEEP: none sleeps any more. */
+void		 schedule_woken(struct schedule *, struct destination *, int64_t in_ms);
+/* Nothing will become of this job soon: it waits for its time (longer than soon_ms), for a person, or in a crowd. */
+bool		 schedule_may_sleep(const struct schedule *, const struct job *, int64_t soon_ms);
 
 /* Its destination was asked and does not answer: the job has had its chance, although no agent has seen it. */
 bool		 schedule_in_vain(const struct job *);

@@ -384,12 +384,22 @@ evacuation_now(struct store *store, struct segment *seg, struct err *err)
 	return left == 0 ? 0 : err_set(err, "the oldest segment cannot be emptied");
 }
 
+static void
+tell_destination(void *arg, const struct catalog_destination *d)
+{
+	struct store *store = arg;
+	int64_t in_ms = d->earliest_ms - store_now(store);
+
+	store->ops->destination(store->arg, d->name, d->messages, in_ms > 0 ? in_ms : 0);
+}
+
 /* What was found finished in the ring, and is still in the catalog. */
 void
 evacuation_begin(struct store *store)
 {
 	struct stored *s;
 
+	catalog_each_destination(store->evacuator.catalog, tell_destination, store);
 	for (uint32_t i = 0; i < store->ring.n; i++)
 		TAILQ_FOREACH(s, &store->ring.v[i].live, in_segment)
 			if ((s->flags & STORED_DEAD) && !(s->flags & STORED_ORDERED))

@@ -329,7 +329,7 @@ evacuator_open(struct evacuator *e, const char *queue_path, int queue_dir, uint3
 	STAILQ_INIT(&e->orders_done);
 	STAILQ_INIT(&e->questions);
 	STAILQ_INIT(&e->answered);
-	lent_init(&e->lent);
+	idset_init(&e->lent);
 	buf_init(&e->scratch, SCRATCH_MAX);
 	if (snprintf(path, sizeof(path), "%s/db", queue_path) >= (int)sizeof(path))
 		return err_set(err, "the queue directory has too long a name");
@@ -416,7 +416,7 @@ evacuator_close(struct evacuator *e)
 	hunt_fini(&e->hunt);
 	catalog_close(&e->catalog);
 	spool_close(&e->spool);
-	lent_fini(&e->lent);
+	idset_fini(&e->lent);
 	buf_fini(&e->scratch);
 	pthread_cond_destroy(&e->wake);
 	pthread_mutex_destroy(&e->lock);

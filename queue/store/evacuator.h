@@ -14,8 +14,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "base/idset.h"
 #include "queue/store/hunt.h"
-#include "queue/store/lent.h"
 #include "queue/store/order.h"
 #include "queue/store/question.h"
 
@@ -28,7 +28,7 @@ struct evacuator {
 	struct large		*large;		/* for the directory of large contents */
 	struct post		*post;		/* rings when something was finished; words for the log */
 	int			 queue_dir;
-	struct lent		 lent;		/* the thread's */
+	struct idset		 lent;		/* the thread's */
 	struct hunt		 hunt;		/* the thread's */
 	int64_t			 clock_ms;	/* under lock: of the latest order */
 	struct buf		 scratch;

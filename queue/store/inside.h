@@ -164,7 +164,7 @@ bool		 evacuation_knows(const struct stored *);	/* spooled, or about to be: DONE
 int		 evacuation_doze(struct stored *);
 void		 evacuation_release(struct store *, uint64_t id);	/* nobody has it in memory any more */
 int		 evacuation_now(struct store *, struct segment *, struct err *);	/* in recovery */
-void		 evacuation_begin(struct store *);	/* once the thread runs */
+void		 evacuation_begin(struct store *);	/* at the end of recovery, before the thread runs */
 struct stored	*evacuation_resurface(struct store *, const struct catalog_record *);	/* awake again; the owner is not told yet */
 
 #endif

@@ -99,7 +99,7 @@ spool_round(struct evacuator *e, struct order_list *round, struct err *err)
 	STAILQ_FOREACH(o, round, next) {
 		if (o->kind != ORDER_SPOOL)
 			continue;
-		if (lent_add(&e->lent, o->record.id) == -1)
+		if (idset_add(&e->lent, o->record.id) == -1)
 			return err_set(err, "no memory");
 		if (write_file(e, o, err) == -1)
 			return -1;
@@ -188,7 +188,7 @@ round_done(struct evacuator *e, struct order_list *round, bool changed, bool for
 		if (o->result != ORDER_DAMAGED)
 			o->result = ORDER_DONE;
 		if (o->kind == ORDER_FORGET || o->result == ORDER_DAMAGED)
-			lent_back(&e->lent, o->record.id);
+			idset_remove(&e->lent, o->record.id);
 	}
 }
 

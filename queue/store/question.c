@@ -57,11 +57,11 @@ find(struct evacuator *e, struct question *q, uint64_t id, struct err *err)
 		return found == CATALOG_ABSENT ? 0 : -1;
 	if ((f = mem_alloc(sizeof(*f) + r.envelope.len)) == NULL)
 		return err_set(err, "no memory");
-	*f = (struct finding){ .record = r, .lent = lent_has(&e->lent, id) };
+	*f = (struct finding){ .record = r, .lent = idset_has(&e->lent, id) };
 	if (r.envelope.len > 0)
 		memcpy(f->envelope, r.envelope.p, r.envelope.len);
 	f->record.envelope = slice_of(f->envelope, r.envelope.len);
-	if (q->kind != QUESTION_PAGE && lent_add(&e->lent, id) == -1) {
+	if (q->kind != QUESTION_PAGE && idset_add(&e->lent, id) == -1) {
 		mem_free(f);
 		return err_set(err, "no memory");
 	}
@@ -80,13 +80,15 @@ look_up(struct evacuator *e, struct question *q, struct catalog_ids *ids, struct
 	case QUESTION_LOOK:
 		return catalog_look(e->catalog, q->until_ms, ids, &q->next_ms, err);
 	case QUESTION_ID:
-		ids->count = lent_has(&e->lent, q->id) ? 0 : 1;
+		ids->count = idset_has(&e->lent, q->id) ? 0 : 1;
 		ids->ids[0] = q->id;
 		return 0;
 	case QUESTION_RELEASE:
-		lent_back(&e->lent, q->id);
+		idset_remove(&e->lent, q->id);
 		ids->count = 0;
 		return 0;
+	case QUESTION_WALK:
+		return catalog_walk(e->catalog, q->name, q->id, ids, err);
 	default:
 		ids->skip = NULL;
 		return catalog_walk(e->catalog, q->name, q->id, ids, err);
@@ -97,7 +99,7 @@ void
 question_answer(struct evacuator *e, struct question *q)
 {
 	uint64_t ids[256];
-	struct catalog_ids found = { .ids = ids, .count = q->count < 256 ? q->count : 256, .skip = lent_has, .arg = &e->lent };
+	struct catalog_ids found = { .ids = ids, .count = q->count < 256 ? q->count : 256, .skip = idset_has, .arg = &e->lent };
 	struct err err = { 0 };
 	uint32_t most = found.count;
 
@@ -106,7 +108,7 @@ question_answer(struct evacuator *e, struct question *q)
 	for (uint32_t i = 0; i < found.count; i++)
 		if (find(e, q, ids[i], &err) == -1)
 			goto fail;
-	if (q->kind == QUESTION_PAGE && found.count == most && most > 0)
+	if ((q->kind == QUESTION_PAGE || q->kind == QUESTION_WALK) && found.count == most && most > 0)
 		q->last = ids[found.count - 1];
 	return;
 fail:

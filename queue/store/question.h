@@ -10,7 +10,7 @@ struct evacuator;
 
 enum question_kind {
 	QUESTION_NONE,
-	QUESTION_DUE, QUESTION_LOOK, QUESTION_ID,	/* these lend what they find */
+	QUESTION_DUE, QUESTION_LOOK, QUESTION_ID, QUESTION_WALK,	/* these lend what they find */
 	QUESTION_PAGE,
 	QUESTION_RELEASE				/* none: it sleeps, whoever asks next may have it */
 };
@@ -27,16 +27,16 @@ struct question {
 	STAILQ_ENTRY(question)	 next;
 	enum question_kind	 kind;
 	int64_t			 until_ms;	/* DUE, LOOK */
-	uint64_t		 id;		/* ID, RELEASE; PAGE: above this one */
+	uint64_t		 id;		/* ID, RELEASE; PAGE, WALK: above this one */
 	uint32_t		 count;		/* the most to be found */
 	void			(*done)(void *arg, struct question *);	/* the loop's; NULL: nobody waits */
 	void			*arg;
 	/* the answer */
 	struct finding_list	 found;
 	int64_t			 next_ms;	/* DUE, LOOK: see catalog_due */
-	uint64_t		 last;		/* PAGE: go on above this one; 0: that was all */
+	uint64_t		 last;		/* PAGE, WALK: go on above this one; 0: that was all */
 	bool			 failed;	/* ask again later */
-	struct slice		 name;		/* DUE: destination; PAGE: domain, or empty; behind the struct */
+	struct slice		 name;		/* DUE: destination; PAGE, WALK: domain, or empty; behind the struct */
 };
 STAILQ_HEAD(question_list, question);
 

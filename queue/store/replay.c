@@ -188,7 +188,7 @@ resurface(struct store *store, struct entry *e, const struct catalog_record *r, 
 	e->catalogued = true;
 	if (!e->done && news == NULL)
 		return 0;		/* it sleeps on */
-	if ((s = evacuation_resurface(store, r)) == NULL || lent_add(&store->evacuator.lent, r->id) == -1)
+	if ((s = evacuation_resurface(store, r)) == NULL || idset_add(&store->evacuator.lent, r->id) == -1)
 		return err_set(err, "no memory for the messages of the spool");
 	stored_join(s, e->done ? e->done_in : news->segment);
 	if (!e->done)

@@ -99,7 +99,7 @@ woken(void *arg, struct question *q)
 {
 	struct store *store = arg;
 	struct waking *w = q->arg;
-	struct store_woken answer = { .next_ms = q->next_ms, .failed = q->failed };
+	struct store_woken answer = { .next_ms = q->next_ms, .last = q->last, .failed = q->failed };
 	struct finding *f;
 
 	STAILQ_FOREACH(f, &q->found, next)
@@ -158,6 +158,16 @@ store_wake(struct store *store, uint64_t id, store_woken_cb *done, void *arg)
 
 	if (q != NULL)
 		q->id = id;
+	return ask(store, q, done, arg);
+}
+
+int
+store_wake_page(struct store *store, struct slice domain, uint64_t after, uint32_t count, store_woken_cb *done, void *arg)
+{
+	struct question *q = question_of_time(store, QUESTION_WALK, domain, count);
+
+	if (q != NULL)
+		q->id = after;
 	return ask(store, q, done, arg);
 }
 

@@ -160,11 +160,13 @@ static int
 start_threads(struct store *store, struct err *err)
 {
 	if (post_watch(&store->post, store->loop, on_post, store, err) == -1 ||
-	    committer_start(&store->committer, err) == -1 || large_start(&store->large, err) == -1 ||
-	    (store->evacuation.able && evacuator_start(&store->evacuator, err) == -1))
+	    committer_start(&store->committer, err) == -1 || large_start(&store->large, err) == -1)
 		return -1;
-	if (store->evacuation.able)
+	if (store->evacuation.able) {
 		evacuation_begin(store);
+		if (evacuator_start(&store->evacuator, err) == -1)
+			return -1;
+	}
 	if (store->condemned != NULL)
 		store_commit(store, &store->condemned, 0);
 	STEP("recovery-9");

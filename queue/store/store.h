@@ -103,9 +103,9 @@ struct store_ops {
 	bool	 (*asleep)(void *arg, void *owner);
 	/* Does the owner have this message? */
 	bool	 (*knows)(void *arg, uint64_t id);
-	/* Sleeping mail for this destination, at start and when some was found again later; none of it
-	 * is due before earliest_ms. */
-	void	 (*destination)(void *arg, struct slice name, uint64_t messages, int64_t earliest_ms);
+	/* Sleeping mail for this destination, before store_open returns and when some was found again
+	 * later; none of it is due in less than in_ms. */
+	void	 (*destination)(void *arg, struct slice name, uint64_t messages, int64_t in_ms);
 };
 
 /* Locks, raises the epoch, recovers. Takes the time that takes; start-up only. -1: err says what
@@ -164,6 +164,7 @@ int		 stored_sleep(struct stored *);
 struct store_woken {
 	uint32_t	 count;		/* so many were shown to ops.found */
 	int64_t		 next_ms;	/* due, look: when the next one will be; PLAN_NEVER: none is left asleep */
+	uint64_t	 last;		/* page: go on above this id; 0: that was all */
 	bool		 failed;	/* ask again in a while */
 };
 /* `done` runs once, from the loop, behind the `found` of each message. -1: no memory, nothing will run. */
@@ -171,6 +172,7 @@ typedef void	 store_woken_cb(void *arg, const struct store_woken *);
 int		 store_wake_due(struct store *, struct slice destination, uint32_t count, store_woken_cb *, void *arg);
 int		 store_wake_look(struct store *, uint32_t count, store_woken_cb *, void *arg);	/* plan_look's time has come */
 int		 store_wake(struct store *, uint64_t id, store_woken_cb *, void *arg);
+int		 store_wake_page(struct store *, struct slice domain, uint64_t after, uint32_t count, store_woken_cb *, void *arg);
 /* Shows records of spooled messages without waking them: at most `count`, ascending ids above `after`,
  * of one domain or (empty) of all. *done gets the id to go on above; 0: that was all. */
 typedef void	 store_paged_cb(void *arg, uint64_t last, bool failed);

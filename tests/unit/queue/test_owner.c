@@ -142,6 +142,11 @@ test_every_failure_is_told(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		ROW(i, "life");
 		stage_all(s);
+		if (i == 2) {
+			/* By now it sleeps in the spool, until the hour is over. */
+			stage_turn(s, HOUR + 2000);
+			stage_turn(s, 2000);
+		}
 		stage_report(s, stage_job(s, 0), ACTION_DELIVERED, ok, true);
 		stage_rounds(s, 60);
 		assert_int_equal(s->job_count, 1);
@@ -355,7 +360,8 @@ test_many_recipients(void **state)
 	stage_until(s, &s->committed_count, s->job_count);
 }
 
-/* The ring fills with mail that cannot go; then all of it fails, and notifications and DONEs find the space to say so. */
+/* The ring fills with mail that cannot go, nor leave for the spool; then all of it fails, and notifications and DONEs find
+ * the space to say so. */
 static void
 test_full_ring(void **state)
 {
@@ -366,6 +372,7 @@ test_full_ring(void **state)
 	s->conf->queue.sender_notices = 0;
 	s->conf->queue.destination_jobs = 1000;
 	restart(s);
+	fault_plan("catalog-commit:1+:ENOSPC");
 	stage_smtpd(s, ROLE_TRUSTED);
 	while (s->verdicts[VERDICT_NO_SPACE] == 0 && s->verdicts[VERDICT_DURABLE] < 100)
 		(void)stage_submit(s, "local@mail.test", "b@far.test", 1);
@@ -381,11 +388,43 @@ test_full_ring(void **state)
 	}
 	stage_status_is(s, "messages", 0);
 	assert_int_equal(told, taken);
+	fault_plan(NULL);
 	for (int i = 0; i < 200 && !s->room; i++)
 		stage_rounds(s, 5);
 	assert_true(s->room);
 	(void)stage_submit(s, "a@client.test", "b@far.test", 1);
 	assert_int_equal(s->verdicts[VERDICT_DURABLE], taken + 1);
+}
+
+/* Many rings full of mail that cannot go: it sleeps in the spool, and memory holds little of it; then it wakes and goes. */
+static void
+test_spool(void **state)
+{
+	enum { MAILS = 150 };
+	struct stage_set *s = *state;
+
+	s->content_size = 200 * 1024;
+	s->conf->queue.destination_jobs = 4;
+	restart(s);
+	stage_all(s);
+	for (uint32_t i = 0; i < MAILS; i++)
+		(void)stage_submit(s, "local@mail.test", "b@far.test", 1);
+	assert_int_equal(s->verdicts[VERDICT_DURABLE], MAILS);
+	stage_status_is(s, "messages", MAILS);
+	assert_true(stage_status(s, "spooled") > MAILS / 2);
+	for (int i = 0; i < 400 && stage_status(s, "awake") > MAILS / 2; i++)
+		stage_rounds(s, 5);
+	assert_true(stage_status(s, "awake") <= MAILS / 2);
+	stage_operator(s, "list", NULL);
+	assert_int_equal(s->items, MAILS);
+	stage_crash(s);
+	assert_int_equal(stage_status(s, "messages"), MAILS);
+	assert_true(stage_status(s, "awake") <= MAILS / 2);
+	stage_all(s);
+	for (uint32_t i = 0; i < MAILS; i++)
+		stage_report(s, stage_job(s, i), ACTION_RELAYED, ok, true);
+	stage_status_is(s, "messages", 0);
+	assert_int_equal(s->job_count, MAILS);
 }
 
 /* Until the store has written nothing for a while. */
@@ -431,7 +470,7 @@ test_ring_turns(void **state)
 		stage_report(s, stage_job(s, done++), ACTION_DELIVERED, ok, true);
 	}
 	stage_status_is(s, "messages", 1);
-	assert_true(stage_status(s, "copied") > 0);
+	assert_true(stage_status(s, "spooled") > 0);	/* it has left the ring */
 	stage_crash(s);
 	stage_all(s);
 	stage_operator(s, "show", NULL);
@@ -510,7 +549,7 @@ main(void)
 		CASE(test_every_failure_is_told), CASE(test_notices_wait), CASE(test_expires_in_line),
 		CASE(test_dead_destination), CASE(test_expires_while_asked), CASE(test_lookup_forgets),
 		CASE(test_stop_with_news), CASE(test_stop_while_asked), CASE(test_claim), CASE(test_many_recipients),
-		CASE(test_full_ring), CASE(test_ring_turns), CASE(test_no_memory),
+		CASE(test_full_ring), CASE(test_spool), CASE(test_ring_turns), CASE(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,15 +1,15 @@
-/* lent — see lent.h. */
-#include "queue/store/lent.h"
+/* idset — see idset.h. */
+#include "base/idset.h"
 
 #include "base/mem.h"
 
-struct lending {
+struct member {
 	struct hash_node	node;
 	uint64_t		id;
 };
 
 void
-lent_init(struct lent *l)
+idset_init(struct idset *l)
 {
 	hash_init(&l->ids);
 }
@@ -17,39 +17,39 @@ lent_init(struct lent *l)
 static void
 free_one(struct hash_node *node, void *arg)
 {
-	struct lent *l = arg;
+	struct idset *l = arg;
 
 	hash_remove(&l->ids, node);
-	mem_free(CONTAINER_OF(node, struct lending, node));
+	mem_free(CONTAINER_OF(node, struct member, node));
 }
 
 void
-lent_fini(struct lent *l)
+idset_fini(struct idset *l)
 {
 	hash_each(&l->ids, free_one, l);
 	hash_fini(&l->ids);
 }
 
 static struct hash_node *
-find(const struct lent *l, uint64_t id)
+find(const struct idset *l, uint64_t id)
 {
 	struct hash_node *n = hash_first(&l->ids, hash_u64(id));
 
-	while (n != NULL && CONTAINER_OF(n, struct lending, node)->id != id)
+	while (n != NULL && CONTAINER_OF(n, struct member, node)->id != id)
 		n = hash_next(n);
 	return n;
 }
 
 bool
-lent_has(void *lent, uint64_t id)
+idset_has(void *set, uint64_t id)
 {
-	return find(lent, id) != NULL;
+	return find(set, id) != NULL;
 }
 
 int
-lent_add(struct lent *l, uint64_t id)
+idset_add(struct idset *l, uint64_t id)
 {
-	struct lending *one;
+	struct member *one;
 
 	if (find(l, id) != NULL)
 		return 0;
@@ -61,7 +61,7 @@ lent_add(struct lent *l, uint64_t id)
 }
 
 void
-lent_back(struct lent *l, uint64_t id)
+idset_remove(struct idset *l, uint64_t id)
 {
 	struct hash_node *n = find(l, id);
 

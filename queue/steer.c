@@ -1,0 +1,263 @@
+/*
+ * steer — verbs that change: hold, release, retry, delete; one message, those of a domain, or all.
+ *
+ * What sleeps is woken page by page, changed like any other, and falls asleep again; a pause between pages lets it, so that
+ * an order about a million messages never has them all in memory.
+ */
+#include "queue/client.h"
+
+#define PAGE		64		/* messages that sleep, woken at a time */
+#define AWAKE_MOST	2048u		/* more than these in memory: the next page waits */
+#define PAUSE		INT64_C(50)	/* ms */
+
+static void next_argument(struct client *);
+
+/* --- verbs that change ------------------------------------------------------------------------- */
+
+static void
+log_operator(const struct message *m, const char *words)
+{
+	log_event(EVENT_OPERATOR, LOG_LEVEL_INFO, 0, LOG_ID(KEY_ID, m->id), LOG_STR(KEY_TEXT, words));
+}
+
+static void
+set_held(struct queue *q, struct message *m, bool held)
+{
+	for (uint32_t i = 0; i < m->envelope.count; i++) {
+		struct fate *fate = &m->envelope.recipients[i].fate;
+
+		if (m->places[i].stage == STAGE_FINAL)
+			continue;
+		fate->flags = held ? fate->flags | FATE_HELD : fate->flags & ~(uint32_t)FATE_HELD;
+		if (!held && m->places[i].stage == STAGE_STUCK)
+			m->places[i].stage = STAGE_NONE;
+		m->places[i].dirty = true;
+	}
+	schedule_review(q->schedule, m);
+	queue_route(q, m);
+	queue_settle(q, m);
+}
+
+void
+steer_hold(struct queue *q, struct message *m)
+{
+	log_operator(m, "placed on hold");
+	set_held(q, m, true);
+}
+
+void
+steer_release(struct queue *q, struct message *m)
+{
+	log_operator(m, "released from hold");
+	set_held(q, m, false);
+}
+
+void
+steer_retry(struct queue *q, struct message *m)
+{
+	for (uint32_t i = 0; i < m->envelope.count; i++)
+		if (m->places[i].stage != STAGE_FINAL) {
+			m->envelope.recipients[i].fate.next_ms = 0;
+			if (m->places[i].nexthop.len > 0)
+				schedule_resume(q->schedule, m->places[i].nexthop);
+		}
+	log_operator(m, "requeued");
+	schedule_review(q->schedule, m);
+	queue_route(q, m);
+}
+
+static void
+cancel_job(struct job *job, void *arg)
+{
+	struct queue *q = arg;
+
+	if (job->state == JOB_ACTIVE)
+		agents_cancel(q->agents, job);
+	else if (job->state != JOB_SETTLING)
+		queue_drop_job(q, job);
+}
+
+void
+steer_delete(struct queue *q, struct message *m)
+{
+	log_operator(m, "removed by an operator");
+	m->deleted = true;
+	queue_unroute(q, m);
+	schedule_each_job(m, cancel_job, q);
+	queue_settle(q, m);
+}
+
+/* --- whom --------------------------------------------------------------------------------------- */
+
+static void
+apply(struct client *c, struct message *m)
+{
+	c->verb->each(c->queue, m);
+	c->count++;
+}
+
+static bool
+is_named(struct message *m, struct slice domain)
+{
+	return !m->deleted && (domain.len == 0 || listing_goes_to(m, domain));
+}
+
+static void
+all_awake(struct client *c)
+{
+	struct message *m, *next;
+
+	TAILQ_FOREACH_SAFE(m, &c->queue->all, all, next)
+		if (is_named(m, c->domain)) {
+			(void)idset_add(&c->shown, m->id);
+			apply(c, m);
+		}
+}
+
+static void
+end(struct client *c)
+{
+	c->verb = NULL;
+	idset_fini(&c->shown);
+	idset_init(&c->shown);
+}
+
+static void
+refuse(struct client *c)
+{
+	struct slice arg = c->args[c->arg];
+
+	client_say(c, false, "%.*s: no such message; ids look like 0000000H00042, or use @domain or all",
+	    arg.len < 40 ? (int)arg.len : 40, arg.p);
+	end(c);
+}
+
+/* Those that have just been woken are the last ones of the list. */
+static void
+page_woken(void *arg, const struct store_woken *w)
+{
+	struct client *c = arg;
+	struct message *m, *before;
+	uint32_t left = w->count;
+
+	if (!client_is_back(c))
+		return;
+	for (m = TAILQ_LAST(&c->queue->all, messages); m != NULL && left > 0; m = before, left--) {
+		before = TAILQ_PREV(m, messages, all);
+		if (is_named(m, c->domain) && !idset_has(&c->shown, m->id))
+			apply(c, m);
+	}
+	c->after = w->last;
+	if (w->failed || w->last == 0) {
+		c->arg++;
+		next_argument(c);
+	} else {
+		timer_set(&c->pause, PAUSE);
+	}
+}
+
+static void
+next_page(struct client *c)
+{
+	if (c->queue->awake > AWAKE_MOST) {
+		timer_set(&c->pause, PAUSE);
+		return;
+	}
+	c->busy = c->queue->store != NULL &&
+	    store_wake_page(c->queue->store, c->domain, c->after, PAGE, page_woken, c) == 0;
+	if (!c->busy) {
+		client_say(c, false, "no memory to go on; %u messages were %s", c->count, c->verb->done);
+		end(c);
+	}
+}
+
+void
+steer_go_on(void *arg)
+{
+	struct client *c = arg;
+
+	if (c->verb != NULL && c->channel != NULL && !c->busy)
+		next_page(c);
+}
+
+static void
+one_woken(void *arg, const struct store_woken *w)
+{
+	struct client *c = arg;
+	struct message *m;
+
+	(void)w;
+	if (!client_is_back(c))
+		return;
+	m = queue_find(c->queue, c->after);
+	if (m == NULL || m->deleted) {
+		refuse(c);
+		return;
+	}
+	apply(c, m);
+	c->arg++;
+	next_argument(c);
+}
+
+/* False: the store was asked, or the verb has ended. */
+static bool
+one(struct client *c, queue_id id)
+{
+	struct message *m = queue_find(c->queue, id);
+
+	if (m != NULL && !m->deleted) {
+		apply(c, m);
+		return true;
+	}
+	c->after = id;
+	c->busy = m == NULL && c->queue->store != NULL && store_wake(c->queue->store, id, one_woken, c) == 0;
+	if (!c->busy)
+		refuse(c);
+	return false;
+}
+
+static void
+next_argument(struct client *c)
+{
+	queue_id id;
+
+	for (; c->arg < c->nargs; c->arg++) {
+		if (client_domain(c->args[c->arg], &c->domain)) {
+			all_awake(c);
+			c->after = 0;
+			next_page(c);
+			return;
+		}
+		if (queue_id_parse(c->args[c->arg], &id) == -1) {
+			refuse(c);
+			return;
+		}
+		if (!one(c, id))
+			return;
+	}
+	client_say(c, true, "%u message%s %s", c->count, c->count == 1 ? "" : "s", c->verb->done);
+	end(c);
+}
+
+void
+steer(struct client *c, const struct verb *verb, const struct operator_request *request)
+{
+	if (request->count == 0) {
+		client_say(c, false, "%s what? Say ids, @domain or all", verb->name);
+		return;
+	}
+	c->verb = verb;
+	c->arg = 0;
+	c->nargs = request->count;
+	for (uint32_t i = 0; i < request->count; i++) {
+		c->args[i] = arena_slice(&c->arena, request->args[i]);
+		for (size_t k = 0; c->args[i].p != NULL && c->args[i].p[0] == '@' && k < c->args[i].len; k++)
+			((char *)(uintptr_t)c->args[i].p)[k] = ascii_lower(c->args[i].p[k]);
+		if (c->args[i].p == NULL) {
+			client_say(c, false, "no memory");
+			end(c);
+			return;
+		}
+	}
+	next_argument(c);
+}
