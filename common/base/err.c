@@ -34,6 +34,20 @@ err_set(struct err *err, const char *format, ...)
 }
 
 int
+err_memory(struct err *err, const char *format, ...)
+{
+	va_list ap;
+
+	if (err != NULL) {
+		va_start(ap, format);
+		err_vset(err, 0, format, ap);
+		va_end(ap);
+		err->code = ENOMEM;
+	}
+	return -1;
+}
+
+int
 err_sys(struct err *err, const char *format, ...)
 {
 	int code = errno;

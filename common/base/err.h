@@ -15,6 +15,8 @@ struct err {
 
 /* Both return -1, so that a caller can `return err_set(...)`. A NULL err is fine. */
 int	err_set(struct err *, const char *, ...) __attribute__((format(printf, 2, 3)));
+/* The same for want of memory, which passes: code is ENOMEM. */
+int	err_memory(struct err *, const char *, ...) __attribute__((format(printf, 2, 3)));
 /* The same with ": " and the words for errno behind it. */
 int	err_sys(struct err *, const char *, ...) __attribute__((format(printf, 2, 3)));
 /* Puts "what: " in front of the sentence that is there. Returns -1. */

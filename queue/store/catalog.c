@@ -33,6 +33,7 @@ struct catalog {
 	struct buf	 scratch;
 	struct places	 places;
 	struct catalog_totals totals, before;	/* before: as committed */
+	bool		 stale;		/* an abort could not read them again: nothing may be numbered or counted before */
 };
 
 /* As the disk has it: at the start, and after a transaction that came to nothing. */
@@ -64,7 +65,7 @@ catalog_open(struct catalog **cp, const char *path, bool *fresh, struct err *err
 
 	*cp = NULL;
 	if (c == NULL)
-		return err_set(err, "no memory for the catalog");
+		return err_memory(err, "no memory for the catalog");
 	places_init(&c->places, &c->db);
 	buf_init(&c->scratch, RECORD_BYTES_MAX);
 	if (database_open(&c->db, path, CATALOG_CACHE, err) == -1 || load(c, err) == -1) {
@@ -120,7 +121,7 @@ record_encode(struct catalog *c, const struct catalog_record *r, struct slice pl
 	(void)buf_put_slice(b, plan);
 	(void)buf_put_slice(b, r->envelope);
 	if (b->failed)
-		return err_set(err, "no memory for a record of the catalog");
+		return err_memory(err, "no memory for a record of the catalog");
 	bytes = (unsigned char *)(uintptr_t)buf_slice(b).p;
 	bytes_put32(bytes + 44, crc32c(crc32c(0, bytes, 44), bytes + RECORD_HEAD_SIZE, buf_len(b) - RECORD_HEAD_SIZE));
 	return 0;
@@ -212,7 +213,7 @@ add_row(struct catalog *c, const struct plan_item *item, uint64_t id, struct err
 	int rc;
 
 	if (p == NULL)
-		return err_set(err, "no memory for a destination");
+		return err_memory(err, "no memory for a destination");
 	places_change(&c->places, p);
 	if ((rc = database_add(&c->db, TABLE_INDEX, due_key(key, p->number, item->priority, item->at_ms, id), err)) == -1)
 		return -1;
@@ -260,9 +261,20 @@ index_change(struct catalog *c, uint64_t id, struct slice plan, bool add, struct
 
 /* --- transactions ------------------------------------------------------------------------------- */
 
+static int
+freshen(struct catalog *c, struct err *err)
+{
+	if (c->stale && load(c, err) == -1)
+		return -1;
+	c->stale = false;
+	return 0;
+}
+
 int
 catalog_begin(struct catalog *c, struct err *err)
 {
+	if (freshen(c, err) == -1)
+		return -1;
 	return database_begin(&c->db, err);
 }
 
@@ -336,21 +348,20 @@ fail:
 	return -1;
 }
 
-/* If even reading fails now, counts are wrong until the next start; no message is. */
 void
 catalog_abort(struct catalog *c)
 {
 	struct err err;
 
 	database_abort(&c->db);
-	c->totals = c->before;
-	(void)load(c, &err);
+	c->stale = load(c, &err) == -1;
 }
 
 bool
 catalog_is_distrusted(const struct catalog *c)
 {
-	return database_is_distrusted(&c->db);
+	(void)c;
+	return database_is_distrusted();
 }
 
 struct telling {
@@ -430,12 +441,15 @@ int
 catalog_due(struct catalog *c, struct slice destination, int64_t until_ms, struct catalog_ids *out, int64_t *next,
     struct err *err)
 {
-	struct place *p = places_find(&c->places, destination);
+	struct place *p;
 	unsigned char key[INDEX_KEY_MAX];
 	struct walk w = walk_of(out, 6, until_ms);
 	int64_t least = CATALOG_NEVER;
 
 	*next = CATALOG_NEVER;
+	if (freshen(c, err) == -1)
+		return -1;
+	p = places_find(&c->places, destination);
 	if (p == NULL)
 		return 0;
 	for (enum plan_priority priority = PLAN_MAIL; priority < PLAN_PRIORITY_COUNT; priority++) {
@@ -467,10 +481,14 @@ catalog_walk(struct catalog *c, struct slice domain, uint64_t after, struct cata
 {
 	unsigned char key[INDEX_KEY_MAX];
 	struct walk w = walk_of(out, 0, 0);
+	char small[PLAN_NAME_MAX];
 	struct slice from;
 
 	if (w.most == 0 || after == UINT64_MAX)
 		return 0;
+	for (size_t i = 0; i < domain.len && i < sizeof(small); i++)
+		small[i] = ascii_lower(domain.p[i]);
+	domain = slice_of(small, domain.len < sizeof(small) ? domain.len : sizeof(small));
 	from = domain.len > 0 ? domain_key(key, domain, after + 1) : record_key(key, after + 1);
 	w.prefix = slice_of(from.p, from.len - 8);
 	return database_walk(&c->db, domain.len > 0 ? TABLE_INDEX : TABLE_RECORDS, from, false, walk_one, &w, err);

@@ -372,7 +372,7 @@ declare(struct committer *c, struct err *err)
 		return 0;
 	batch_reset(&c->batch);
 	if (batch_room(&c->batch, 1) == -1)
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	return batch_commit(c, 0, 1, &seg, err);
 }
 
@@ -486,7 +486,7 @@ committer_write_now(struct committer *c, struct post_list *list, struct err *err
 	batch_reset(&c->batch);
 	STAILQ_FOREACH(change, list, next) {
 		if (batch_room(&c->batch, change->pieces) == -1)
-			return err_set(err, "no memory");
+			return err_memory(err, "no memory");
 		batch_take_change(&c->batch, change);
 	}
 	if (batch_commit(c, 0, 0, &seg, err) == -1)

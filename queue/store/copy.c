@@ -144,7 +144,9 @@ copy_pump(struct store *store, bool copies)
 	if (seg == NULL || seg->wiping)
 		return;
 	if (TAILQ_EMPTY(&seg->live)) {
-		ask_wipe(store, seg);
+		/* A batch of it may still be on its way to the loop, and the hunt asks what the ring knew. */
+		if (seg->sequence < store->settled && !evacuation_keeps(store, seg))
+			ask_wipe(store, seg);
 		return;
 	}
 	if (!copies)

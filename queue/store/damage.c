@@ -69,7 +69,7 @@ region_damaged(struct store *store, struct recovery *rec, const struct region *r
 	if (r->verdict == BATCH_BAD_RECORDS)
 		all = salvage(store, rec, r, &memory);
 	if (!memory)
-		return err_set(err, "no memory to read the ring");
+		return err_memory(err, "no memory to read the ring");
 	store->figures.damaged++;
 	if (all)
 		log_error("journal/%03u.seg: a batch fails its checksum, all of its records hold", r->segment->number);

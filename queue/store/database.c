@@ -69,7 +69,7 @@ failed(struct database *d, int rc, const char *what, struct err *err)
 {
 	err_set(err, "the catalog: %s: %s%s%s", what, db_strerror(rc), d->words[0] != '\0' ? ": " : "", d->words);
 	if (err != NULL)
-		err->code = rc > 0 ? rc : EIO;
+		err->code = rc > 0 ? rc : 0;
 	d->words[0] = '\0';
 	return -1;
 }
@@ -111,7 +111,6 @@ database_open(struct database *d, const char *path, uint32_t cache, struct err *
 	int rc;
 
 	*d = (struct database){ 0 };
-	sync_failed = false;
 	(void)db_env_set_func_fsync(sync_once);
 	(void)db_env_set_func_pwrite(write_at);
 	(void)db_env_set_func_write(write_on);
@@ -147,10 +146,15 @@ database_close(struct database *d)
 }
 
 bool
-database_is_distrusted(const struct database *d)
+database_is_distrusted(void)
 {
-	(void)d;
 	return sync_failed;
+}
+
+void
+database_forgive(void)
+{
+	sync_failed = false;
 }
 
 /* --- transactions ------------------------------------------------------------------------------- */

@@ -26,7 +26,9 @@ struct database {
 
 int	database_open(struct database *, const char *path, uint32_t cache, struct err *);
 void	database_close(struct database *);
-bool	database_is_distrusted(const struct database *);	/* a sync failed in this process */
+/* A sync failed in this process: no environment is to be believed until the one that it was is set aside. */
+bool	database_is_distrusted(void);
+void	database_forgive(void);		/* it is set aside */
 
 int	database_begin(struct database *, struct err *);
 int	database_commit(struct database *, struct err *);	/* flushed; -1: nothing of it is there */

@@ -39,7 +39,7 @@ evacuation_init(struct store *store, struct err *err)
 	buf_init(&e->envelope, STORE_CHANGE_MAX);
 	plan_init(&e->plan);
 	if (timer_init(&e->timer, store->loop, tick, store) == -1)
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	timer_set(&e->timer, TICK);
 	return 0;
 }
@@ -50,6 +50,12 @@ evacuation_fini(struct store *store)
 	timer_fini(&store->evacuation.timer);
 	buf_fini(&store->evacuation.envelope);
 	plan_fini(&store->evacuation.plan);
+}
+
+bool
+evacuation_keeps(const struct store *store, const struct segment *seg)
+{
+	return seg->sequence < store->evacuation.keep_below;
 }
 
 int64_t
@@ -137,7 +143,7 @@ order_out(struct store *store, struct segment *seg, struct stored *s)
 static bool
 may_order(const struct stored *s)
 {
-	if (s->flags & (STORED_ORDERED | STORED_COPYING))
+	if ((s->flags & (STORED_ORDERED | STORED_COPYING)) || (s->owner == NULL && !(s->flags & STORED_DEAD)))
 		return false;
 	return (s->flags & STORED_DEAD) || (s->pending == 0 && !(s->flags & STORED_FINISHING));
 }
@@ -215,12 +221,20 @@ spooled(struct store *store, struct stored *s, const struct order *o)
 	s->bytes = 0;
 	move_on(store, s);
 	store->live--;
-	s->flags |= STORED_SPOOLED;
+	s->flags = (uint16_t)((s->flags | STORED_SPOOLED) & ~STORED_CHECKED);
 	s->folder = o->record.folder;
 	s->place = o->record.place;
 	store->evacuation.evacuated++;
 	if (!(s->flags & STORED_DEAD))
 		store->ops->spooled(store->arg, s->owner);
+}
+
+/* It could not be set aside: no space, or its segment cannot be read. It is tried again like any other. */
+static void
+not_aside(struct store *store, struct stored *s)
+{
+	s->flags &= (uint16_t)~STORED_LOST;
+	failed(store);
 }
 
 static void
@@ -239,6 +253,8 @@ finish_spool(struct store *store, struct stored *s, const struct order *o)
 	} else if ((content = mem_alloc((size_t)s->size + 1)) != NULL) {
 		(void)stored_read(s, 0, content, (size_t)s->size, &err);	/* sets it aside */
 		mem_free(content);
+		if (s->segment != NULL)
+			not_aside(store, s);
 	}
 	/* Finished while it was on its way, and the catalog has never heard of it. */
 	if (s->flags & STORED_DEAD) {
@@ -274,7 +290,7 @@ finish(struct store *store, struct order *o)
 	s->flags &= (uint16_t)~STORED_ORDERED;
 	if (o->urgent && store->evacuation.ordered > 0)
 		store->evacuation.ordered--;
-	if (o->result == ORDER_DONE)
+	if (o->result == ORDER_DONE && o->kind != ORDER_FORGET)
 		store->evacuation.failing = false;
 	if (o->kind == ORDER_FORGET && o->result == ORDER_DONE) {
 		stored_free(store, s);
@@ -298,7 +314,11 @@ evacuation_take(struct store *store)
 	struct question_list questions;
 	struct question *q;
 	struct order *o;
-	uint32_t adopted = evacuator_take(&store->evacuator, &orders, &questions);
+	bool hunted;
+	uint32_t adopted = evacuator_take(&store->evacuator, &orders, &questions, &hunted);
+
+	if (hunted)
+		store->evacuation.keep_below = 0;
 
 	while ((o = STAILQ_FIRST(&orders)) != NULL) {
 		STAILQ_REMOVE_HEAD(&orders, next);
@@ -376,7 +396,7 @@ evacuation_now(struct store *store, struct segment *seg, struct err *err)
 		for (s = TAILQ_FIRST(&seg->live); s != NULL; s = next) {
 			next = TAILQ_NEXT(s, in_segment);
 			if (may_order(s) && order_out(store, seg, s) == -1)
-				return err_set(err, "no memory to empty the oldest segment");
+				return err_memory(err, "no memory to empty the oldest segment");
 		}
 		evacuator_serve_all(&store->evacuator);
 		evacuation_take(store);
@@ -399,6 +419,8 @@ evacuation_begin(struct store *store)
 {
 	struct stored *s;
 
+	if (!store->evacuator.hunted)
+		store->evacuation.keep_below = store->ring.next_sequence;
 	catalog_each_destination(store->evacuator.catalog, tell_destination, store);
 	for (uint32_t i = 0; i < store->ring.n; i++)
 		TAILQ_FOREACH(s, &store->ring.v[i].live, in_segment)

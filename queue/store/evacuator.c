@@ -4,14 +4,18 @@
 #include "queue/store/evacuator.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "queue/store/corrupt.h"
+#include "queue/store/database.h"
 #include "queue/store/disk.h"
 #include "queue/store/large.h"
 #include "queue/store/post.h"
@@ -20,6 +24,8 @@
 #define PATIENCE	INT64_C(100)	/* ms that an order waits for company, unless space is wanted */
 #define COMPANY		128u		/* orders that need not wait */
 #define IDLE_COMPACT	INT64_C(30000)	/* ms without work before the catalog is compacted */
+#define BALLAST		(INT64_C(64) * 1024 * 1024)
+#define BALLAST_FREE	(UINT64_C(2) << 30)	/* on a disk with less free space there is none */
 #define SCRATCH_MAX	(2u * 1024 * 1024)
 
 /* --- given and taken ---------------------------------------------------------------------------- */
@@ -50,12 +56,17 @@ void
 evacuator_ask(struct evacuator *e, struct question *q)
 {
 	pthread_mutex_lock(&e->lock);
-	STAILQ_INSERT_TAIL(&e->questions, q, next);
+	if (e->closing) {
+		q->failed = true;		/* nobody answers any more */
+		STAILQ_INSERT_TAIL(&e->answered, q, next);
+	} else {
+		STAILQ_INSERT_TAIL(&e->questions, q, next);
+	}
 	call_thread(e);
 }
 
 uint32_t
-evacuator_take(struct evacuator *e, struct order_list *orders, struct question_list *questions)
+evacuator_take(struct evacuator *e, struct order_list *orders, struct question_list *questions, bool *hunted)
 {
 	uint32_t adopted;
 
@@ -65,9 +76,21 @@ evacuator_take(struct evacuator *e, struct order_list *orders, struct question_l
 	STAILQ_CONCAT(orders, &e->orders_done);
 	STAILQ_CONCAT(questions, &e->answered);
 	adopted = e->adopted;
+	*hunted = e->hunted;
 	e->adopted = 0;
 	pthread_mutex_unlock(&e->lock);
 	return adopted;
+}
+
+bool
+evacuator_has_news(struct evacuator *e)
+{
+	bool has;
+
+	pthread_mutex_lock(&e->lock);
+	has = !STAILQ_EMPTY(&e->orders_done) || !STAILQ_EMPTY(&e->answered);
+	pthread_mutex_unlock(&e->lock);
+	return has;
 }
 
 bool
@@ -100,12 +123,20 @@ static int
 set_aside(int queue_dir, uint32_t epoch, const char *reason, struct err *err)
 {
 	char to[64], name[40];
+	int rc = -1;
 
-	snprintf(name, sizeof(name), "catalog-of-epoch-%" PRIu32, epoch);
-	snprintf(to, sizeof(to), "corrupt/%s-files", name);
 	STEP("condemn-1");
-	if (disk_rename(queue_dir, "db", to, err) == -1)
+	/* More than one may be set aside in one epoch. */
+	for (int nth = 1; nth < 10 && rc == -1; nth++) {
+		snprintf(name, sizeof(name), "catalog-of-epoch-%" PRIu32 "-%d", epoch, nth);
+		snprintf(to, sizeof(to), "corrupt/%s-files", name);
+		rc = disk_rename(queue_dir, "db", to, err);
+		if (rc == -1 && err->code != ENOTEMPTY && err->code != EEXIST)
+			return -1;
+	}
+	if (rc == -1)
 		return -1;
+	database_forgive();
 	STEP("condemn-2");
 	if (disk_sync(queue_dir, err) == -1)
 		return -1;
@@ -258,14 +289,20 @@ hunt(struct evacuator *e)
 {
 	struct err err = { 0 };
 
+	bool good;
+
 	e->hunt.between = between_files;
 	e->hunt.arg = e;
-	if (hunt_run(&e->hunt, &err) == -1)
+	good = hunt_run(&e->hunt, &err) == 0;
+	if (!good && e->hunt.catalog_failed)
+		evacuator_doubt_catalog(e, &err);
+	else if (!good)
 		post_say(e->post, LOG_LEVEL_WARN, "the hunt for leftover files waits for the next start: %s", err.text);
-	if (catalog_is_distrusted(e->catalog))
-		evacuator_condemn(e, &err);
 	pthread_mutex_lock(&e->lock);
 	e->adopted += e->hunt.adopted;
+	/* After an error the ring is not kept for it: a leftover that stays may become a second copy, a ring that stands still would
+	 * stop all mail. */
+	e->hunted = !e->hunt.stopped;
 	e->totals = catalog_totals(e->catalog);
 	pthread_mutex_unlock(&e->lock);
 	hunt_fini(&e->hunt);
@@ -279,7 +316,8 @@ evacuator_main(void *arg)
 	struct err err;
 	bool quiet;
 
-	hunt(e);
+	if (!e->hunted)
+		hunt(e);
 	while (wait_for_work(e, &quiet)) {
 		serve(e);
 		if (quiet && !e->condemned && catalog_compact(e->catalog, &err) == -1)
@@ -300,15 +338,31 @@ open_catalog(struct evacuator *e, const char *path, bool *fresh, struct err *err
 		return 0;
 	post_say(e->post, LOG_LEVEL_ERROR, "%s", why.text);
 	(void)disk_unlink(e->queue_dir, "ballast", NULL);
-	if (catalog_open(&e->catalog, path, fresh, &why) == 0)
+	if (!database_is_distrusted() && catalog_open(&e->catalog, path, fresh, &why) == 0)
 		return 0;
-	if (passes(&why)) {
+	if (passes(&why) || why.code == EACCES || why.code == EPERM || why.code == EROFS) {
 		*err = why;
 		return -1;
 	}
 	if (set_aside(e->queue_dir, e->spool.epoch, why.text, err) == -1 || disk_mkdir(e->queue_dir, "db", err) == -1)
 		return -1;
 	return catalog_open(&e->catalog, path, fresh, err);
+}
+
+/* docs/SPOOL.md: reserved, so that there is something to throw out. Not on a small disk, which needs the room more. */
+static void
+make_ballast(int queue_dir)
+{
+	struct statvfs v;
+	struct err err;
+	int fd;
+
+	if (fstatvfs(queue_dir, &v) == -1 || (uint64_t)v.f_bavail * v.f_frsize < BALLAST_FREE ||
+	    (fd = disk_open(queue_dir, "ballast", O_WRONLY | O_CREAT, &err)) == -1)
+		return;
+	if (posix_fallocate(fd, 0, BALLAST) != 0)
+		(void)disk_unlink(queue_dir, "ballast", NULL);
+	fd_close(&fd);
 }
 
 int
@@ -335,6 +389,7 @@ evacuator_open(struct evacuator *e, const char *queue_path, int queue_dir, uint3
 		return err_set(err, "the queue directory has too long a name");
 	if (spool_open(&e->spool, queue_dir, epoch, err) == -1 || open_catalog(e, path, &fresh, err) == -1)
 		return -1;
+	make_ballast(queue_dir);
 	hunt_init(&e->hunt, e->catalog, &e->spool, post, queue_dir);
 	e->totals = catalog_totals(e->catalog);
 	return 0;
@@ -348,10 +403,23 @@ evacuator_rebuild(struct evacuator *e, uint64_t *ids, size_t count, int64_t cloc
 	if (e->totals.clock_ms != 0)
 		return 0;
 	STEP("rebuild-1");
-	if (hunt_run(&e->hunt, err) == -1 || catalog_begin(e->catalog, err) == -1 ||
+	if (evacuator_hunt_now(e, err) == -1 || catalog_begin(e->catalog, err) == -1 ||
 	    catalog_commit(e->catalog, clock_ms, err) == -1)
 		return -1;
 	STEP("rebuild-2");
+	e->totals = catalog_totals(e->catalog);
+	return 0;
+}
+
+int
+evacuator_hunt_now(struct evacuator *e, struct err *err)
+{
+	if (e->hunted)
+		return 0;
+	if (hunt_run(&e->hunt, err) == -1)
+		return -1;
+	e->hunted = true;
+	e->adopted += e->hunt.adopted;
 	e->totals = catalog_totals(e->catalog);
 	return 0;
 }

@@ -43,6 +43,7 @@ struct evacuator {
 	int64_t			 due;		/* when the next round begins at the latest; 0: now */
 	bool			 closing;
 	uint32_t		 adopted;	/* messages that the hunt has found, not told yet */
+	bool			 hunted;	/* the hunt has ended well */
 	bool			 condemned;	/* the catalog was set aside: only a new start helps; the thread alone sets it */
 	char			 why[256];
 	struct catalog_totals	 totals;
@@ -60,13 +61,16 @@ void	evacuator_close(struct evacuator *);
 void	evacuator_order(struct evacuator *, struct order *, int64_t clock_ms);	/* takes */
 void	evacuator_ask(struct evacuator *, struct question *);			/* takes */
 /* What was finished since the last call; the lists are the caller's now. Returns how many messages
- * the hunt has brought back since: they wait for the destination without a name. */
-uint32_t evacuator_take(struct evacuator *, struct order_list *, struct question_list *);
+ * the hunt has brought back since: they wait for the destination without a name. *hunted: no file of
+ * the spool depends on what the ring knew at the start. */
+uint32_t evacuator_take(struct evacuator *, struct order_list *, struct question_list *, bool *hunted);
+bool	evacuator_has_news(struct evacuator *);
 bool	evacuator_is_condemned(struct evacuator *, char why[256]);
 struct catalog_totals evacuator_totals(struct evacuator *);
 
-/* In recovery, before the thread runs: all orders, now. */
+/* In recovery, before the thread runs: all orders, now; the hunt, now. */
 void	evacuator_serve_all(struct evacuator *);
+int	evacuator_hunt_now(struct evacuator *, struct err *);
 
 /* order.c and question.c: what fails now may go well later; or the catalog is set aside. */
 void	evacuator_put_off(struct evacuator *, const struct err *why);

@@ -48,13 +48,20 @@ ring_knows(const struct hunt *h, uint64_t id)
 }
 
 static int
+catalog_failed(struct hunt *h)
+{
+	h->catalog_failed = true;
+	return -1;
+}
+
+static int
 commit(struct hunt *h, struct err *err)
 {
 	if (h->uncommitted == 0)
 		return 0;
 	h->uncommitted = 0;
 	/* Without a time: until a rebuild has ended, the catalog counts as lost. */
-	return catalog_commit(h->catalog, 0, err);
+	return catalog_commit(h->catalog, 0, err) == -1 ? catalog_failed(h) : 0;
 }
 
 static int
@@ -82,17 +89,19 @@ adopt(struct hunt *h, uint64_t folder, uint64_t id, struct err *err)
 	if (rc != 0)
 		return rc == 1 ? set_aside(h, folder, id, err) : 0;
 	if (h->uncommitted == 0 && catalog_begin(h->catalog, err) == -1)
-		return -1;
+		return catalog_failed(h);
 	h->uncommitted++;
 	plan_init(&plan);
 	plan_row(&plan, slice_of("", 0), PLAN_MAIL, 0);
-	rc = plan_failed(&plan) ? err_set(err, "no memory") : catalog_put(h->catalog, &(struct catalog_record){ .id = id,
+	rc = plan_failed(&plan) ? err_memory(err, "no memory") : catalog_put(h->catalog, &(struct catalog_record){ .id = id,
 	    .version = r.version, .large = r.large, .maybe = true, .folder = folder,
 	    .place = (uint32_t)(RECORD_PUT_HEAD + r.envelope.len), .crc = r.content_crc, .size = r.content_size,
 	    .envelope = r.envelope }, plan_slice(&plan), err);
 	plan_fini(&plan);
-	h->adopted += rc == 0;
-	return rc == 0 && h->uncommitted >= TOGETHER ? commit(h, err) : rc;
+	if (rc == -1)
+		return catalog_failed(h);
+	h->adopted++;
+	return h->uncommitted >= TOGETHER ? commit(h, err) : 0;
 }
 
 /* 1 ends the walk without an error. */
@@ -114,7 +123,7 @@ each_file(void *arg, uint64_t folder, uint64_t id, struct err *err)
 	}
 	found = catalog_get(h->catalog, id, &r, err);
 	if (found == CATALOG_FAILED)
-		return -1;
+		return catalog_failed(h);
 	if (found == CATALOG_FOUND && r.folder == folder)
 		return 0;
 	if (found == CATALOG_ABSENT && !ring_knows(h, id))
@@ -128,7 +137,7 @@ int
 hunt_run(struct hunt *h, struct err *err)
 {
 	h->seen = h->removed = h->adopted = h->uncommitted = 0;
-	h->stopped = false;
+	h->stopped = h->catalog_failed = false;
 	if (spool_walk(h->spool, each_file, h, err) == -1) {
 		if (h->uncommitted > 0)
 			catalog_abort(h->catalog);

@@ -28,6 +28,7 @@ struct hunt {
 	uint32_t	 seen, removed, adopted, uncommitted;
 	bool		(*between)(void *);	/* called now and then; false: leave the rest. NULL is fine */
 	bool		stopped;
+	bool		catalog_failed;	/* the error was the catalog's */
 	void		*arg;
 };
 

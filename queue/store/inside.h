@@ -100,6 +100,7 @@ struct evacuation {
 	int64_t		 again_ms;		/* loop_now: not tried before */
 	uint32_t	 ordered;		/* orders out of the ring that are under way */
 	uint64_t	 evacuated;		/* messages, since the start */
+	uint64_t	 keep_below;		/* segments that the start found: not wiped until the hunt has ended well */
 	int64_t		 base_ms, base_mono_ms;	/* of the store's clock */
 	struct timer	 timer;
 	struct buf	 envelope;
@@ -126,6 +127,7 @@ struct store {
 	struct stored_list	 idle_stored;
 	struct slab		*slabs;
 	struct change		*condemned;	/* set aside by recovery: finished in the first batch */
+	uint64_t		 settled;		/* segments of a lower sequence hold nothing that the loop does not know */
 	uint64_t		 live, live_bytes;	/* in the ring */
 	bool			 room[STORE_CLASS_COUNT];
 	bool			 broken, told, closing;
@@ -160,6 +162,7 @@ void		 evacuation_pump(struct store *);	/* what the oldest segment still holds g
 void		 evacuation_take(struct store *);	/* what the evacuator has finished */
 void		 evacuation_state(struct stored *, struct segment *);	/* a STATE of a spooled message is durable there */
 void		 evacuation_done(struct stored *, struct segment *);	/* its DONE is */
+bool		 evacuation_keeps(const struct store *, const struct segment *);	/* the hunt may still ask what it knew */
 bool		 evacuation_knows(const struct stored *);	/* spooled, or about to be: DONE has to be told */
 int		 evacuation_doze(struct stored *);
 void		 evacuation_release(struct store *, uint64_t id);	/* nobody has it in memory any more */

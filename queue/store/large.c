@@ -80,7 +80,7 @@ large_create(struct large *l, uint64_t id, struct err *err)
 	int fd;
 
 	if (f == NULL)
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	queue_id_print(id, name);
 	if ((fd = disk_open(l->dir, name, O_WRONLY | O_CREAT | O_EXCL, err)) == -1) {
 		mem_free(f);
@@ -159,7 +159,7 @@ content_agrees(int fd, const struct record *r, struct err *err)
 	ssize_t n;
 
 	if (p == NULL)
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	while ((n = fd_pread_full(fd, p, piece, (off_t)at)) > 0 && at <= r->content_size) {
 		crc = crc32c(crc, p, (size_t)n);
 		at += (uint64_t)n;

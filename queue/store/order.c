@@ -37,7 +37,7 @@ read_from_ring(struct evacuator *e, const struct order *o, struct slice *content
 		return 0;
 	buf_reset(&e->scratch);
 	if ((room = buf_room(&e->scratch, (size_t)o->record.size + 1)) == NULL)
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	if (disk_read(o->ring_fd, room, (size_t)o->record.size, o->ring_at, err) == -1)
 		return -1;
 	*content = slice_of(room, (size_t)o->record.size);
@@ -51,10 +51,13 @@ write_file(struct evacuator *e, struct order *o, struct err *err)
 	    .envelope = o->record.envelope, .content_size = o->record.size, .content_crc = o->record.crc };
 	int rc = read_from_ring(e, o, &r.content, err);
 
-	if (rc == 1)
-		o->result = ORDER_DAMAGED;
-	if (rc != 0)
-		return rc == 1 ? 0 : -1;
+	/* One that cannot be read does not keep the others. */
+	if (rc != 0) {
+		o->result = rc == 1 ? ORDER_DAMAGED : ORDER_NOT_DONE;
+		if (rc == -1)
+			evacuator_put_off(e, err);
+		return 0;
+	}
 	if (spool_write(&e->spool, &r, &o->file, err) == -1)
 		return -1;
 	o->record.folder = o->file.folder;
@@ -100,7 +103,7 @@ spool_round(struct evacuator *e, struct order_list *round, struct err *err)
 		if (o->kind != ORDER_SPOOL)
 			continue;
 		if (idset_add(&e->lent, o->record.id) == -1)
-			return err_set(err, "no memory");
+			return err_memory(err, "no memory");
 		if (write_file(e, o, err) == -1)
 			return -1;
 		if (++open == SPOOL_ROUND) {
@@ -117,7 +120,7 @@ catalog_change(struct evacuator *e, struct order *o, struct err *err)
 {
 	switch (o->kind) {
 	case ORDER_SPOOL:
-		return o->result == ORDER_DAMAGED ? 0 : catalog_put(e->catalog, &o->record, o->plan, err);
+		return o->result != ORDER_NONE_YET ? 0 : catalog_put(e->catalog, &o->record, o->plan, err);
 	case ORDER_UPDATE:
 		return catalog_put(e->catalog, &o->record, o->plan, err);
 	default:
@@ -151,64 +154,86 @@ static int
 forget_files(struct evacuator *e, struct order_list *round, struct err *err)
 {
 	struct order *o;
-	bool any = false;
 
 	STAILQ_FOREACH(o, round, next) {
-		if (o->kind != ORDER_FORGET)
-			continue;
 		STEP("forget-1");
 		if (spool_remove(&e->spool, o->record.folder, o->record.id, err) == -1 ||
 		    (o->record.large && large_remove(e->large, o->record.id, err) == -1))
 			return -1;
-		any = true;
 	}
 	STEP("forget-2");
-	if (any && spool_settle(&e->spool, err) == -1)
+	if (spool_settle(&e->spool, err) == -1)
 		return -1;
 	STEP("forget-3");
 	return 0;
 }
 
-static bool
-order_good(const struct order *o, bool changed, bool forgotten)
-{
-	return o->kind == ORDER_FORGET ? forgotten : changed;
-}
-
+/* Files that no transaction has named are nobody's. */
 static void
-round_done(struct evacuator *e, struct order_list *round, bool changed, bool forgotten)
-{
-	struct order *o;
-
-	STAILQ_FOREACH(o, round, next) {
-		if (!order_good(o, changed, forgotten)) {
-			o->result = ORDER_NOT_DONE;
-			continue;
-		}
-		if (o->result != ORDER_DAMAGED)
-			o->result = ORDER_DONE;
-		if (o->kind == ORDER_FORGET || o->result == ORDER_DAMAGED)
-			idset_remove(&e->lent, o->record.id);
-	}
-}
-
-void
-order_round(struct evacuator *e, struct order_list *round, int64_t clock_ms)
+change_round(struct evacuator *e, struct order_list *round, int64_t clock_ms)
 {
 	struct err err = { 0 };
-	bool changed = false, forgotten = false;
+	struct order *o;
+	bool good = false;
 
+	if (STAILQ_EMPTY(round))
+		return;
 	if (spool_round(e, round, &err) == -1)
 		evacuator_put_off(e, &err);
 	else if (catalog_round(e, round, clock_ms, &err) == -1)
 		evacuator_doubt_catalog(e, &err);
 	else
-		changed = true;
-	if (!changed)
-		remove_files(e, round);		/* no transaction has named them */
-	else if (forget_files(e, round, &err) == 0)
-		forgotten = true;
+		good = true;
+	if (!good)
+		remove_files(e, round);
+	STAILQ_FOREACH(o, round, next) {
+		if (good && o->result == ORDER_NONE_YET)
+			o->result = ORDER_DONE;
+		else if (o->result == ORDER_NONE_YET)
+			o->result = ORDER_NOT_DONE;
+		if (o->kind == ORDER_SPOOL && o->result != ORDER_DONE)
+			idset_remove(&e->lent, o->record.id);
+	}
+}
+
+/* Apart from the others: on a full disk this is what makes room. Its steps may be repeated. */
+static void
+forget_round(struct evacuator *e, struct order_list *round, int64_t clock_ms)
+{
+	struct err err = { 0 };
+	struct order *o;
+	bool good = false;
+
+	if (STAILQ_EMPTY(round))
+		return;
+	if (catalog_round(e, round, clock_ms, &err) == -1)
+		evacuator_doubt_catalog(e, &err);
+	else if (forget_files(e, round, &err) == -1)
+		evacuator_put_off(e, &err);
 	else
-		evacuator_put_off(e, &err);	/* asked again: its steps may be repeated */
-	round_done(e, round, changed, forgotten);
+		good = true;
+	STAILQ_FOREACH(o, round, next) {
+		o->result = good ? ORDER_DONE : ORDER_NOT_DONE;
+		if (good)
+			idset_remove(&e->lent, o->record.id);
+	}
+}
+
+void
+order_round(struct evacuator *e, struct order_list *orders, int64_t clock_ms)
+{
+	struct order_list changes = STAILQ_HEAD_INITIALIZER(changes), forgets = STAILQ_HEAD_INITIALIZER(forgets);
+	struct order *o;
+
+	while ((o = STAILQ_FIRST(orders)) != NULL) {
+		STAILQ_REMOVE_HEAD(orders, next);
+		if (o->kind == ORDER_FORGET)
+			STAILQ_INSERT_TAIL(&forgets, o, next);
+		else
+			STAILQ_INSERT_TAIL(&changes, o, next);
+	}
+	change_round(e, &changes, clock_ms);
+	forget_round(e, &forgets, clock_ms);
+	STAILQ_CONCAT(orders, &changes);
+	STAILQ_CONCAT(orders, &forgets);
 }

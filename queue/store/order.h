@@ -20,7 +20,7 @@ enum order_kind {
 	ORDER_FORGET		/* it is finished: record and file go */
 };
 
-enum order_result { ORDER_NOT_DONE, ORDER_DONE, ORDER_DAMAGED };	/* DAMAGED: the content in the ring fails its checksum */
+enum order_result { ORDER_NONE_YET, ORDER_NOT_DONE, ORDER_DONE, ORDER_DAMAGED };	/* DAMAGED: the content in the ring fails its checksum */
 
 struct order {
 	STAILQ_ENTRY(order)	 next;

@@ -88,8 +88,10 @@ read_place(void *arg, struct slice key, struct slice value)
 	if (key.len != 4 || value.len < VALUE_HEAD)
 		return true;		/* no row of ours */
 	p = place_new(all, slice_of(value.p + VALUE_HEAD, value.len - VALUE_HEAD), (uint32_t)bytes_get_big(key.p, 4));
-	if (p == NULL)
+	if (p == NULL) {
+		all->no_memory = true;
 		return false;
+	}
 	p->rows = bytes_get_big(value.p, 8);
 	p->earliest_ms = (int64_t)(bytes_get_big(value.p + 8, 8) & INT64_MAX);
 	return true;
@@ -101,7 +103,10 @@ places_load(struct places *all, struct err *err)
 	hash_each(&all->by_name, place_free, all);
 	all->changed = NULL;
 	all->next_number = 1;
-	return database_walk(all->db, TABLE_DESTINATIONS, slice_of("", 0), true, read_place, all, err);
+	all->no_memory = false;
+	if (database_walk(all->db, TABLE_DESTINATIONS, slice_of("", 0), true, read_place, all, err) == -1)
+		return -1;
+	return all->no_memory ? err_memory(err, "no memory for the destinations") : 0;
 }
 
 static int
@@ -118,7 +123,7 @@ place_write(struct places *all, struct place *p, struct err *err)
 	(void)buf_append(&all->scratch, head, sizeof(head));
 	(void)buf_put_slice(&all->scratch, p->name);
 	if (all->scratch.failed)
-		return err_set(err, "no memory for a destination");
+		return err_memory(err, "no memory for a destination");
 	return database_put(all->db, TABLE_DESTINATIONS, slice_of(key, sizeof(key)), buf_slice(&all->scratch), err);
 }
 

@@ -24,6 +24,7 @@ struct places {
 	struct hash	 by_name;
 	struct place	*changed;	/* since the transaction began */
 	uint32_t	 next_number;
+	bool		 no_memory;	/* the last load ended early */
 	struct buf	 scratch;
 };
 

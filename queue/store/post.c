@@ -27,7 +27,7 @@ int
 post_watch(struct post *p, struct loop *loop, void (*fn)(void *, int), void *arg, struct err *err)
 {
 	if (watch_start(&p->watch, loop, p->fd, WATCH_READ, fn, arg) == -1)
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	p->watching = true;
 	return 0;
 }

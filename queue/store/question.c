@@ -56,14 +56,14 @@ find(struct evacuator *e, struct question *q, uint64_t id, struct err *err)
 	if (found != CATALOG_FOUND)
 		return found == CATALOG_ABSENT ? 0 : -1;
 	if ((f = mem_alloc(sizeof(*f) + r.envelope.len)) == NULL)
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	*f = (struct finding){ .record = r, .lent = idset_has(&e->lent, id) };
 	if (r.envelope.len > 0)
 		memcpy(f->envelope, r.envelope.p, r.envelope.len);
 	f->record.envelope = slice_of(f->envelope, r.envelope.len);
 	if (q->kind != QUESTION_PAGE && idset_add(&e->lent, id) == -1) {
 		mem_free(f);
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	}
 	STAILQ_INSERT_TAIL(&q->found, f, next);
 	if (q->kind == QUESTION_DUE)

@@ -71,6 +71,9 @@ wipe_what_is_empty(struct store *store, struct recovery *rec)
 
 	for (uint32_t i = 0; i < rec->scan.count; i++) {
 		seg = rec->scan.order[i];
+		/* The hunt may still ask what it knew; only what was declared dead is no longer asked. */
+		if (store->evacuation.able && !store->evacuator.hunted && seg->sequence >= rec->scan.dead_below)
+			return;
 		oldest = oldest && TAILQ_EMPTY(&seg->live);
 		if (oldest || (TAILQ_EMPTY(&seg->live) && !has_batches(&rec->scan, seg)))
 			committer_wipe_now(&store->committer, seg);
@@ -94,6 +97,8 @@ rescue(struct store *store, struct err *err)
 {
 	struct segment *seg;
 
+	if (rescue_helps(store) && store->evacuation.able && evacuator_hunt_now(&store->evacuator, err) == -1)
+		return err_wrap(err, "recovery: the ring is full, and the spool cannot be tidied up");
 	for (uint32_t i = 0; i < store->ring.n && rescue_helps(store); i++) {
 		if ((seg = ring_oldest(&store->ring, true)) == NULL)
 			break;
@@ -124,6 +129,8 @@ names_a_file(void *arg, uint64_t id)
 
 	if (e != NULL && e->large && entry_is_live(n->rec, e))
 		return true;
+	if (n->store->evacuation.able && spool_holds(&n->store->evacuator.spool, SPOOL_LARGE, id))
+		return true;		/* the hunt decides about both */
 	/* In doubt it stays. */
 	return n->store->evacuation.able && catalog_get(n->store->evacuator.catalog, id, &r, &err) != CATALOG_ABSENT;
 }
@@ -147,9 +154,9 @@ rebuild(struct store *store, struct recovery *rec, struct err *err)
 	if (!store->evacuation.able)
 		return 0;
 	if ((ids = mem_array(rec->index.count + 1, sizeof(*ids))) == NULL)
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	for (const struct entry *e = rec->index.all; e != NULL; e = e->next)
-		if (e->done || e->segment != NULL)
+		if (e->done || (e->segment != NULL && e->segment->sequence >= rec->scan.dead_below))
 			ids[n++] = e->id;
 	qsort(ids, n, sizeof(*ids), by_number);
 	return evacuator_rebuild(&store->evacuator, ids, n, store_now(store), err);

@@ -44,7 +44,7 @@ set_message_aside(struct store *store, struct stored *s, struct slice put, const
 	if (corrupt_set_aside(store->dir, name, put, reason, err) == -1)
 		return -1;
 	if (store->condemned == NULL && (store->condemned = change_make(store, CHANGE_OWNER, STORE_DONE)) == NULL)
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	/* More than one change holds: the rest is set aside again at the next start. */
 	(void)change_done(store->condemned, s);
 	return 0;
@@ -80,7 +80,7 @@ show_deltas(struct store *store, struct stored *s, const struct entry *e, uint32
 		if (d->version <= above)
 			continue;
 		if ((bytes = mem_alloc(d->length + 1u)) == NULL)
-			return err_set(err, "no memory");
+			return err_memory(err, "no memory");
 		rc = disk_read(d->segment->fd, bytes, d->length, d->offset, err);
 		if (rc == 0 && store->ops->delta(store->arg, s->owner, d->version, slice_of(bytes, d->length)) == -1)
 			rc = 1;
@@ -104,7 +104,7 @@ show_message(struct store *store, struct stored *s, const struct entry *e, const
 	if (trouble != NULL)
 		return set_message_aside(store, s, put, trouble, err);
 	if ((s->owner = store->ops->found(store->arg, s, &found)) == NULL)
-		return err_set(err, "no memory for the messages of the ring");
+		return err_memory(err, "no memory for the messages of the ring");
 	if (s->owner == STORE_UNREADABLE)
 		return set_message_aside(store, s, put, "its envelope cannot be read", err);
 	rc = show_deltas(store, s, e, e->version, err);
@@ -125,7 +125,7 @@ replay_entry(struct store *store, struct recovery *rec, const struct entry *e, s
 	if (record_take(&bytes, &record, false, &whole) == -1 || !whole || record.type != RECORD_PUT || record.id != e->id)
 		return err_set(err, "journal/%03u.seg changed while it was read", e->segment->number);
 	if ((s = stored_new(store)) == NULL)
-		return err_set(err, "no memory for the messages of the ring");
+		return err_memory(err, "no memory for the messages of the ring");
 	s->id = e->id;
 	s->version = record.version;
 	stored_settle(store, s, e->segment, &record, e->offset);
@@ -168,7 +168,7 @@ show_spooled(struct store *store, struct stored *s, const struct entry *e, const
 	int rc;
 
 	if ((s->owner = store->ops->found(store->arg, s, &found)) == NULL)
-		return err_set(err, "no memory for the messages of the spool");
+		return err_memory(err, "no memory for the messages of the spool");
 	if (s->owner == STORE_UNREADABLE)
 		return set_message_aside(store, s, r->envelope, "its envelope cannot be read", err);
 	rc = show_deltas(store, s, e, r->version, err);
@@ -189,7 +189,7 @@ resurface(struct store *store, struct entry *e, const struct catalog_record *r, 
 	if (!e->done && news == NULL)
 		return 0;		/* it sleeps on */
 	if ((s = evacuation_resurface(store, r)) == NULL || idset_add(&store->evacuator.lent, r->id) == -1)
-		return err_set(err, "no memory for the messages of the spool");
+		return err_memory(err, "no memory for the messages of the spool");
 	stored_join(s, e->done ? e->done_in : news->segment);
 	if (!e->done)
 		return show_spooled(store, s, e, r, err);
@@ -212,7 +212,7 @@ drop_record(struct store *store, uint64_t id, struct err *err)
 }
 
 static int
-ask_catalog(struct store *store, struct entry *e, struct err *err)
+ask_catalog(struct store *store, const struct recovery *rec, struct entry *e, struct err *err)
 {
 	struct evacuator *v = &store->evacuator;
 	struct catalog_record r;
@@ -227,7 +227,7 @@ ask_catalog(struct store *store, struct entry *e, struct err *err)
 		evacuator_condemn(v, err);
 		return -1;
 	}
-	if (!e->done && e->segment != NULL && !spool_holds(&v->spool, r.folder, r.id))
+	if (!e->done && e->segment != NULL && e->segment->sequence >= rec->scan.dead_below && !spool_holds(&v->spool, r.folder, r.id))
 		return drop_record(store, e->id, err);
 	return resurface(store, e, &r, err);
 }
@@ -252,7 +252,7 @@ ask_catalog_of_all(struct store *store, struct recovery *rec, struct entry **v, 
 		v[n++] = e;
 	qsort(v, n, sizeof(*v), by_id);
 	for (size_t i = 0; i < n; i++)
-		if (ask_catalog(store, v[i], err) == -1)
+		if (ask_catalog(store, rec, v[i], err) == -1)
 			return -1;
 	return 0;
 }
@@ -267,7 +267,7 @@ replay(struct store *store, struct recovery *rec, struct err *err)
 	int rc;
 
 	if (v == NULL)
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	if (ask_catalog_of_all(store, rec, v, err) == -1) {
 		mem_free(v);
 		return -1;

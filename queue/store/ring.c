@@ -124,7 +124,7 @@ ring_open(struct ring *ring, int queue_dir, const struct store_conf *conf, const
 	ring->v = mem_array(STORE_SEGMENTS_MAX, sizeof(*ring->v));
 	*found = mem_array(STORE_SEGMENTS_MAX, sizeof(**found));
 	if (ring->v == NULL || *found == NULL)
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	for (uint32_t i = 0; i < STORE_SEGMENTS_MAX; i++)
 		ring->v[i].fd = -1;
 	if (ring_add_all(ring, conf, fresh, *found, err) == -1)
@@ -181,6 +181,17 @@ ring_oldest_sequence(struct ring *ring)
 	struct segment *oldest = ring_oldest(ring, false);
 
 	return oldest == NULL ? ring->next_sequence : oldest->sequence;
+}
+
+uint64_t
+ring_active_sequence(struct ring *ring)
+{
+	uint64_t sequence;
+
+	pthread_mutex_lock(&ring->lock);
+	sequence = ring->active != NULL ? ring->active->sequence : ring->next_sequence;
+	pthread_mutex_unlock(&ring->lock);
+	return sequence;
 }
 
 /* Not to be guessed by who writes mail, and drawn without base/random, which belongs to the

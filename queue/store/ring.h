@@ -43,6 +43,7 @@ void		ring_close(struct ring *);
 uint32_t	ring_free_count(struct ring *);
 struct segment	*ring_oldest(struct ring *, bool sealed_only);	/* NULL: none */
 uint64_t	ring_oldest_sequence(struct ring *);
+uint64_t	ring_active_sequence(struct ring *);		/* of the active segment; none: of the next one */
 /* Takes a free segment and makes it the active one, in memory; the one before is sealed. NULL:
  * none is free. */
 struct segment	*ring_advance(struct ring *);

@@ -15,7 +15,7 @@ scan_load(struct scan *s, struct segment *seg, struct err *err)
 
 	if (seg->size > s->buffer_size) {
 		if ((grown = mem_grow(s->buffer, seg->size, 1)) == NULL)
-			return err_set(err, "no memory for a segment of %u bytes", seg->size);
+			return err_memory(err, "no memory for a segment of %u bytes", seg->size);
 		s->buffer = grown;
 		s->buffer_size = seg->size;
 	}
@@ -99,7 +99,7 @@ scan_segment(struct scan *s, struct segment *seg, scan_whole *whole, void *arg, 
 		return -1;
 	while (offset < seg->size)
 		if ((offset = scan_step(s, seg, offset, whole, arg)) == 0)
-			return err_set(err, "no memory to read the ring");
+			return err_memory(err, "no memory to read the ring");
 	for (size_t i = s->n; i > first && s->v[i - 1].verdict != BATCH_WHOLE; i--)
 		s->v[i - 1].tail = true;
 	return 0;
@@ -155,7 +155,7 @@ scan_ring(struct scan *s, struct ring *ring, struct ring_found *found, scan_whol
 {
 	*s = (struct scan){ .order = mem_array(ring->n, sizeof(*s->order)) };
 	if (s->order == NULL)
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	for (uint32_t i = 0; i < ring->n; i++)
 		classify(s, &ring->v[i], &found[i]);
 	qsort(s->order, s->count, sizeof(*s->order), by_sequence);

@@ -255,7 +255,7 @@ spool_read_open(const struct spool *s, uint64_t folder, uint64_t id, struct err 
 	char path[2 * NAME_MAX_LEN], a[NAME_MAX_LEN], b[NAME_MAX_LEN];
 
 	snprintf(path, sizeof(path), "%s/%s", folder_name(folder, a), file_name(folder, id, b));
-	return disk_open(s->dir, path, O_RDONLY, err);
+	return disk_open(s->dir, path, O_RDONLY | O_NONBLOCK, err);	/* a pipe of that name must stop nobody */
 }
 
 bool
@@ -278,8 +278,10 @@ read_whole(int fd, struct buf *bytes, struct err *err)
 	buf_reset(bytes);
 	if (fstat(fd, &st) == -1)
 		return err_sys(err, "fstat");
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, "it is no plain file");
 	if (st.st_size > FILE_MAX || (room = buf_room(bytes, (size_t)st.st_size + 1)) == NULL)
-		return err_set(err, "no memory for a file of %lld bytes", (long long)st.st_size);
+		return err_memory(err, "no memory for a file of %lld bytes", (long long)st.st_size);
 	if (disk_read(fd, room, (size_t)st.st_size, 0, err) == -1)
 		return -1;
 	buf_added(bytes, (size_t)st.st_size);
@@ -310,6 +312,7 @@ spool_read(const struct spool *s, uint64_t folder, uint64_t id, struct buf *byte
 static bool
 parse_folder(const char *name, uint64_t *folder)
 {
+	char again[NAME_MAX_LEN];
 	uint32_t epoch, number;
 	int used = 0;
 
@@ -320,7 +323,7 @@ parse_folder(const char *name, uint64_t *folder)
 	if (strlen(name) < 13 || sscanf(name, "%8" SCNx32 ".%8" SCNx32 "%n", &epoch, &number, &used) != 2 || name[used] != '\0')
 		return false;
 	*folder = (uint64_t)epoch << 32 | number;
-	return true;
+	return strcmp(folder_name(*folder, again), name) == 0;
 }
 
 static bool
@@ -351,13 +354,19 @@ static int
 walk_folder(struct spool *s, uint64_t folder, spool_each *each, void *arg, struct err *err)
 {
 	char name[NAME_MAX_LEN];
-	DIR *d = open_listing(s->dir, folder_name(folder, name), err);
+	struct err why = { 0 };
+	DIR *d = open_listing(s->dir, folder_name(folder, name), &why);
 	struct dirent *entry;
 	uint64_t id;
 	int rc = 0;
 
-	if (d == NULL)
+	/* Emptied and removed meanwhile; or somebody put something else there. */
+	if (d == NULL && (why.code == ENOENT || why.code == ENOTDIR || why.code == ELOOP))
+		return 0;
+	if (d == NULL) {
+		*err = why;
 		return -1;
+	}
 	while (rc == 0 && (entry = readdir(d)) != NULL)
 		if (parse_file(folder, entry->d_name, &id))
 			rc = each(arg, folder, id, err);

@@ -2,7 +2,9 @@
  * store — the one face of the disk: opening, closing, and what happens on the loop when threads
  * have finished.
  */
+#include <fcntl.h>
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -16,7 +18,10 @@ finish_all(struct store *store)
 {
 	struct post_list finished;
 	struct change *c;
+	/* The committer posts a batch before it leaves its segment: what is in segments below this one is in the list now. */
+	uint64_t settled = ring_active_sequence(&store->ring);
 
+	store->settled = settled;
 	post_take(&store->post, &finished);
 	while ((c = STAILQ_FIRST(&finished)) != NULL) {
 		STAILQ_REMOVE_HEAD(&finished, next);
@@ -126,7 +131,8 @@ static int
 open_evacuator(struct store *store, const struct store_conf *conf, struct err *err)
 {
 	if (store->ops->plan == NULL)
-		return 0;
+		return faccessat(store->dir, "db/catalog.db", F_OK, 0) == -1 ? 0 :
+		    err_set(err, "this store has a spool, and its owner would keep all mail in memory");
 	if (evacuator_open(&store->evacuator, conf->directory, store->dir, store->ids.epoch, &store->large, &store->post, err) == -1)
 		return -1;
 	return evacuation_init(store, err);
@@ -159,6 +165,7 @@ out:
 static int
 start_threads(struct store *store, struct err *err)
 {
+	store->settled = store->ring.next_sequence;
 	if (post_watch(&store->post, store->loop, on_post, store, err) == -1 ||
 	    committer_start(&store->committer, err) == -1 || large_start(&store->large, err) == -1)
 		return -1;
@@ -275,7 +282,7 @@ store_open(struct loop *loop, const struct store_conf *conf, const struct store_
 	if (check_conf(conf, err) == -1)
 		return NULL;
 	if ((store = store_make(loop, ops, arg)) == NULL) {
-		err_set(err, "no memory");
+		err_memory(err, "no memory");
 		return NULL;
 	}
 	if (open_steps(store, conf, err) == -1 || start_threads(store, err) == -1) {
@@ -320,7 +327,8 @@ store_close(struct store **sp)
 	tell_broken(store);
 	fail_outbox(store);
 	evacuator_stop(&store->evacuator);
-	if (store->evacuation.able)
+	/* Answers may lead to questions, whose answer is no. */
+	while (store->evacuation.able && evacuator_has_news(&store->evacuator))
 		evacuation_take(store);
 	/* Unlinks that the last DONEs asked for are left to the hunt of the next start. */
 	large_drop_unlinks(&store->large);

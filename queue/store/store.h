@@ -163,7 +163,8 @@ int		 stored_sleep(struct stored *);
 
 struct store_woken {
 	uint32_t	 count;		/* so many were shown to ops.found */
-	int64_t		 next_ms;	/* due, look: when the next one will be; PLAN_NEVER: none is left asleep */
+	int64_t		 next_ms;	/* due, look: when the next one will be; PLAN_NEVER: none is left asleep.
+					 * Messages that fell asleep since it was asked may not be counted */
 	uint64_t	 last;		/* page: go on above this id; 0: that was all */
 	bool		 failed;	/* ask again in a while */
 };

@@ -154,7 +154,7 @@ check_whole(struct stored *s, struct err *err)
 	if (s->flags & STORED_CHECKED)
 		return 0;
 	if ((content = mem_alloc(s->size > 0 ? s->size : 1)) == NULL)
-		return err_set(err, "no memory");
+		return err_memory(err, "no memory");
 	rc = read_content(s, 0, content, s->size, err);
 	if (rc == 0)
 		rc = stored_check(s->store, s, content, err);

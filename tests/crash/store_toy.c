@@ -255,7 +255,7 @@ on_plan(void *arg, void *owner, struct plan *plan)
 {
 	struct toy *t = arg;
 	struct toy_message *m = owner;
-	int64_t now = store_now(t->store);
+	int64_t now = t->store == NULL ? 0 : store_now(t->store);	/* a rescue may ask while the store is opened */
 	char name[16];
 
 	plan_row(plan, destination_of(m->row->id, name), m->row->id % 2 == 0 ? PLAN_MAIL : PLAN_NOTICE, now);
