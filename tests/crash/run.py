@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""run — the crash tests of the whole system: kills, faults of the disk, a restart with a full ring.
+"""run — the crash tests of the whole system: power cuts, kills, faults of the disk, a restart with a full ring.
 
-    run.py [--long] [--kills N] [--seed S] [kills | faults | ring ...]
+    run.py [--long] [--kills N] [--seed S] [power | kills | faults | ring ...]
 
-Prints TAP and progress; the last line is "N passed, N failed, N skipped". Called by root it becomes an ordinary user first.
+Prints TAP and progress; the last line is "N passed, N failed, N skipped". Parts that mount file systems need root; posthorn never
+runs as root, and the other parts become an ordinary user altogether.
 """
 import argparse
 import os
@@ -23,9 +24,12 @@ os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])        # for the proces
 
 import system_fault
 import system_kill
+import system_power
 import system_ring
 
 ORDINARY = ("posthorn-test", "nobody")
+NEED_ROOT = ("power",)
+LONG_KILLS = 2500
 
 
 class Report:
@@ -66,6 +70,10 @@ def become_ordinary():
 
 
 def parts(options):
+    """In the order in which they run: those that need root first."""
+    def power(directory, report):
+        system_power.run(directory, options.seed, options.long, report, options.cut, options.phase)
+
     def kills(directory, report):
         system_kill.run(directory, options.seed, options.kills, options.long, report, options.phase)
 
@@ -75,24 +83,26 @@ def parts(options):
     def ring(directory, report):
         system_ring.run(directory, options.seed, report)
 
-    return {"ring": ring, "faults": faults, "kills": kills}
+    return {"power": power, "ring": ring, "faults": faults, "kills": kills}
 
 
 def main():
     parser = argparse.ArgumentParser(description="crash tests of the whole system")
-    parser.add_argument("--long", action="store_true", help="ten times the kills, and what takes minutes")
+    parser.add_argument("--long", action="store_true", help="power cuts and kills by the thousand, and what takes minutes")
     parser.add_argument("--kills", type=int, default=0, help="how many, about; 210 when not said")
     parser.add_argument("--seed", type=int, default=0, help="replays the random choices of another run")
-    parser.add_argument("--phase", action="append", default=[], help="only this phase of the kills, or faults with this in the plan")
+    parser.add_argument("--phase", action="append", default=[], help="only this phase of the kills, faults with this in the plan, or power cuts at \"points\" or \"random\"")
+    parser.add_argument("--cut", help="only this power cut, by the name that a failure prints")
     parser.add_argument("--keep", action="store_true", help="leave the directories behind")
-    parser.add_argument("parts", nargs="*", help="kills, faults, ring; all when not said")
+    parser.add_argument("parts", nargs="*", help="power, kills, faults, ring; all when not said")
     options = parser.parse_args()
-    options.kills = options.kills or (2100 if options.long else 210)
+    options.kills = options.kills or (LONG_KILLS if options.long else 210)
     options.seed = options.seed or random.SystemRandom().randrange(1, 1 << 31)
-    become_ordinary()
     report, began = Report(), time.monotonic()
     print(f"# seed {options.seed}", flush=True)
     for name, part in parts(options).items():
+        if name not in NEED_ROOT:
+            become_ordinary()
         if not options.parts or name in options.parts:
             run_part(name, part, options.keep, report)
     print(f"# took {time.monotonic() - began:.0f} s")
@@ -102,6 +112,7 @@ def main():
 
 def run_part(name, part, keep, report):
     directory = tempfile.mkdtemp(prefix=f"ph-crash-{name}-", dir=os.environ.get("TMPDIR", "/var/tmp"))
+    os.chmod(directory, 0o755)
     try:
         part(pathlib.Path(directory), report)
     except Exception as error:              # one part that breaks must not hide what the others find
