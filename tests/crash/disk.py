@@ -24,14 +24,14 @@ from waiting import wait_for
 SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, 2          # _IOR('X', 125, uint32_t)
 LOOP_GET_FREE, LOOP_CONFIGURE = 0x4C82, 0x4C0A
 LOOP_AUTOCLEAR = 4
-NEW_NAMESPACE, RECURSIVE, PRIVATE, REMOUNT, READ_ONLY = 0x20000, 0x4000, 1 << 18, 32, 1
+NEW_NAMESPACE, RECURSIVE, PRIVATE = 0x20000, 0x4000, 1 << 18
 
 GIB = 1 << 30
 # How each is made, the options of its mount, and the smallest size. Inode tables are small, and written at once or never:
 # an image is copied often.
 KINDS = {
     "ext4": (["mkfs.ext4", "-q", "-F", "-m", "0", "-N", "4096", "-J", "size=8", "-E", "lazy_itable_init=1,lazy_journal_init=1"],
-             "noinit_itable", 16 << 20),
+             "noinit_itable,errors=remount-ro", 16 << 20),
     "xfs": (["mkfs.xfs", "-q", "-f"], "", 320 << 20),
 }
 
@@ -39,7 +39,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Unavailable(Exception):
-    """Power cannot be cut here, and why."""
+    """This cannot be done to a disk here, and why."""
 
 
 def check(result, what):
@@ -78,7 +78,7 @@ class Disk:
     def __init__(self, image, place, kind="ext4", size=2 * GIB):
         self.image, self.place, self.kind = pathlib.Path(image), pathlib.Path(place), kind
         self.size = max(size, KINDS[kind][2])
-        self.mounted = False
+        self.mounted, self.device = False, None
 
     def make(self):
         """An empty file system. 2 GiB by default, because posthorn begins no large content with less than 1 GiB free."""
@@ -92,17 +92,24 @@ class Disk:
         self.place.mkdir(parents=True, exist_ok=True)
         device, name = loop_attach(self.image)
         try:
-            self._mount(name, 0)
+            options = KINDS[self.kind][1].encode() or None
+            check(libc.mount(name.encode(), bytes(self.place), self.kind.encode(), 0, options), f"mount {self.image}")
         finally:
             os.close(device)
-        self.mounted = True
+        self.mounted, self.device = True, pathlib.Path(name).name
 
-    def _mount(self, device, flags):
-        options = KINDS[self.kind][1].encode() or None
-        check(libc.mount(device.encode(), bytes(self.place), self.kind.encode(), flags, options), f"mount {self.image}")
+    def break_down(self):
+        """ext4 finds an error in itself and goes on read-only."""
+        trigger = pathlib.Path("/sys/fs/ext4", self.device, "trigger_fs_error")
+        if not trigger.exists():
+            raise Unavailable(f"no {trigger}")
+        trigger.write_text("a test")
 
-    def read_only(self, wanted):
-        self._mount("none", REMOUNT | (READ_ONLY if wanted else 0))
+    def check(self):
+        """What an administrator does to an ext4 that found an error. 1: found and put right."""
+        done = subprocess.run(["e2fsck", "-fy", self.image], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False)
+        assert done.returncode in (0, 1), f"e2fsck ended with {done.returncode}"
 
     def cut(self):
         handle = os.open(self.place, os.O_RDONLY | os.O_CLOEXEC)

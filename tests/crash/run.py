@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """run — the crash tests of the whole system: power cuts, kills, faults of the disk, a restart with a full ring.
 
-    run.py [--long] [--kills N] [--seed S] [power | kills | faults | ring ...]
+    run.py [--long] [--kills N] [--seed S] [power | full | clock | ring | faults | kills ...]
 
 Prints TAP and progress; the last line is "N passed, N failed, N skipped". Parts that mount file systems need root; posthorn never
 runs as root, and the other parts become an ordinary user altogether.
@@ -22,13 +22,15 @@ sys.path.insert(0, str(HERE.parent / "support"))
 sys.path.insert(0, str(HERE))
 os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])        # for the processes that load.py and taker.py start
 
+import system_clock
 import system_fault
+import system_full
 import system_kill
 import system_power
 import system_ring
 
 ORDINARY = ("posthorn-test", "nobody")
-NEED_ROOT = ("power",)
+NEED_ROOT = ("power", "full")
 LONG_KILLS = 2500
 
 
@@ -83,7 +85,13 @@ def parts(options):
     def ring(directory, report):
         system_ring.run(directory, options.seed, report)
 
-    return {"power": power, "ring": ring, "faults": faults, "kills": kills}
+    def clock(directory, report):
+        system_clock.run(directory, options.seed, report)
+
+    def full(directory, report):
+        system_full.run(directory, options.seed, report)
+
+    return {"power": power, "full": full, "clock": clock, "ring": ring, "faults": faults, "kills": kills}
 
 
 def main():
@@ -94,7 +102,7 @@ def main():
     parser.add_argument("--phase", action="append", default=[], help="only this phase of the kills, faults with this in the plan, or power cuts at \"points\" or \"random\"")
     parser.add_argument("--cut", help="only this power cut, by the name that a failure prints")
     parser.add_argument("--keep", action="store_true", help="leave the directories behind")
-    parser.add_argument("parts", nargs="*", help="power, kills, faults, ring; all when not said")
+    parser.add_argument("parts", nargs="*", help="power, full, clock, ring, faults, kills; all when not said")
     options = parser.parse_args()
     options.kills = options.kills or (LONG_KILLS if options.long else 210)
     options.seed = options.seed or random.SystemRandom().randrange(1, 1 << 31)

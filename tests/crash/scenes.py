@@ -53,7 +53,7 @@ class Actor:
                 self.note(f"S {name} {time.time():.6f} {','.join(recipients)}")
                 client.send(client.content(content))
                 reply = client.reply()
-                assert reply.code == 250 or self.dark, f"refused: {reply}"
+                assert reply.code == 250 or self.dark, f"refused: [{reply!r}]"
                 if reply.code == 250:
                     self.note(f"A {name} {time.time():.6f} {reply.text.split()[-1]}")
                     self.ids.append(reply.text.split()[-1])

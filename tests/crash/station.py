@@ -7,10 +7,10 @@ import pathlib
 import pwd
 import time
 
-from disk import Disk, libc
+from disk import GIB, Disk, libc
 from judge import Judge
 from posthorn import Posthorn, merged
-from taker import Taker
+from taker import Fickle, refuses
 
 USERS = [f"user{i}" for i in range(8)]
 ACCOUNTS = ("posthorn-test", "nobody")
@@ -33,50 +33,17 @@ def account():
     raise AssertionError("no ordinary user to run posthorn as: " + ", ".join(ACCOUNTS))
 
 
-class Fickle(Taker):
-    """A next hop that judges by the recipient's name: no... is refused for good; later... the first time, stay... until `open`."""
-
-    def __init__(self, ledger):
-        self.open, self.seen = False, set()
-        super().__init__(ledger)
-
-    def follow(self, ledger):
-        """From now on into another ledger, having met nobody."""
-        os.close(self.file)
-        self.file = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        self.open, self.seen = False, set()
-
-    def end(self):
-        os.close(self.file)
-        self.close()
-
-    def reply_for(self, session, verb, line, usual):
-        name = line[line.find("<") + 1:]
-        if verb == "RCPT" and name.startswith("no"):
-            return "550 5.1.1 nobody here"
-        if verb == "RCPT" and name.startswith("stay") and not self.open:
-            return "451 4.2.1 not now"
-        if verb == "RCPT" and name.startswith("later") and name not in self.seen:
-            self.seen.add(name)
-            return "451 4.2.1 later"
-        return super().reply_for(session, verb, line, usual)
-
-
-def refuses(recipient):
-    return recipient.startswith("no")
-
-
 class Station:
-    def __init__(self, directory, images, layout="one", kind="ext4", next_hop=None, settings=None):
+    def __init__(self, directory, images, layout="one", kind="ext4", next_hop=None, settings=None, size=2 * GIB):
         """directory: where the mounts are. images: the folder of the image files. Another next_hop writes into `taken` here."""
         self.directory, self.layout, self.kind = pathlib.Path(directory), layout, kind
         self.directory.mkdir(parents=True, exist_ok=True)
         images = pathlib.Path(images)
         images.mkdir(parents=True, exist_ok=True)
         # The queue's first: whoever loses it while the other still works can promise nothing any more.
-        self.disks = [Disk(images / "queue.img", self.directory / "disk-queue", kind)]
+        self.disks = [Disk(images / "queue.img", self.directory / "disk-queue", kind, size)]
         if layout == "two":
-            self.disks.append(Disk(images / "mail.img", self.directory / "disk-mail", kind))
+            self.disks.append(Disk(images / "mail.img", self.directory / "disk-mail", kind, size))
         self.account = account()
         self.cuts = 0
         self.next_hop = next_hop or Fickle(self.directory / "taken")
@@ -141,9 +108,13 @@ class Station:
         began = time.time()
         for disk in self.disks:
             disk.cut()
-        self.mta.kill_all()
+        self.kill(began)
         self.off()
         self.cuts += 1
+
+    def kill(self, began=None):
+        began = began or time.time()
+        self.mta.kill_all()
         self.judge.killed(began, time.time())
 
     # -- posthorn -----------------------------------------------------------------------------------------------------
