@@ -13,6 +13,7 @@ the loop devices end with their mounts, so whatever happens to the tests, the ma
 import ctypes
 import errno
 import fcntl
+import functools
 import os
 import pathlib
 import shutil
@@ -48,6 +49,7 @@ def check(result, what):
         raise OSError(code, f"{what}: {os.strerror(code)}")
 
 
+@functools.cache
 def own_mounts():
     """From now on this process and its children have mounts of their own."""
     check(libc.unshare(NEW_NAMESPACE), "a mount namespace")
@@ -181,6 +183,7 @@ def why_not(kind, directory):
         return f"{KINDS[kind][0][0]} is not there"
     disk = Disk(directory / f"try-{kind}.img", directory / f"try-{kind}", kind, 64 << 20)
     try:
+        own_mounts()
         disk.make()
         disk.on()
         return probe(disk)

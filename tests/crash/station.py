@@ -45,7 +45,6 @@ class Station:
         if layout == "two":
             self.disks.append(Disk(images / "mail.img", self.directory / "disk-mail", kind, size))
         self.account = account()
-        self.cuts = 0
         self.next_hop = next_hop or Fickle(self.directory / "taken")
         self.promises, self.taken = self.directory / "promises", self.directory / "taken"
         self.mta = self._posthorn(settings or {})
@@ -110,7 +109,6 @@ class Station:
             disk.cut()
         self.kill(began)
         self.off()
-        self.cuts += 1
 
     def kill(self, began=None):
         began = began or time.time()

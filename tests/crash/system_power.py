@@ -267,7 +267,6 @@ def usable_kinds(images, report):
 def run(directory, seed, long, report, cut=None, only=()):
     images = pathlib.Path(tempfile.mkdtemp(prefix="ph-disks-", dir=disk.room()))
     try:
-        disk.own_mounts()
         kinds = usable_kinds(images, report)
         if not kinds:
             return
@@ -279,6 +278,6 @@ def run(directory, seed, long, report, cut=None, only=()):
             cuts += at_points(directory, images, seed, long, kinds, report)
         if not only or "random" in only:
             cuts += at_random(directory, images, seed, long, kinds, report)
-        report(f"all power cuts: {cuts}", [])
+        report.blows += cuts
     finally:
         shutil.rmtree(images, ignore_errors=True)
