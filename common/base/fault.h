@@ -10,11 +10,18 @@
  *	alloc:37		the 37th allocation fails, once
  *	store-sync:2+:EIO	the second fdatasync of the store and all after it fail with EIO
  *	step-commit-2:1:KILL	the process ends (SIGKILL) the first time it passes that point
+ *	step-commit-2:1:STOP	it stands still there (SIGSTOP), all threads, until somebody ends it
+ *	store-sync:1+:SKIP	the call is left out and said to have succeeded, where the caller knows SKIP:
+ *				the controls of the power cuts want a disk that lies
+ *	*:1+:TELL		every point that is passed is named on stderr
+ *	clock:3600:TURN		the wall clock jumps by so many seconds at each SIGUSR2 (TURNED: it has, at once)
  */
 #include <stdbool.h>
 
+#define FAULT_SKIP	(-1)		/* a caller that does not know it takes it for a failure */
+
 #ifdef POSTHORN_FAULTS
-/* 0: go on. Otherwise the errno with which this call has to fail. May not return at all (KILL). */
+/* 0: go on. Otherwise the errno with which this call has to fail, or FAULT_SKIP. May not return at all (KILL). */
 int	fault_at(const char *point);
 void	fault_plan(const char *plan);	/* for tests: replaces what the environment said; NULL: none */
 long	fault_count(const char *point);	/* how often the point was passed since the plan was set */

@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -95,7 +96,7 @@ run_worker(const struct spawn *s, const struct spawn_start *ask, int control, st
 	const struct account user = { .uid = ask->uid, .gid = ask->gid };
 	char path[4096], login[LOGIN_MAX];
 	const struct launch l = { .path = path, .name = worker_name, .control = control, .lock = -1, .user = &user,
-	    .login = login };
+	    .login = login, .fault = getenv("POSTHORN_FAULT_WORKER") };
 
 	if (ask->user.len >= sizeof(login) || memchr(ask->user.p, '\0', ask->user.len) != NULL)
 		return err_set(err, "a login name of %zu bytes", ask->user.len);

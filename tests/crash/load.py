@@ -49,11 +49,12 @@ class Pace:
 
 
 class Clients:
-    def __init__(self, ledger, mx, trusted, users, seed, large):
+    def __init__(self, ledger, mx, trusted, users, seed, large, pipelined):
         self.file = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         self.mx, self.trusted, self.users = mx, trusted, users
         self.random = random.Random(seed)
         self.source = Source(seed, large=large)
+        self.pipelined = pipelined
         self.prefix, self.count, self.pace = "", 0, None
         self.busy = 0
         self.asked = asyncio.Event()        # set while there is work
@@ -123,12 +124,21 @@ class Clients:
         far = [f"far{self.random.randrange(50)}@far{self.random.randrange(3)}.example"]
         return far + some[:1] if self.random.random() < 0.2 else far
 
+    async def commands(self, reader, writer, lines):
+        if self.pipelined:
+            writer.write("".join(line + "\r\n" for line in lines).encode())
+            return [await reply(reader) for _ in lines]
+        replies = []
+        for line in lines:
+            writer.write(line.encode() + b"\r\n")
+            replies.append(await reply(reader))
+        return replies
+
     async def message(self, reader, writer, source):
         self.count += 1
         name, wanted = f"{self.prefix}-{self.count}", self.recipients(source)
         lines = ["MAIL FROM:<load@sender.example> BODY=8BITMIME"] + [f"RCPT TO:<{r}>" for r in wanted] + ["DATA"]
-        writer.write("".join(line + "\r\n" for line in lines).encode())
-        replies = [await reply(reader) for _ in lines]
+        replies = await self.commands(reader, writer, lines)
         taken = [r for r, said in zip(wanted, replies[1:-1]) if said.startswith("250")]
         if not replies[-1].startswith("354"):
             raise Refused(next((said for said in replies if not said.startswith("250")), "000"))
@@ -172,11 +182,11 @@ def run(commands, others_end, *arguments):
 class Load:
     """The other side: starts the process and tells it what to do."""
 
-    def __init__(self, ledger, mx, trusted, users, seed, large=0.004):
+    def __init__(self, ledger, mx, trusted, users, seed, large=0.004, pipelined=True):
         context = multiprocessing.get_context("spawn")
         self.commands, theirs = context.Pipe()
         self.process = context.Process(target=run, daemon=True,
-                                       args=(theirs, self.commands, str(ledger), mx, trusted, users, seed, large))
+                                       args=(theirs, self.commands, str(ledger), mx, trusted, users, seed, large, pipelined))
         self.process.start()
         theirs.close()
         self.commands.recv()                # ready

@@ -45,7 +45,10 @@ class Source:
         return b"\r\n".join(lines) + b"\r\n"
 
     def message(self, name):
-        body = self.bodies[0] if self.random.random() < self.large else self.random.choice(self.bodies[1:])
+        return self.sealed(name, self.bodies[0] if self.random.random() < self.large else self.random.choice(self.bodies[1:]))
+
+    @staticmethod
+    def sealed(name, body):
         rest = b"From: <load@sender.example>\r\nSubject: message %s\r\n\r\n%s" % (name.encode(), body)
         return b"X-Crash: %s %d %s\r\n%s" % (name.encode(), len(rest), hashlib.sha256(rest).hexdigest().encode(), rest)
 

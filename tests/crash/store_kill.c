@@ -258,8 +258,10 @@ kill_at_every_step(struct ledger *ledger)
 		for (int n = 1; n <= steps[i].most; n += n < 3 ? 1 : 3) {
 			if (only != NULL && strcmp(only, steps[i].step) != 0)
 				break;
-			/* How full a ring gets depends on how the threads took turns: a few lives may be needed. */
-			unsigned tries = steps[i].scene == SCENE_FULL || sleeps(steps[i].scene) ? FULL_TRIES : 1, try = 0;
+			/* How full a ring gets, and whose a sync is, depends on how the threads took turns: a few lives may be needed. */
+			bool luck = steps[i].scene == SCENE_FULL || steps[i].scene == SCENE_SYNC_FAILS ||
+			    sleeps(steps[i].scene);
+			unsigned tries = luck ? FULL_TRIES : 1, try = 0;
 			int rc = 0;
 
 			while (rc == 0 && try < tries)

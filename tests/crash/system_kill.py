@@ -131,3 +131,4 @@ class KillSuite:
 def run(directory, seed, kills, long, report, only=()):
     with Plant(directory, seed) as plant:
         KillSuite(plant, kills, report, long, only).run()
+        report.blows += plant.kills

@@ -27,6 +27,39 @@ class Taker(Sink):
         transaction.content = b""
 
 
+class Fickle(Taker):
+    """A next hop that judges by the recipient's name: no... is refused for good; later... the first time, stay... until `open`."""
+
+    def __init__(self, ledger):
+        self.open, self.seen = False, set()
+        super().__init__(ledger)
+
+    def follow(self, ledger):
+        """From now on into another ledger, having met nobody."""
+        os.close(self.file)
+        self.file = os.open(ledger, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        self.open, self.seen = False, set()
+
+    def end(self):
+        os.close(self.file)
+        self.close()
+
+    def reply_for(self, session, verb, line, usual):
+        name = line[line.find("<") + 1:]
+        if verb == "RCPT" and name.startswith("no"):
+            return "550 5.1.1 nobody here"
+        if verb == "RCPT" and name.startswith("stay") and not self.open:
+            return "451 4.2.1 not now"
+        if verb == "RCPT" and name.startswith("later") and name not in self.seen:
+            self.seen.add(name)
+            return "451 4.2.1 later"
+        return super().reply_for(session, verb, line, usual)
+
+
+def refuses(recipient):
+    return recipient.startswith("no")
+
+
 def run(pipe, ledger):
     taker = Taker(ledger)
     pipe.send(taker.port)

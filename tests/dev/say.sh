@@ -12,7 +12,7 @@ die()
 }
 
 # Copies a long command's output to a log and shows only that it lives: a moving count on a terminal,
-# otherwise a line for every hundred. Usage: command 2>&1 | say_progress "building test" LOG
+# otherwise a line for every hundred; a line that says "SECONDS s:" itself is shown as it is. Usage: command 2>&1 | say_progress "building test" LOG
 say_progress()
 {
 	local what=$1 log=$2 tty=0
@@ -21,6 +21,7 @@ say_progress()
 	: >"$log"
 	awk -v what="$what" -v log_file="$log" -v tty="$tty" '
 		{ print >> log_file; fflush(log_file); n++ }
+		/^# [0-9]+ s: |^# seed / { printf "%s   %s%s\n", tty ? "\r" : "", substr($0, 3), tty ? "        " : ""; fflush(); next }
 		tty { printf "\r   %s: %d steps", what, n; fflush() }
 		!tty && n % 100 == 0 { printf "   %s: %d steps\n", what, n; fflush() }
 		END { if (tty && n) printf "\n" }'

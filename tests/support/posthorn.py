@@ -78,8 +78,10 @@ def merged(base, over):
 
 class Posthorn:
     def __init__(self, directory, settings=None, users=("alice", "bob"), dns=None, mx_port=None, environment=None, arguments=(),
-                 wrapper=()):
+                 wrapper=(), account=None, mail=None):
         self.directory = pathlib.Path(directory)
+        self.account = account          # whom a test that is root itself runs it as: a row of the password file
+        self.mail = pathlib.Path(mail or self.directory / "mail")
         self.over = settings or {}
         self.users = list(users)
         self.dns = dns
@@ -95,20 +97,28 @@ class Posthorn:
         self._lay_out()
 
     def _lay_out(self):
-        for name in ("mail", "home"):
-            (self.directory / name).mkdir(parents=True, exist_ok=True)
+        for path in (self.mail, self.directory / "home"):
+            path.mkdir(parents=True, exist_ok=True)
         # Unix socket paths have 107 bytes; pytest's folders can be longer.
         self.run = pathlib.Path(os.environ.get("TMPDIR", "/tmp")) / f"ph-{os.getpid()}-{id(self) & 0xffffff:x}"
         self.run.mkdir(mode=0o755, exist_ok=True)
         self.write_users()
+        for path in (self.directory, self.mail, self.run):
+            self.give(path)
+
+    def give(self, path):
+        """To the user who runs it, if that is another one than we are."""
+        if self.account:
+            os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
     def write_users(self, users=None):
         self.users = list(users) if users is not None else self.users
-        me = pwd.getpwuid(os.getuid())
+        me = self.account or pwd.getpwuid(os.getuid())
         lines = []
         for user in self.users:
             home = self.directory / "home" / user
             home.mkdir(exist_ok=True)
+            self.give(home)
             lines.append(f"{user}:x:{me.pw_uid}:{me.pw_gid}:{user}:{home}:/usr/sbin/nologin\n")
         path = self.directory / "users"
         scratch = self.directory / "users.new"
@@ -129,13 +139,13 @@ class Posthorn:
             "listener mx": listener(mx, "mx"),
             "listener trusted": listener(trusted, "trusted"),
             "listener submission": listener(submission, "submission"),
-            f"domain {DOMAIN}": {"users": f"file:{self.directory}/users", "maildir": f"{self.directory}/mail/%u"},
+            f"domain {DOMAIN}": {"users": f"file:{self.directory}/users", "maildir": f"{self.mail}/%u"},
             "smtpd": {"workers": 1, "client-sessions": 0, "client-rate": 0},
             "queue": {"directory": self.directory / "queue", "ring-segments": 8, "segment-size": "4MiB",
                       "retry": ["300ms", "600ms", "1s"]},
             "relay": {"mx-port": self.mx_port or 25, "allow-private-targets": True, "connect-timeout": "2s"},
             "dns": {"servers": [self.dns.address] if self.dns else ["127.0.0.1:1"], "timeout": "500ms", "tries": 2},
-            "mda": {"first-uid": 1 if os.getuid() else 500},
+            "mda": {"first-uid": 1 if os.getuid() or self.account else 500},
             "log": {"target": f"file:{self.log}", "format": "text"},
         }
 
@@ -180,7 +190,12 @@ class Posthorn:
             self.process = subprocess.Popen(
                 [*self.wrapper, build / "control/supervisor/posthornd", "-f", "-c", self.conf, *self.arguments],
                 stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=environment, start_new_session=True,
-                preexec_fn=end_with_me)
+                preexec_fn=end_with_me, **self.identity())
+
+    def identity(self):
+        if not self.account:
+            return {}
+        return {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
 
     def wait_ready(self, seconds):
         """Ready when every listener takes MAIL. Says what it printed when it ended instead."""
@@ -192,6 +207,9 @@ class Posthorn:
                 if time.monotonic() > end:
                     raise AssertionError(f"no service on {address} within {seconds} s: {self.words()}")
                 time.sleep(0.02)
+
+    def serves(self):
+        return all(serves(address) for address in (self.mx, self.trusted, self.submission))
 
     def words(self, most=4000):
         """The last of what it said on stderr and in its log."""
@@ -306,7 +324,7 @@ class Posthorn:
     # -- files --------------------------------------------------------------------------------------------------------
 
     def maildir(self, user):
-        return self.directory / "mail" / user
+        return self.mail / user
 
     def maildirs(self):
         return {f"{user}@{DOMAIN}": self.maildir(user) for user in self.users}

@@ -2,6 +2,7 @@
 #include "tests/support/testing.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +22,9 @@ test_plans(void **state)
 		{ "disk:2+:ENOSPC", { 0, ENOSPC, ENOSPC, ENOSPC } },
 		{ "other:1:EIO", { 0, 0, 0, 0 } },
 		{ "other:1:EIO,disk:4:EMFILE", { 0, 0, 0, EMFILE } },
+		{ "disk:2+:SKIP", { 0, FAULT_SKIP, FAULT_SKIP, FAULT_SKIP } },
+		{ "*:2:EIO", { 0, EIO, 0, 0 } },
+		{ "*:1:TELL,disk:3:EIO", { 0, 0, EIO, 0 } },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -55,6 +59,49 @@ test_kill(void **state)
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+#else
+	skip();
+#endif
+	(void)state;
+}
+
+static void
+test_stop(void **state)
+{
+#ifdef POSTHORN_FAULTS
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		fault_plan("step:2:STOP");
+		(void)fault_at("step");
+		(void)fault_at("step");
+		_exit(7);
+	}
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
+	assert_int_equal(kill(pid, SIGCONT), 0);	/* nobody does that after a power cut, but it shows where the child stands */
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+#else
+	skip();
+#endif
+	(void)state;
+}
+
+static void
+test_turn(void **state)
+{
+#ifdef POSTHORN_FAULTS
+	int64_t before = clock_wall();
+
+	fault_plan("clock:-7200:TURN");
+	assert_in_range(clock_wall() - before, 0, 60);
+	assert_int_equal(raise(SIGUSR2), 0);
+	assert_in_range(before - clock_wall(), 7140, 7200);
+	fault_plan("clock:7200:TURNED");
+	assert_in_range(clock_wall() - before, 0, 60);
+	fault_plan(NULL);
 #else
 	skip();
 #endif
@@ -123,7 +170,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plans), cmocka_unit_test(test_kill), cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_plans), cmocka_unit_test(test_kill), cmocka_unit_test(test_stop), cmocka_unit_test(test_turn),
+		cmocka_unit_test(test_memory),
 		cmocka_unit_test(test_clock_turn), cmocka_unit_test(test_random),
 	};
 
