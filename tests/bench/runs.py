@@ -65,16 +65,17 @@ def sink(directory, host="127.0.0.1", hosts=1, port=None):
 
 
 @contextlib.contextmanager
-def dns(directory, base=MX_BASE):
-    """A DNS that has an answer for every name; gives a resolv.conf that names it. Others know DNS on port 53 only, which wants
-    root: without it there is none."""
-    if os.getuid() != 0:
+def dns(directory, base=MX_BASE, address="127.77.1.53:53"):
+    """A DNS that has an answer for every name; gives a resolv.conf that names it. Others than posthorn know DNS on port 53 only,
+    which wants root: without it there is none."""
+    host, _, port = address.partition(":")
+    if port == "53" and os.getuid() != 0:
         yield None
         return
-    with subprocess.Popen([program("dns_load"), "--host", "127.77.1.53", "--port", "53", "--base", base]) as process:
+    with subprocess.Popen([program("dns_load"), "--host", host, "--port", port, "--base", base]) as process:
         try:
             conf = directory / "resolv.conf"
-            conf.write_text("nameserver 127.77.1.53\n")
+            conf.write_text(f"nameserver {host if port == '53' else address}\n")
             yield conf
         finally:
             process.terminate()
@@ -88,7 +89,7 @@ STALL = 60                          # seconds without one more message: what is 
 def audited(server, told, found):
     """posthorn holds exactly what it acknowledged. Others may hold more: a client gave up on a slow answer."""
     if found < told or found > told and server.name == "posthorn":
-        raise Failed(f"{server.name} acknowledged {told:.0f} messages and {found} are there")
+        raise Failed(f"{server.name} acknowledged {told:.0f} messages and {found} are there\n{server.explain()}")
 
 
 def wait_until_there(finished, goal):

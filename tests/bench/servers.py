@@ -80,6 +80,10 @@ class Measured:
     def delivered(self):
         return sum(len(os.listdir(new)) for new in self.directory.glob("mail/*/new"))
 
+    def explain(self):
+        """What is worth reading when a run of it failed."""
+        return self.log_text()[-1500:]
+
 
 class Ours(Measured, posthorn.Posthorn):
     """posthorn as an ordinary user, from binaries that user can read."""
@@ -131,6 +135,10 @@ class Ours(Measured, posthorn.Posthorn):
 
     def all_pids(self):
         return [self.process.pid] + [pid for pid, _, _ in self.children()]
+
+    def explain(self):
+        unusual = [line for line in self.log_lines() if not re.search(r"status=sent|removed|from=<|connect", line)]
+        return "\n".join([self.mailq()[:1500], self.posthorn("status"), *unusual[-20:]])
 
     def queued(self):
         last = self.command("mailq", check=True, seconds=600).stdout.strip().splitlines()[-1]
