@@ -46,7 +46,7 @@ NOWHERE = ("127.0.0.1", 9)
 class Bench:
     def __init__(self, options, directory, kinds, resolv_conf):
         self.seconds, self.directory, self.kinds, self.resolv_conf = options.seconds, directory, kinds, resolv_conf
-        self.results, self.limit_lines, self.count = {}, [], 0
+        self.results, self.limit_lines, self.count, self.failed = {}, [], 0, False
 
     def fresh(self):
         self.count += 1
@@ -55,16 +55,15 @@ class Bench:
         return path
 
     def one(self, kind, name, scene, run):
-        """Figures of one server, or None with the reason printed. posthorn has no excuse."""
+        """Figures of one server, or None with the reason printed. For posthorn there is no excuse: the whole run has failed."""
         path = self.fresh()
         scene.resolv_conf = self.resolv_conf
         try:
             with kind.make(path, scene) as server:
                 figures = run(server)
         except (runs.Failed, Unavailable, AssertionError, OSError) as error:
-            if kind is self.kinds[0]:
-                raise
-            say(f"{name:20} {kind.name:10} left out: {error}")
+            self.failed = self.failed or kind is self.kinds[0]
+            say(f"{name:20} {kind.name:10} {'FAILED' if kind is self.kinds[0] else 'left out'}: {error}")
             return None
         finally:
             shutil.rmtree(path, ignore_errors=True)
@@ -170,7 +169,7 @@ def main():
     if options.out:
         pathlib.Path(options.out).write_text("\n".join([*head(options), *lines]) + "\n")
         pathlib.Path(options.out + ".json").write_text(json.dumps(bench.results, indent=1) + "\n")
-    return 0
+    return 1 if bench.failed else 0
 
 
 if __name__ == "__main__":
