@@ -73,7 +73,7 @@ def tables(results, servers):
                 for kind, key in (("idle", "idle"), ("1,000 idle clients", "clients"))])]
 
 
-def limits(results, null, bare, store):
+def limits(results, null, bare, store, files):
     """How far accept is from what the generator and the disk allow."""
     lines = ["", f"limits: a bare pwrite of 8 KiB and fdatasync {bare:,}/s", " " * 20 + "".join(head.rjust(16) for head in
              ("null server/s", "reached", "store alone/s", "reached"))]
@@ -82,6 +82,8 @@ def limits(results, null, bare, store):
         alone = store.get(shape[0])
         cells = (f"{rate:,.0f}", f"{mine / rate:.0%}" if mine else "-", show(alone, 0), f"{mine / alone:.0%}" if mine and alone else "-")
         lines.append(accept_name(shape).ljust(20) + "".join(cell.rjust(16) for cell in cells))
+    large = value(results, LARGE, "posthorn", "rate")
+    lines.append(f"20 MiB files, written and synced by four: {files:.1f}/s" + (f", {LARGE} reaches {large / files:.0%}" if large else ""))
     return lines
 
 

@@ -125,7 +125,7 @@ class Bench:
     def run_limits(self):
         seconds = min(self.seconds, 10)
         null = runs.null_server(self.directory, seconds, bars.ACCEPTS)
-        self.limit_lines = bars.limits(self.results, null, *runs.store_alone(self.directory, seconds))
+        self.limit_lines = bars.limits(self.results, null, *runs.store_alone(self.directory, seconds), runs.large_alone(self.directory, seconds))
 
     def report(self):
         return [*bars.tables(self.results, [kind.name for kind in self.kinds]), *self.limit_lines, *bars.verdicts(self.results)]

@@ -3,6 +3,7 @@
 Every run that sends mail is audited: what the clients were told equals what the queue holds, what the sink took or what lies in the
 mailboxes, or the run fails.
 """
+import concurrent.futures
 import contextlib
 import os
 import re
@@ -214,6 +215,28 @@ def store_alone(directory, seconds):
     bare = re.search(r"fdatasync:\s+(\d+)/s", done.stdout)
     rows = re.findall(r"^\s*(\d+) writers, accept only\s+(\d+) messages/s", done.stdout, re.M)
     return int(bare.group(1)), {int(writers): int(rate) for writers, rate in rows}
+
+
+def large_alone(directory, seconds):
+    """The same for 20 MiB messages: files of that size written and synced by four threads, a rate a second."""
+    block, end, done = os.urandom(1 << 20), time.monotonic() + seconds, []
+
+    def write_files(writer):
+        while time.monotonic() < end:
+            path = directory / f"large-{writer}-{len(done)}"
+            with open(path, "wb", buffering=0) as file:
+                for _ in range(LARGE >> 20):
+                    file.write(block)
+                os.fdatasync(file.fileno())
+            done.append(path)
+
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        list(pool.map(write_files, range(4)))
+    rate = len(done) / (time.monotonic() - began)
+    for path in done:
+        path.unlink()
+    return rate
 
 
 def evacuation_in_tree():
