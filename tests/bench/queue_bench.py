@@ -199,16 +199,21 @@ def cold_start(server):
 # -- the return of the dead ---------------------------------------------------------------------------------------------
 
 def comeback(server, directory, port, options):
-    """The dead listen again: connections and messages at the sink over time, until all is there or the time is up."""
+    """The dead listen again: connections and messages at the sink over time, until all is there or nothing moves. When the back-off
+    is longer than our patience an operator asks for another attempt."""
     hosts = min(options.destinations, 200)
     goal = options.messages if hosts == options.destinations else options.messages * hosts // options.destinations
-    bar, steps = Progress("returning", goal), []
+    bar, steps, nudged = Progress("returning", goal), [], False
     with runs.sink(directory, f"127.99.0.{DEAD}", hosts, port) as (_, count):
-        began = time.monotonic()
-        while time.monotonic() - began < options.patience:
+        began = last = time.monotonic()
+        while time.monotonic() - last < options.patience:
             messages, now, _ = count()
             if not steps or (messages, now) != steps[-1][1:]:
-                steps.append((time.monotonic() - began, messages, now))
+                last = time.monotonic()
+                steps.append((last - began, messages, now))
+            if not nudged and messages == 0 and time.monotonic() - began > options.patience / 2:
+                server.posthorn("queue", "retry", "all")
+                nudged = True
             bar.show(messages)
             if messages >= goal:
                 break
@@ -218,7 +223,7 @@ def comeback(server, directory, port, options):
     say("    seconds after the return, messages, connections at once:")
     for at, messages, now in busy[:12] + busy[12:: max(1, len(busy) // 12)]:
         say(f"    {at:8.1f} {messages:10,} {now:6}")
-    return {"first_s": busy[0][0] if busy else None, "first_connections": busy[0][2] if busy else 0,
+    return {"nudged": nudged, "first_s": busy[0][0] if busy else None, "first_connections": busy[0][2] if busy else 0,
             "most_connections": max((step[2] for step in steps), default=0), "all_s": steps[-1][0], "messages": steps[-1][1], "goal": goal}
 
 
@@ -249,6 +254,8 @@ def measure_all(server, directory, options, port, count):
     tell(results, "start after kill -9", cold_start(server))
     wait_for(lambda: server.queued() == options.messages, 600, lambda: f"all messages after the start: {server.queued()}", step=1)
     tell(results, "the dead come back", comeback(server, directory, port, options))
+    if results["the dead come back"]["messages"] < results["the dead come back"]["goal"]:
+        say(server.explain())
     sink.close()
     rates = [results[name]["rate"] for name in ("accept, empty queue", f"accept, {beside}")]
     say(f"accept beside the queue: {rates[1] / rates[0]:.0%} of the rate with an empty queue")
@@ -262,7 +269,8 @@ def options_of(arguments):
     parser.add_argument("--seconds", type=int, default=30, help="how long accept runs and canaries last (30)")
     parser.add_argument("--settle", type=int, default=2, help="seconds of rest after filling (2)")
     parser.add_argument("--retry", default="30s", help="the wait between attempts (30s)")
-    parser.add_argument("--patience", type=int, default=600, help="how long to wait for the return of the dead, in seconds (600)")
+    parser.add_argument("--patience", type=int, default=240, help="seconds until a return in which nothing moves is over; at half of "
+                        "them an operator's retry helps (240)")
     parser.add_argument("--size-gib", type=int, default=60, help="of the file system image (60; sparse)")
     parser.add_argument("--out", help="write all figures to this file, as JSON")
     return parser.parse_args(arguments)
