@@ -44,7 +44,7 @@ def load(*arguments, prefix=(), **more):
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=arguments[1] + 120)
     figures = dict(re.findall(r"(\w+)=([\d.]+)", done.stdout))
     if "messages" not in figures:
-        raise Failed(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+        raise Failed(f"{' '.join(map(str, command))}: {done.stdout}{done.stderr}")
     if figures["refusals"] != "0":
         say(f"    refusals: {done.stdout.strip()}")
     return {name: float(value) for name, value in figures.items()}
