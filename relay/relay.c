@@ -3,6 +3,10 @@
  *
  * When queue is replaced the wire comes anew: HELLO presents every lease that is still held, finished or not, and the
  * results that the old queue did not confirm are said again. So nothing is sent twice because queue has died.
+ *
+ * queue gives another job for each result, and confirms results only when a sync has taken them to disk; a wire holds so many
+ * leases and no more. So results are told only while there is room for what they bring: the others wait for confirmations, and
+ * meanwhile use up queue's credit.
  */
 #include "relay/relay.h"
 
@@ -15,6 +19,7 @@
 #include "wire/deliver.h"
 
 #define CREDIT		600		/* jobs at once; each may hold CONTENT_INLINE_MAX bytes */
+#define TOLD_MOST	(AGENT_LEASES_MAX - CREDIT)	/* results that queue has and did not confirm */
 #define FRAME_ARENA_MAX	(64 * 1024)	/* the arrays of one frame */
 
 struct relay {
@@ -31,6 +36,9 @@ struct relay {
 	struct channel		*queue;		/* NULL while there is none */
 	struct arena		 frame;
 	struct hash		 jobs;		/* by lease: under way, or not confirmed yet */
+	uint32_t		 told;		/* of them: queue has the results */
+	uint64_t		 untold[CREDIT];	/* a ring of leases whose results wait for their turn */
+	uint32_t		 untold_first, untold_count;
 	uint32_t		 running;
 	uint64_t		 started;	/* jobs so far */
 	bool			 stopping;
@@ -83,16 +91,57 @@ send_results(struct relay *relay, const struct deliver_results *results)
 }
 
 static void
+tell(struct relay *relay, struct job *job)
+{
+	struct deliver_results results;
+
+	job_results(job, &results);
+	send_results(relay, &results);
+	relay->told++;
+}
+
+static void
+tell_in_turn(struct relay *relay, struct job *job)
+{
+	/* A ring that is full: queue gave more than its credit. The wire's own limit is the next one to be met. */
+	if (relay->told < TOLD_MOST || relay->untold_count == CREDIT) {
+		tell(relay, job);
+		return;
+	}
+	relay->untold[(relay->untold_first + relay->untold_count++) % CREDIT] = job_number(job);
+}
+
+/* One was confirmed: the turn of the next. */
+static void
+tell_next(struct relay *relay)
+{
+	struct job *job;
+
+	if (relay->told > 0)
+		relay->told--;
+	while (relay->untold_count > 0 && relay->told < TOLD_MOST) {
+		job = job_find(relay, relay->untold[relay->untold_first]);
+		relay->untold_first = (relay->untold_first + 1) % CREDIT;
+		relay->untold_count--;
+		if (job != NULL)
+			tell(relay, job);
+	}
+}
+
+static void
 on_job_done(void *arg, struct job *job)
 {
 	struct relay *relay = arg;
-	struct deliver_results results;
+	struct deliver_results none;
 
 	relay->running--;
-	job_results(job, &results);
-	send_results(relay, &results);
-	if (job_given_up(job))
+	if (job_given_up(job)) {
+		job_results(job, &none);
+		send_results(relay, &none);
 		forget(relay, job);	/* there is nothing to be confirmed */
+	} else {
+		tell_in_turn(relay, job);
+	}
 	stop_if_idle(relay);
 }
 
@@ -171,10 +220,12 @@ on_committed(void *arg, struct reader *in, int fd)
 	if (deliver_lease_get(in, &lease) == -1)
 		return -1;
 	job = job_find(relay, lease.lease);
-	if (job != NULL && job_finished(job))
+	if (job != NULL && job_finished(job)) {
 		forget(relay, job);
-	else if (job != NULL)
+		tell_next(relay);
+	} else if (job != NULL) {
 		job_cancel(job);	/* a queue that does not know the lease: results, if any, will be confirmed, too */
+	}
 	stop_if_idle(relay);
 	return 0;
 }
@@ -237,12 +288,9 @@ static void
 say_again(struct hash_node *node, void *arg)
 {
 	struct job *job = job_of_node(node);
-	struct deliver_results results;
 
-	if (!job_finished(job))
-		return;
-	job_results(job, &results);
-	send_results(arg, &results);
+	if (job_finished(job))
+		tell(arg, job);
 }
 
 /* -1: no memory. An incomplete list would let queue send mail twice, so there is none. */
@@ -278,6 +326,7 @@ relay_wire(struct relay *relay, int fd)
 		channel_close(&relay->queue);
 		return;
 	}
+	relay->told = relay->untold_count = 0;		/* what waited for its turn is among those told now */
 	hash_each(&relay->jobs, say_again, relay);
 }
 

@@ -39,7 +39,7 @@ static const struct call calls[] = {
 	CALL(read, CALLS_BASE), CALL(readv, CALLS_BASE), CALL(pread64, CALLS_BASE), CALL(preadv, CALLS_BASE), CALL(preadv2, CALLS_BASE),
 	CALL(write, CALLS_BASE), CALL(writev, CALLS_BASE), CALL(pwrite64, CALLS_BASE), CALL(pwritev, CALLS_BASE), CALL(pwritev2, CALLS_BASE),
 	CALL(close, CALLS_BASE), CALL(close_range, CALLS_BASE), CALL(dup, CALLS_BASE), CALL(dup2, CALLS_BASE), CALL(dup3, CALLS_BASE),
-	CALL(lseek, CALLS_BASE), CALL(fstat, CALLS_BASE), CALL(ftruncate, CALLS_BASE), CALL(fstatfs, CALLS_BASE),
+	CALL(sync_file_range, CALLS_BASE), CALL(lseek, CALLS_BASE), CALL(fstat, CALLS_BASE), CALL(ftruncate, CALLS_BASE), CALL(fstatfs, CALLS_BASE),
 	CALL_IF(newfstatat, CALLS_BASE, 3, AT_EMPTY_PATH, AT_EMPTY_PATH),	/* the C library's fstat */
 	CALL_IF(statx, CALLS_BASE, 2, AT_EMPTY_PATH, AT_EMPTY_PATH),
 	/* fcntl without F_SETOWN and F_SETSIG, by which one can signal other processes, and without leases and notices */
@@ -87,7 +87,7 @@ static const struct call calls[] = {
 	CALL(unlink, CALLS_WRITE), CALL(unlinkat, CALLS_WRITE), CALL(rmdir, CALLS_WRITE),
 	CALL(fallocate, CALLS_WRITE), CALL(fchmod, CALLS_WRITE), CALL(chmod, CALLS_WRITE), CALL(fchmodat, CALLS_WRITE),
 	CALL(utimensat, CALLS_WRITE),
-	CALL(fsync, CALLS_SYNC), CALL(fdatasync, CALLS_SYNC), CALL(syncfs, CALLS_SYNC), CALL(sync_file_range, CALLS_SYNC),
+	CALL(fsync, CALLS_SYNC), CALL(fdatasync, CALLS_SYNC), CALL(syncfs, CALLS_SYNC),
 	/* more of itself */
 	CALL_IF(clone, CALLS_THREADS, 0, CLONE_THREAD, CLONE_THREAD),
 	CALL_IF(clone, CALLS_FORK, 0, NEW_SPACES, 0), CALL_IF(prctl, CALLS_FORK, 0, INT_MASK, PR_SET_PDEATHSIG),

@@ -2,8 +2,10 @@
  * smtp_load — many SMTP clients in one process, to see how fast a server takes mail.
  *
  * Every client connects, says EHLO, sends its messages with the envelope pipelined when the server offers that, quits, and
- * begins anew, until the time is over; then each finishes the message it is at. Prints one line of figures: messages
- * acknowledged, seconds, rate, the latency from the first byte of MAIL to the reply to the dot, and refusals.
+ * begins anew, until the time is over; then each finishes the message it is at. With --pace-ms a single client rests that
+ * long before each message. Prints one line of figures: messages acknowledged, seconds, rate, the latency from the first byte
+ * of MAIL to the reply to the dot, and refusals. With --progress FILE the number of acknowledged messages stands there, as
+ * text, rewritten five times a second.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -28,9 +31,9 @@
 enum step { STEP_NONE, STEP_CONNECT, STEP_GREETING, STEP_EHLO, STEP_ENVELOPE, STEP_DOT, STEP_QUIT };
 
 struct options {
-	const char	*host, *sender, *to;
+	const char	*host, *sender, *to, *progress;
 	uint16_t	 port;
-	uint64_t	 clients, per_connection, seconds, size, users, recipients, most;
+	uint64_t	 clients, per_connection, seconds, size, users, recipients, most, pace_ms;
 };
 
 struct client {
@@ -39,11 +42,12 @@ struct client {
 	uint64_t	 sent;			/* on this connection */
 	unsigned	 awaited;		/* replies still to come in this step */
 	unsigned	 next_command;		/* without pipelining: which line of the envelope */
-	bool		 pipelining, refused;
+	bool		 pipelining, refused, waits_to_write;
 	int64_t		 began_us;
 	size_t		 in_len;
 	char		 in[INPUT_MAX];
-	struct buf	 out;
+	struct buf	 out;			/* commands */
+	size_t		 body_left;		/* of the body, which all clients share, behind them */
 };
 
 static struct options opt = {
@@ -88,21 +92,45 @@ make_body(void)
 
 /* --- what a client says ------------------------------------------------------------------------ */
 
-static void
-flush(struct client *c)
+/* Returns false when the socket takes no more for now. */
+static bool
+send_some(struct client *c)
 {
 	struct slice out = buf_slice(&c->out);
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
 	ssize_t n;
 
 	if (out.len == 0)
-		return;
+		out = slice_of(body + body_len - c->body_left, c->body_left);
 	n = send(c->fd, out.p, out.len, MSG_NOSIGNAL);
-	if (n > 0)
-		buf_drop(&c->out, (size_t)n);
+	if (n <= 0)
+		return false;
 	if (buf_len(&c->out) > 0)
+		buf_drop(&c->out, (size_t)n);
+	else
+		c->body_left -= (size_t)n;
+	return true;
+}
+
+static bool
+unsent(const struct client *c)
+{
+	return buf_len(&c->out) > 0 || c->body_left > 0;
+}
+
+static void
+flush(struct client *c)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
+
+	if (!unsent(c))
+		return;
+	while (unsent(c) && send_some(c))
+		;
+	if (unsent(c))
 		ev.events |= EPOLLOUT;
-	(void)epoll_ctl(poller, EPOLL_CTL_MOD, c->fd, &ev);
+	if (c->waits_to_write != unsent(c))
+		(void)epoll_ctl(poller, EPOLL_CTL_MOD, c->fd, &ev);
+	c->waits_to_write = unsent(c);
 }
 
 static void
@@ -146,6 +174,16 @@ say_envelope(struct client *c)
 	flush(c);
 }
 
+/* Only a single client paces itself, so nobody else waits meanwhile. */
+static void
+rest(void)
+{
+	struct timespec pace = { .tv_sec = (time_t)(opt.pace_ms / 1000), .tv_nsec = (long)(opt.pace_ms % 1000) * 1000000 };
+
+	if (opt.pace_ms > 0)
+		(void)nanosleep(&pace, NULL);
+}
+
 static void open_client(struct client *);
 
 static void
@@ -155,6 +193,8 @@ close_client(struct client *c)
 	c->fd = -1;
 	c->step = STEP_NONE;
 	buf_reset(&c->out);
+	c->body_left = 0;
+	c->waits_to_write = false;
 	if (!over)
 		open_client(c);
 }
@@ -169,6 +209,7 @@ next_message(struct client *c)
 		flush(c);
 		return;
 	}
+	rest();
 	say_envelope(c);
 }
 
@@ -209,7 +250,7 @@ envelope_answered(struct client *c, const char *line, bool last)
 	if (last) {
 		c->step = STEP_DOT;
 		c->awaited = 1;
-		(void)buf_append(&c->out, body, body_len);
+		c->body_left = body_len;
 		flush(c);
 	}
 }
@@ -341,6 +382,23 @@ print_figures(double seconds)
 	    refusals > 0 ? first_refusal : "");
 }
 
+static void
+note_progress(bool now)
+{
+	static int64_t noted;
+	char text[32];
+	int fd, len;
+
+	if (opt.progress == NULL || (!now && clock_mono_ms() - noted < 200))
+		return;
+	noted = clock_mono_ms();
+	len = snprintf(text, sizeof(text), "%20llu\n", (unsigned long long)accepted);
+	fd = open(opt.progress, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd == -1 || pwrite(fd, text, (size_t)len, 0) != len)
+		die(opt.progress);
+	(void)close(fd);
+}
+
 static bool
 busy(void)
 {
@@ -366,14 +424,16 @@ run(void)
 		for (int i = 0; i < n; i++) {
 			struct client *c = ev[i].data.ptr;
 
-			if (ev[i].events & EPOLLOUT)
+			if (c->fd != -1 && (ev[i].events & EPOLLOUT))
 				flush(c);
 			if (c->fd != -1 && (ev[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 				readable(c);
 		}
 		if (accepted > before)
 			last_ok = clock_mono_us();
+		note_progress(false);
 	}
+	note_progress(true);
 	print_figures((double)((last_ok > end ? last_ok : opt.most == UINT64_MAX ? end : last_ok) - began) / 1e6);
 }
 
@@ -397,7 +457,8 @@ static const struct option long_options[] = {
 	{ "seconds", required_argument, NULL, 's' },	{ "size", required_argument, NULL, 'z' },
 	{ "users", required_argument, NULL, 'u' },	{ "recipients", required_argument, NULL, 'r' },
 	{ "to", required_argument, NULL, 't' },		{ "from", required_argument, NULL, 'f' },
-	{ "messages", required_argument, NULL, 'n' },	{ NULL, 0, NULL, 0 },
+	{ "messages", required_argument, NULL, 'n' },	{ "pace-ms", required_argument, NULL, 'w' },
+	{ "progress", required_argument, NULL, 'g' },	{ NULL, 0, NULL, 0 },
 };
 
 static void
@@ -408,16 +469,19 @@ set_option(int which)
 	case 'p': opt.port = (uint16_t)number(optarg, 65535); break;
 	case 'c': opt.clients = number(optarg, CLIENTS_MAX); break;
 	case 'm': opt.per_connection = number(optarg, 1000000); break;
-	case 's': opt.seconds = number(optarg, 3600); break;
+	case 's': opt.seconds = number(optarg, 86400); break;
 	case 'z': opt.size = number(optarg, 64 << 20); break;
 	case 'u': opt.users = number(optarg, 1000000); break;
 	case 'r': opt.recipients = number(optarg, 1000); break;
 	case 't': opt.to = optarg; break;
 	case 'f': opt.sender = optarg; break;
+	case 'w': opt.pace_ms = number(optarg, 60000); break;
+	case 'g': opt.progress = optarg; break;
 	case 'n': opt.most = number(optarg, UINT64_MAX - 1); break;
 	default:
 		fprintf(stderr, "usage: smtp_load [--host A] [--port N] [--clients N] [--per-connection N] [--seconds N]\n"
-		    "	[--messages N] [--size BYTES] [--users N] [--recipients N] [--to user%%u@DOMAIN] [--from ADDRESS]\n");
+		    "	[--messages N] [--size BYTES] [--users N] [--recipients N] [--to user%%u@DOMAIN] [--from ADDRESS]\n"
+		    "	[--pace-ms N] [--progress FILE]\n");
 		exit(64);
 	}
 }
@@ -429,6 +493,10 @@ main(int argc, char **argv)
 
 	while ((which = getopt_long(argc, argv, "", long_options, NULL)) != -1)
 		set_option(which);
+	if (opt.pace_ms > 0 && opt.clients > 1) {
+		fprintf(stderr, "smtp_load: --pace-ms is for one client\n");
+		return 64;
+	}
 	clients = calloc(opt.clients, sizeof(*clients));
 	samples = malloc(SAMPLES_MAX * sizeof(*samples));
 	poller = epoll_create1(EPOLL_CLOEXEC);
@@ -436,7 +504,7 @@ main(int argc, char **argv)
 		die("start");
 	for (uint64_t i = 0; i < opt.clients; i++) {
 		clients[i].fd = -1;
-		buf_init(&clients[i].out, opt.size + 65536 + opt.recipients * 400);
+		buf_init(&clients[i].out, 65536 + opt.recipients * 400);
 	}
 	make_body();
 	run();

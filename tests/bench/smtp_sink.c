@@ -2,7 +2,9 @@
  * smtp_sink — an SMTP server that takes everything at once and stores nothing: the next hop of relay runs, and the
  * null server that shows what the load generator and the kernel can do.
  *
- * The number of messages taken so far stands, as text, in the file given with --count, rewritten five times a second.
+ * With --hosts N it listens on so many consecutive addresses: N next hops in one process. In the file given with --count
+ * stand, as text and rewritten five times a second, the messages taken so far, the connections that are open now, and all
+ * connections so far.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,6 +25,7 @@
 #include "base/num.h"
 
 #define LINE_MAX_BYTES	4096
+#define LISTENERS_MAX	1024		/* below that, what epoll brings back is a listener's descriptor */
 
 struct peer {
 	int		fd;
@@ -33,8 +36,8 @@ struct peer {
 	struct buf	out;
 };
 
-static int poller, listener;
-static uint64_t messages;
+static int poller;
+static uint64_t messages, open_now, connections;
 static const char *count_file;
 static volatile sig_atomic_t stopped;
 
@@ -48,9 +51,10 @@ on_term(int signo)
 static void
 write_count(void)
 {
-	char text[32];
+	char text[80];
 	int fd = count_file == NULL ? -1 : open(count_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	int len = snprintf(text, sizeof(text), "%20llu\n", (unsigned long long)messages);
+	int len = snprintf(text, sizeof(text), "%20llu %20llu %20llu\n", (unsigned long long)messages, (unsigned long long)open_now,
+	    (unsigned long long)connections);
 
 	if (fd == -1)
 		return;
@@ -122,6 +126,7 @@ take_command(struct peer *p, const char *in, size_t len)
 static void
 close_peer(struct peer *p)
 {
+	open_now--;
 	(void)close(p->fd);
 	buf_fini(&p->out);
 	free(p);
@@ -151,7 +156,7 @@ serve(struct peer *p)
 }
 
 static void
-greet(void)
+greet(int listener)
 {
 	int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), on = 1;
 	struct peer *p = fd == -1 ? NULL : calloc(1, sizeof(*p));
@@ -160,6 +165,8 @@ greet(void)
 	if (p == NULL)
 		return;
 	p->fd = fd;
+	open_now++;
+	connections++;
 	buf_init(&p->out, 1 << 20);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)send(fd, "220 sink.example ESMTP\r\n", 24, MSG_NOSIGNAL);
@@ -167,18 +174,45 @@ greet(void)
 }
 
 static void
-listen_on(const char *host, uint16_t port)
+listen_on(const char *host, uint64_t nth, uint16_t port)
 {
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(port) };
-	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = NULL };
-	int on = 1;
+	struct epoll_event ev = { .events = EPOLLIN };
+	int listener, on = 1;
 
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	(void)setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (inet_pton(AF_INET, host, &at.sin_addr) != 1 || bind(listener, (struct sockaddr *)&at, sizeof(at)) == -1 ||
+	ev.data.u64 = (uint64_t)listener;	/* a peer's is a pointer */
+	if (inet_pton(AF_INET, host, &at.sin_addr) != 1) {
+		fprintf(stderr, "smtp_sink: --host wants an IPv4 address\n");
+		exit(64);
+	}
+	at.sin_addr.s_addr = htonl(ntohl(at.sin_addr.s_addr) + (uint32_t)nth);
+	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) == -1 ||
 	    listen(listener, 1024) == -1 || epoll_ctl(poller, EPOLL_CTL_ADD, listener, &ev) == -1) {
-		fprintf(stderr, "smtp_sink: %s:%u: %s\n", host, port, strerror(errno));
+		fprintf(stderr, "smtp_sink: %s + %llu, port %u: %s\n", host, (unsigned long long)nth, port, strerror(errno));
 		exit(1);
+	}
+}
+
+static void
+usage(void)
+{
+	fprintf(stderr, "usage: smtp_sink [--host A] [--hosts N] [--port N] [--count FILE]\n");
+	exit(64);
+}
+
+static void
+serve_round(void)
+{
+	struct epoll_event ev[256];
+	int n = epoll_wait(poller, ev, 256, 200);
+
+	for (int i = 0; i < n; i++) {
+		if (ev[i].data.u64 < LISTENERS_MAX)
+			greet((int)ev[i].data.u64);
+		else
+			serve(ev[i].data.ptr);
 	}
 }
 
@@ -186,8 +220,7 @@ int
 main(int argc, char **argv)
 {
 	const char *host = "127.0.0.1";
-	struct epoll_event ev[256];
-	uint64_t port = 2526;
+	uint64_t port = 2526, hosts = 1;
 	int64_t written = 0;
 
 	for (int i = 1; i + 1 < argc; i += 2) {
@@ -195,30 +228,23 @@ main(int argc, char **argv)
 			host = argv[i + 1];
 		else if (strcmp(argv[i], "--count") == 0)
 			count_file = argv[i + 1];
-		else if (strcmp(argv[i], "--port") != 0 || num_parse(slice_str(argv[i + 1]), 65535, &port) == -1) {
-			fprintf(stderr, "usage: smtp_sink [--host A] [--port N] [--count FILE]\n");
-			return 64;
-		}
+		else if (strcmp(argv[i], "--hosts") == 0 ? num_parse(slice_str(argv[i + 1]), 200, &hosts) == -1 :
+		    strcmp(argv[i], "--port") != 0 || num_parse(slice_str(argv[i + 1]), 65535, &port) == -1)
+			usage();
 	}
 	(void)signal(SIGTERM, on_term);
 	(void)signal(SIGINT, on_term);
 	poller = epoll_create1(EPOLL_CLOEXEC);
-	listen_on(host, (uint16_t)port);
+	for (uint64_t i = 0; i < hosts; i++)
+		listen_on(host, i, (uint16_t)port);
 	while (!stopped) {
-		int n = epoll_wait(poller, ev, 256, 200);
-
-		for (int i = 0; i < n; i++) {
-			if (ev[i].data.ptr == NULL)
-				greet();
-			else
-				serve(ev[i].data.ptr);
-		}
+		serve_round();
 		if (clock_mono_ms() - written >= 200) {
 			written = clock_mono_ms();
 			write_count();
 		}
 	}
 	write_count();
-	printf("messages=%llu\n", (unsigned long long)messages);
+	printf("messages=%llu connections=%llu\n", (unsigned long long)messages, (unsigned long long)connections);
 	return 0;
 }

@@ -15,17 +15,15 @@ import grp
 import os
 import pathlib
 import pwd
-import re
 import shutil
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import time
 
-LIBRARY_PACKAGES = {"libicuuc": "libicu72", "libnsl": "libnsl2", "libtirpc": "libtirpc3", "libdb-5.3": "libdb5.3",
-                    "libsasl2": "libsasl2-2", "libssl": "libssl3", "libcrypto": "libssl3"}
+import deb_tree
+from deb_tree import Unavailable, library_path, open_to_all
 
 MASTER = """
 {listen} inet n - n - - smtpd
@@ -55,89 +53,29 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
-class Unavailable(Exception):
-    """Postfix cannot run here, and why."""
+PROGRAMS = ("usr/lib/postfix/sbin/smtpd", "usr/lib/postfix/libpostfix-util.so", "usr/sbin/postconf")
 
-
-# -- the packages -------------------------------------------------------------------------------------------------------
 
 def fetch(peers):
     """Returns the folder into which Postfix and what it lacks here are unpacked; does nothing when they are there."""
-    tree = pathlib.Path(peers).resolve() / "postfix"
-    if not (tree / ".complete").exists():
-        tree.mkdir(parents=True, exist_ok=True)
-        unpack("postfix", tree)
-        for _ in range(4):              # a library may lack another one
-            missing = missing_libraries(tree)
-            if not missing:
-                break
-            for package in missing:
-                unpack(package, tree)
-        else:
-            raise Unavailable(f"libraries of Postfix are missing: {missing}")
-        (tree / ".complete").touch()
-    return tree
+    return deb_tree.fetch(peers, "postfix", "postfix", PROGRAMS)
 
-
-def unpack(package, tree):
-    before = set(tree.parent.glob("*.deb"))
-    for attempt in (0, 1):
-        done = subprocess.run(["apt-get", "download", "-q", package], cwd=tree.parent, capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            break
-        if attempt or os.getuid() != 0:
-            raise Unavailable(f"apt-get download {package}: {done.stderr.strip()}")
-        subprocess.run(["apt-get", "update", "-q"], capture_output=True, check=False)
-    debs = [deb for deb in tree.parent.glob(package + "_*.deb")] or list(set(tree.parent.glob("*.deb")) - before)
-    subprocess.run(["dpkg", "-x", debs[0], tree], check=True)
-
-
-def library_path(tree):
-    return ":".join(str(path) for path in [tree / "usr/lib/postfix", *sorted(tree.glob("usr/lib/*-linux-gnu*"))])
-
-
-def missing_libraries(tree):
-    programs = [tree / "usr/lib/postfix/sbin/smtpd", tree / "usr/lib/postfix/libpostfix-util.so", tree / "usr/sbin/postconf"]
-    told = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=False,
-                          env=dict(os.environ, LD_LIBRARY_PATH=library_path(tree))).stdout
-    names = set(re.findall(r"^\s*(\S+?)\.so\S* => not found", told, re.M))
-    unknown = [name for name in names if name not in LIBRARY_PACKAGES]
-    if unknown:
-        raise Unavailable(f"Postfix needs libraries that no known package has: {unknown}")
-    return sorted({LIBRARY_PACKAGES[name] for name in names})
-
-
-# -- accounts -----------------------------------------------------------------------------------------------------------
 
 def ensure_accounts():
-    if os.getuid() != 0:
-        raise Unavailable("Postfix starts only as root")
-    try:
-        grp.getgrnam("postdrop")
-    except KeyError:
-        subprocess.run(["groupadd", "-r", "postdrop"], check=True)
-    try:
-        pwd.getpwnam("postfix")
-    except KeyError:
-        subprocess.run(["useradd", "-r", "-M", "-U", "-d", "/nonexistent", "-s", "/usr/sbin/nologin", "postfix"], check=True)
-
-
-def open_to_all(path):
-    """True when every folder above may be entered by anybody."""
-    path = pathlib.Path(path).resolve()
-    return all(folder.stat().st_mode & stat.S_IXOTH for folder in [path, *path.parents])
+    deb_tree.ensure_accounts(["postfix"], ["postdrop"])
 
 
 # -- an instance --------------------------------------------------------------------------------------------------------
 
 class PostfixPeer:
-    def __init__(self, directory, tree, address, settings=None, master_lines="", hostname="peer.test"):
+    def __init__(self, directory, tree, address, settings=None, master_lines="", hostname="peer.test", binds=None):
         self.directory = pathlib.Path(directory).resolve()
         self.tree = pathlib.Path(tree)
         self.address = address
         self.settings = settings or {}
         self.master_lines = master_lines
         self.hostname = hostname
+        self.binds = binds or {}            # file: path that it lies over, for this Postfix alone (a resolv.conf, say)
         self.process = None
         self.conf = self.directory / "etc"
         self.queue = self.directory / "spool"
@@ -210,9 +148,9 @@ class PostfixPeer:
         self.lay_out()
         self.configure()
         self.errors = open(self.directory / "log/stderr", "ab")
-        self.process = subprocess.Popen([self.tree / "usr/lib/postfix/sbin/master", "-d", "-c", self.conf], cwd=self.queue,
-                                        env=self.environment(), stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors,
-                                        start_new_session=True)
+        master = [self.tree / "usr/lib/postfix/sbin/master", "-d", "-c", self.conf]
+        self.process = subprocess.Popen(deb_tree.private_mounts(self.binds, master), cwd=self.queue, env=self.environment(),
+                                        stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors, start_new_session=True)
         end = time.monotonic() + seconds
         while not self.greets():
             if self.process.poll() is not None or time.monotonic() > end:

@@ -39,7 +39,7 @@ static uint16_t port;
 static struct script_peer *peers[PEERS_MAX];
 static unsigned peer_count;
 static const char *scripts[PEERS_MAX];
-static uint32_t credit, lease_count;
+static uint32_t credit, lease_count, result_count;
 static char leases[200], said[2000];	/* what HELLO and RESULTS told */
 static bool stopped;
 
@@ -90,6 +90,7 @@ on_results(void *arg, struct reader *in, int fd)
 	arena_init(&arena, 1 << 20);
 	assert_int_equal(deliver_results_get(in, &arena, &results), 0);
 	assert_true(results.finished);
+	result_count++;
 	snprintf(said + len, sizeof(said) - len, "%s%llu:", len > 0 ? "; " : "", (unsigned long long)results.lease);
 	for (uint32_t i = 0; i < results.count; i++)
 		add_result(&results.results[i]);
@@ -280,8 +281,24 @@ setup(void **state)
 	memset(scripts, 0, sizeof(scripts));
 	said[0] = '\0';
 	stopped = false;
+	result_count = 0;
 	connect_queue();
 	return 0;
+}
+
+/* As queue does: a job for each result, and never more than the credit without one. Ends when all is given, or nothing moves. */
+static void
+give_by_credit(uint64_t *given, uint64_t all)
+{
+	for (int idle = 0; idle < 100 && result_count < all && queue != NULL; idle++) {
+		uint32_t before = result_count;
+
+		while (*given < all && *given - result_count < credit)
+			give(++*given, "null.test", -1);
+		rounds(1);
+		if (result_count > before)
+			idle = 0;
+	}
 }
 
 static int
@@ -575,6 +592,34 @@ test_reload(void **state)
 	table_dns_stop(&other);
 }
 
+/* A disk that is slow to confirm: results wait, so that leases never become more than a wire may hold. */
+static void
+test_unconfirmed(void **state)
+{
+	const uint64_t all = AGENT_LEASES_MAX + 1000;
+	uint64_t given = 0, confirmed = 0;
+
+	(void)state;
+	rounds(3);
+	give_by_credit(&given, all);
+	assert_non_null(queue);
+	assert_int_equal(given, AGENT_LEASES_MAX);
+	assert_int_equal(result_count, AGENT_LEASES_MAX - credit);
+	while (confirmed < all && queue != NULL) {
+		uint32_t before = result_count;
+
+		while (confirmed < before)
+			say(DELIVER_COMMITTED, ++confirmed);
+		give_by_credit(&given, all);
+		assert_true(result_count > before || confirmed == all);
+	}
+	assert_int_equal(result_count, all);
+	rounds(5);
+	connect_queue();
+	rounds(5);
+	assert_int_equal(lease_count, 0);
+}
+
 #define WITH_RELAY(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -583,7 +628,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_RELAY(test_routes), WITH_RELAY(test_private), WITH_RELAY(test_reuse), WITH_RELAY(test_reuse_limits), WITH_RELAY(test_stale),
 		WITH_RELAY(test_by_fd), WITH_RELAY(test_new_queue), WITH_RELAY(test_cancel), WITH_RELAY(test_bad_frames), WITH_RELAY(test_stop),
-		WITH_RELAY(test_reload),
+		WITH_RELAY(test_reload), WITH_RELAY(test_unconfirmed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
