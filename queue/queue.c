@@ -40,8 +40,8 @@ insert(struct queue *q, struct message *m)
 	queue_sweep_soon(q);
 }
 
-static void
-drop_content(struct queue *q, struct message *m)
+void
+queue_drop_content(struct queue *q, struct message *m)
 {
 	if (!m->in_memory)
 		return;
@@ -56,7 +56,7 @@ static void
 fit_memory(struct queue *q)
 {
 	while (q->memory_used > (size_t)q->process->conf->queue.content_memory && TAILQ_FIRST(&q->memory) != NULL)
-		drop_content(q, TAILQ_FIRST(&q->memory));
+		queue_drop_content(q, TAILQ_FIRST(&q->memory));
 }
 
 /* What is in the store, too, may leave memory; the oldest goes first: it is the least likely to be sent at once. */
@@ -94,7 +94,7 @@ queue_forget(struct queue *q, struct message *m)
 		q->sweep = TAILQ_NEXT(m, all);
 	queue_unroute(q, m);
 	schedule_each_job(m, drop_job, q);
-	drop_content(q, m);
+	queue_drop_content(q, m);
 	queue_unsettle(q, m);
 	hash_remove(&q->by_id, &m->by_id);
 	TAILQ_REMOVE(&q->all, m, all);

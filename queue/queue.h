@@ -73,6 +73,7 @@ void		 queue_adopt(struct queue *, struct message *);
 void		 queue_forget(struct queue *, struct message *);
 /* The content's first `len` bytes, from memory or from the store. NULL: err. The bytes live until the next call. */
 const char	*queue_content(struct queue *, struct message *, size_t len, struct err *);
+void		 queue_drop_content(struct queue *, struct message *);	/* from memory; the store has it */
 int64_t		 queue_expiry_ms(const struct queue *, const struct message *);	/* store_now's clock */
 
 /* accept.c */

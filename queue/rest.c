@@ -196,7 +196,10 @@ may_sleep(const struct queue *q, const struct message *m)
 void
 queue_rest(struct queue *q, struct message *m)
 {
-	if (q->stopping || q->store == NULL || !may_sleep(q, m))
+	if (q->stopping || q->store == NULL || m->settling || !jobs_rest(q, m))
+		return;
+	queue_drop_content(q, m);	/* there will be time to read it again */
+	if (!may_sleep(q, m))
 		return;
 	if (queue_expire(q, m)) {
 		schedule_review(q->schedule, m);
@@ -214,6 +217,7 @@ queue_spooled(void *arg, void *owner)
 
 	m->is_spooled = true;
 	q->awake++;
+	queue_drop_content(q, m);
 	if (q->started)
 		queue_rest(q, m);
 }

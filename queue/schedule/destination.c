@@ -100,6 +100,8 @@ destination_answered(struct destination *d, bool reachable)
 		return 0;
 	}
 	d->window = 1;
+	if (d->resume_mono_ms != 0)
+		return 0;		/* it backs off already: jobs that were under way together are one failure */
 	d->failures++;
 	for (uint32_t i = 1; i < d->failures && pause < BACKOFF_MOST; i++)
 		pause *= 2;

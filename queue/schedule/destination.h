@@ -45,7 +45,7 @@ bool			 destination_can_start(const struct destination *);
 uint32_t		 destination_wants(const struct destination *);
 /* More jobs line up for it than will be started soon: they may as well sleep. */
 bool			 destination_is_crowded(const struct destination *);
-/* One job came back: did the destination itself answer? Returns how long to back off in ms; 0: not at all. */
+/* One job came back: did the destination itself answer? Returns how long to back off in ms from now; 0: nothing changes. */
 int64_t			 destination_answered(struct destination *, bool reachable);
 
 #endif

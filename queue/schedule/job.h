@@ -29,6 +29,7 @@ struct job {
 	struct hash_node	 by_lease;	/* ACTIVE: in agent.c's table */
 	LIST_ENTRY(job)		 lost;		/* its agent ended, and nobody has said yet whose fault that was */
 	int64_t			 due_mono_ms;
+	bool			 is_far;	/* WAITING: due_mono_ms is only when to look again */
 	struct message		*message;
 	struct destination	*destination;	/* NULL: an agent presented it and it is not routed yet */
 	enum job_state		 state;

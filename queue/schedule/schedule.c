@@ -250,7 +250,8 @@ static void
 make_waiting(struct schedule *s, struct job *job, int64_t in_ms)
 {
 	job->state = JOB_WAITING;
-	job->due_mono_ms = loop_now(s->loop) + (in_ms < WAIT_MOST ? in_ms : WAIT_MOST);
+	job->is_far = in_ms > WAIT_MOST;
+	job->due_mono_ms = loop_now(s->loop) + (job->is_far ? WAIT_MOST : in_ms);
 	if (heap_push(&s->waiting, &job->due) == -1) {
 		make_ready(s, job);	/* early is better than never */
 		return;
@@ -449,7 +450,11 @@ take_due(struct schedule *s)
 		if (job->due_mono_ms > now)
 			break;
 		unplace(s, job);
-		put_in_place(s, job);
+		/* Its time has come by the clock that nobody turns, whatever the other one says now. */
+		if (job->is_far || job_next_wall_ms(job) == -1)
+			put_in_place(s, job);
+		else
+			make_ready(s, job);
 	}
 }
 

@@ -105,13 +105,13 @@ class Ours(Measured, posthorn.Posthorn):
         return cls(directory, settings, ["--paused"] if scene.paused else [])
 
     def __init__(self, directory, settings, arguments=()):
-        self.account = ordinary_user()
+        self.runs_as = ordinary_user()
         directory.chmod(0o755)
         self.stage = stage_binaries(directory.parent) if not (directory.parent / "bin").exists() else directory.parent / "bin"
         super().__init__(directory, settings, users=NAMES, arguments=arguments)
 
     def write_users(self, users=None):
-        me, lines = self.account, []
+        me, lines = self.runs_as, []
         for user in users or self.users:
             home = self.directory / "home" / user
             home.mkdir(exist_ok=True)
@@ -120,8 +120,8 @@ class Ours(Measured, posthorn.Posthorn):
 
     def spawn(self):
         for path in [self.directory, self.run, *self.directory.rglob("*")]:
-            os.chown(path, self.account.pw_uid, self.account.pw_gid)
-        as_user = {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
+            os.chown(path, self.runs_as.pw_uid, self.runs_as.pw_gid)
+        as_user = {"user": self.runs_as.pw_uid, "group": self.runs_as.pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
         with open(self.errors, "ab") as errors:
             self.process = subprocess.Popen(
                 [self.stage / "control/supervisor/posthornd", "-f", "-c", self.conf, *self.arguments], stdin=subprocess.DEVNULL,
