@@ -221,22 +221,37 @@ live_forbids(struct store *store, const struct change *c)
 	return !admission_live_allows(c->class, &fill, store->room[c->class]);
 }
 
+static void
+sort(struct change *c, struct post_list *direct, struct post_list *large)
+{
+	if (c->large)
+		STAILQ_INSERT_TAIL(large, c, next);
+	else
+		STAILQ_INSERT_TAIL(direct, c, next);
+}
+
 /* One hand-over for all that this round committed: twenty messages of one round make one batch. */
 void
 store_flush(struct store *store)
 {
 	struct post_list direct = STAILQ_HEAD_INITIALIZER(direct), large = STAILQ_HEAD_INITIALIZER(large);
+	struct post_list released = STAILQ_HEAD_INITIALIZER(released);
 	struct change_list refused = STAILQ_HEAD_INITIALIZER(refused);
 	struct change *c;
 
+	throttle_release(store, &released);
+	while ((c = STAILQ_FIRST(&released)) != NULL) {
+		STAILQ_REMOVE_HEAD(&released, next);
+		sort(c, &direct, &large);
+	}
 	while ((c = STAILQ_FIRST(&store->outbox)) != NULL) {
 		STAILQ_REMOVE_HEAD(&store->outbox, next);
+		if (throttle_holds(store, c))
+			continue;
 		if (live_forbids(store, c))
 			STAILQ_INSERT_TAIL(&refused, c, next);
-		else if (c->large)
-			STAILQ_INSERT_TAIL(&large, c, next);
 		else
-			STAILQ_INSERT_TAIL(&direct, c, next);
+			sort(c, &direct, &large);
 	}
 	large_give(&store->large, &large);
 	committer_give(&store->committer, &direct);

@@ -82,6 +82,7 @@ struct change {
 	size_t		 bytes, pieces;
 	bool		 large;		/* passes through file sync first */
 	int64_t		 due;		/* clock_mono_ms by which it starts a batch; 0: now */
+	int64_t		 held;		/* loop_now when it began to wait (throttle.c) */
 	struct segment	*segment;	/* where it is durable; for CHANGE_WIPE: which */
 	uint32_t	 offset;	/* of its first record */
 };
@@ -91,6 +92,13 @@ STAILQ_HEAD(change_list, change);
 struct slab {
 	struct slab	*next;
 	struct stored	 v[512];
+};
+
+/* Clients' messages that wait a moment for the space that evacuation is making. */
+struct throttle {
+	struct change_list	 waiting;
+	int64_t			 starved;	/* loop_now when one was refused last; 0: never */
+	struct timer		 timer;
 };
 
 /* The loop's half of moving mail out of the ring. */
@@ -122,6 +130,7 @@ struct store {
 	struct evacuation	 evacuation;
 	struct hook		 hook;
 	struct change_list	 outbox;	/* committed in this round */
+	struct throttle		 throttle;
 	struct change_list	 idle_changes;
 	struct item_list	 idle_items;
 	struct stored_list	 idle_stored;
@@ -154,6 +163,14 @@ void		 change_finish(struct change *);		/* the loop: what its result means; free
 void		 store_flush(struct store *);			/* the outbox to its thread */
 void		 store_after(struct store *);			/* rooms, copying, wiping: when anything was finished */
 void		 store_fill(struct store *, struct fill *);
+
+/* throttle.c */
+int		 throttle_init(struct store *, struct err *);
+void		 throttle_fini(struct store *);
+bool		 throttle_holds(struct store *, struct change *);	/* takes it: it waits */
+void		 throttle_release(struct store *, struct post_list *);	/* those for whom there is space now */
+void		 throttle_end(struct store *);		/* all of them are refused */
+bool		 throttle_says_full(const struct store *);	/* clients had better come back later */
 
 /* evacuate.c */
 int		 evacuation_init(struct store *, struct err *);

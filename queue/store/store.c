@@ -84,11 +84,19 @@ tell_rooms(struct store *store)
 	store_fill(store, &fill);
 	for (enum store_class class = STORE_CLIENT; class < STORE_CLASS_COUNT; class++) {
 		yes = admission_has_room(class, &fill, store->room[class]);
+		if (class == STORE_CLIENT && fill.evacuates)
+			yes = !throttle_says_full(store);
 		if (yes == store->room[class])
 			continue;
 		store->room[class] = yes;
 		store->ops->room(store->arg, class, yes);
 	}
+}
+
+static void
+flush_waiting(void *arg)
+{
+	store_flush(arg);
 }
 
 void
@@ -97,6 +105,8 @@ store_after(struct store *store)
 	tell_broken(store);
 	if (store->broken || store->closing)
 		return;
+	if (!STAILQ_EMPTY(&store->throttle.waiting))
+		loop_at_end(store->loop, &store->hook, flush_waiting, store);
 	evacuation_pump(store);
 	copy_pump(store, !store->evacuation.able || store->evacuation.failing);
 	tell_rooms(store);
@@ -219,7 +229,7 @@ open_steps(struct store *store, const struct store_conf *conf, struct err *err)
 	STEP("recovery-1");
 	if (open_identity(store, &fresh, err) == -1)
 		return -1;
-	if (post_open(&store->post, err) == -1)
+	if (post_open(&store->post, err) == -1 || throttle_init(store, err) == -1)
 		return -1;
 	committer_init(&store->committer, &store->ring, &store->post);
 	if (large_open(&store->large, store->dir, &store->committer, &store->post, err) == -1)
@@ -267,6 +277,7 @@ store_free(struct store *store)
 	ring_close(&store->ring);
 	if (store->post.fd != -1)
 		post_close(&store->post);
+	throttle_fini(store);
 	free_lists(store);
 	fd_close(&store->lock);
 	fd_close(&store->dir);
@@ -321,6 +332,7 @@ store_close(struct store **sp)
 		return;
 	store_flush(store);
 	store->closing = true;
+	throttle_end(store);
 	large_stop(&store->large);
 	committer_stop(&store->committer);
 	finish_all(store);

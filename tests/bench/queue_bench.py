@@ -29,6 +29,7 @@ from waiting import wait_for
 
 BASE = "127.99.0.0"
 LIVE, CANARY, DEAD = 1, 2, 10       # as addresses behind the base; the dead ones begin there
+DEFAULT_SEGMENTS = 16               # of 16 MiB: what a server has that sets nothing
 BYTES = 6144                        # of the ring, for a message of 4 KiB with its envelope and states
 DEAD_TO = "user@x1%u.dead.example"  # dns_load takes the number, 1 and what the generator says, as the address: 10 and more
 LIVE_TO = "user%u@d.live-{}.example"
@@ -287,6 +288,8 @@ def main(arguments):
         server = Kind(Ours).make(home, Scene(resolv_conf=conf, segment_mib=segment_mib(options.messages)))
         server.over["relay"] = {"mx-port": port}
         server.over["queue"]["retry"] = [options.retry]
+        if runs.evacuation_in_tree():
+            server.over["queue"]["ring-segments"] = DEFAULT_SEGMENTS
         with server:
             results = measure_all(server, directory, options, port, count)
     if options.out:
