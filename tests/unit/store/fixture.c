@@ -27,7 +27,7 @@ uint32_t answers, durable, full, failures, broken_told;
 bool refuse_deltas, refuse_envelopes;
 int rooms_closed, rooms_opened;
 bool plans, no_memory;
-uint32_t spooled_told, asleep_told, folds_of_nobody;
+uint32_t spooled_told, asleep_told, folds_of_nobody, plans_without_store;
 struct told told[64];
 uint32_t ntold;
 struct store_woken woken;
@@ -128,6 +128,7 @@ on_plan(void *arg, void *owner, struct plan *out)
 	struct slice domain;
 
 	(void)arg;
+	plans_without_store += store == NULL;
 	if (m == NULL)
 		return;
 	plan_row(out, word(m->envelope, 0), m->priority == PLAN_NONE ? PLAN_MAIL : m->priority, m->due_ms);
@@ -207,7 +208,7 @@ open_store(void)
 
 	nmails = 0;
 	answers = durable = full = failures = wanted = broken_told = 0;
-	spooled_told = asleep_told = folds_of_nobody = ntold = answered = npaged = 0;
+	spooled_told = asleep_told = folds_of_nobody = plans_without_store = ntold = answered = npaged = 0;
 	memset(mails, 0, sizeof(mails));
 	loop = loop_new(&err);
 	assert_non_null(loop);

@@ -114,6 +114,29 @@ test_sleeping_destinations_are_told_at_the_start(void **state)
 	assert_int_equal(told[0].messages, 1);
 }
 
+/* A plan is made on store_now's clock: nobody can be asked for one who has no store yet. */
+static void
+test_no_plan_is_asked_for_before_there_is_a_store(void **state)
+{
+	struct store_figures f;
+
+	(void)state;
+	plans = false;
+	for (int i = 0; i < 2; i++) {
+		reopen();
+		while (full == 0) {
+			put(STORE_DONE, "d1", big, sizeof(big) / 2);
+			wait_answers(1);
+		}
+	}
+	store_figures(store, &f);
+	assert_int_equal(f.free_segments, 1);
+	plans = true;
+	reopen();
+	assert_int_not_equal(spooled_figure(), 0);	/* there was a rescue */
+	assert_int_equal(plans_without_store, 0);
+}
+
 /* --- the catalog is lost ------------------------------------------------------------------------- */
 
 static bool
@@ -419,7 +442,8 @@ main(void)
 #define P(f)	cmocka_unit_test_setup_teardown(f, setup_plans, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_a_batch_not_told_yet_is_not_wiped),
-		P(test_sleeping_destinations_are_told_at_the_start), P(test_dead_segments_know_nothing),
+		P(test_sleeping_destinations_are_told_at_the_start),
+		P(test_no_plan_is_asked_for_before_there_is_a_store), P(test_dead_segments_know_nothing),
 		P(test_large_content_outlives_its_record), P(test_names_of_strangers_stop_no_start),
 		P(test_without_plans_the_spool_is_left_alone), P(test_a_part_is_checked_where_it_lies),
 #ifdef POSTHORN_FAULTS
