@@ -7,6 +7,7 @@ declare -A build_flags=(
 	[clang]="--enable-faults CC=clang"
 	[fuzz]="--enable-fuzz CC=clang"
 	[cover]="--enable-coverage"
+	[tsan]="--enable-tsan"
 )
 
 # configure is made again when it is missing or older than configure.ac, Makefile.am or any module.am.

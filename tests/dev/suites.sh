@@ -3,7 +3,7 @@
 # Every suite leaves one line "name passed failed skipped" in $results/counts and prints it; the sum is the last line of all.
 
 test_user=posthorn-test
-suite_names=(checks unit fuzz script system crash asan)
+suite_names=(checks unit fuzz script system crash asan tsan)
 
 # suite_count NAME PASSED FAILED SKIPPED
 suite_count()
@@ -217,6 +217,23 @@ suite_asan()
 	suite_system asan
 }
 
+# The store's threads under ThreadSanitizer: its unit tests, and shorter rounds of the crash programs that do not only kill.
+suite_tsan()
+{
+	local dir=$results/tsan program arguments
+	mkdir -p "$dir"
+	say "store (tsan)"
+	# shellcheck disable=SC2016
+	for program in $(build_variable tsan 'filter tests/unit/store/%,$(UNIT_TESTS)') tests/crash/store_kill; do
+		arguments=''
+		# Random kills only: those at a step take minutes here.
+		[ "$program" != tests/crash/store_kill ] || arguments="30 none"
+		printf '%s\0%s\0%s\0%s\0' "$builds/tsan/$program" "$dir/$(basename "$program").tap" 300 "$arguments"
+	done | (cd "$builds/tsan" && TSAN_OPTIONS=halt_on_error=0:exitcode=66 \
+	    xargs -0 -r -n 4 -P "$jobs" bash -c 'suite_program "$1" "$2" "$3" $4' suite)
+	suite_tap "store (tsan)" "$dir"
+}
+
 suite_checks()
 {
 	say "checks"
@@ -239,6 +256,15 @@ suites_need()
 	case " $* " in *' script '*|*' system '*|*' unit '*|*' crash '*) build_for_tests test ;; esac
 	case " $* " in *' crash '*) packages_need "${packages_crash[@]}" ;; esac
 	case " $* " in *' asan '*|*' fuzz '*) build_for_tests asan ;; esac
+	case " $* " in *' tsan '*) build_store tsan ;; esac
+}
+
+# What the tsan suite runs, and nothing else.
+build_store()
+{
+	build_ready "$1"
+	# shellcheck disable=SC2016,SC2046
+	build_tree "$1" $(build_variable "$1" 'filter tests/unit/store/%,$(UNIT_TESTS)') tests/crash/store_kill
 }
 
 suites_clean()

@@ -4,13 +4,18 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "event/timer.h"
+#include "mail/queue_id.h"
 
 char directory[64];
 struct store_conf conf;
@@ -21,6 +26,17 @@ uint32_t nmails;
 uint32_t answers, durable, full, failures, broken_told;
 bool refuse_deltas, refuse_envelopes;
 int rooms_closed, rooms_opened;
+bool plans, no_memory;
+uint32_t spooled_told, asleep_told, folds_of_nobody, plans_without_store;
+struct told told[64];
+uint32_t ntold;
+struct store_woken woken;
+uint32_t answered;
+struct store_put paged[MANY];
+uint32_t npaged;
+uint64_t paged_last;
+bool paged_failed;
+void (*during_fold)(struct mail *);
 static uint32_t wanted;
 
 static void *
@@ -29,12 +45,12 @@ on_found(void *arg, struct stored *stored, const struct store_put *put)
 	struct mail *m = &mails[nmails++];
 
 	(void)arg;
-	if (refuse_envelopes) {
+	if (refuse_envelopes || no_memory) {
 		nmails--;
-		return STORE_UNREADABLE;
+		return refuse_envelopes ? STORE_UNREADABLE : NULL;
 	}
-	*m = (struct mail){ .stored = stored, .id = put->id, .version = put->version,
-	    .size = put->large ? put->large_size : put->content.len };
+	*m = (struct mail){ .stored = stored, .id = put->id, .version = put->version, .maybe = put->maybe,
+	    .size = stored_size(stored), .spooled = stored_is_spooled(stored) };
 	snprintf(m->envelope, sizeof(m->envelope), "%.*s", SLICE_FMT(put->envelope));
 	return m;
 }
@@ -62,7 +78,13 @@ on_fold(void *arg, void *owner, struct buf *out)
 	struct mail *m = owner;
 
 	(void)arg;
+	if (m == NULL) {
+		folds_of_nobody++;
+		return;
+	}
 	(void)buf_printf(out, "%s", m->envelope);
+	if (during_fold != NULL)
+		during_fold(m);
 }
 
 static void
@@ -84,6 +106,93 @@ on_broken(void *arg, const char *why)
 
 const struct store_ops ops = { .found = on_found, .delta = on_delta, .fold = on_fold, .room = on_room, .broken = on_broken };
 
+/* --- an owner that makes plans ------------------------------------------------------------------ */
+
+static struct slice
+word(const char *text, int n)
+{
+	size_t len;
+
+	for (; n > 0 && *text != '\0'; n--) {
+		text += strcspn(text, " ");
+		text += *text == ' ';
+	}
+	len = strcspn(text, " ");
+	return slice_of(text, len);
+}
+
+static void
+on_plan(void *arg, void *owner, struct plan *out)
+{
+	struct mail *m = owner;
+	struct slice domain;
+
+	(void)arg;
+	plans_without_store += store == NULL;
+	if (m == NULL)
+		return;
+	plan_row(out, word(m->envelope, 0), m->priority == PLAN_NONE ? PLAN_MAIL : m->priority, m->due_ms);
+	if (m->look_ms != 0)
+		plan_look(out, m->look_ms);
+	domain = word(m->envelope, 1);
+	if (domain.len > 0)
+		plan_domain(out, domain);
+}
+
+static void
+on_spooled(void *arg, void *owner)
+{
+	struct mail *m = owner;
+
+	(void)arg;
+	m->spooled = true;
+	spooled_told++;
+}
+
+static bool
+on_asleep(void *arg, void *owner)
+{
+	struct mail *m = owner;
+
+	(void)arg;
+	asleep_told++;
+	if (m->stubborn)
+		return false;
+	m->asleep = true;
+	m->stored = NULL;
+	return true;
+}
+
+static bool
+on_knows(void *arg, uint64_t id)
+{
+	(void)arg;
+	return mail_of(id) != NULL;
+}
+
+static void
+on_destination(void *arg, struct slice name, uint64_t messages, int64_t earliest_ms)
+{
+	struct told *t = &told[ntold++ % 64];
+
+	(void)arg;
+	*t = (struct told){ .messages = messages, .earliest_ms = earliest_ms };
+	snprintf(t->name, sizeof(t->name), "%.*s", SLICE_FMT(name));
+}
+
+static const struct store_ops plan_ops = { .found = on_found, .delta = on_delta, .fold = on_fold, .room = on_room,
+	.broken = on_broken, .plan = on_plan, .spooled = on_spooled, .asleep = on_asleep, .knows = on_knows,
+	.destination = on_destination };
+
+struct mail *
+mail_of(uint64_t id)
+{
+	for (uint32_t i = nmails; i-- > 0;)
+		if (mails[i].id == id && mails[i].stored != NULL)
+			return &mails[i];
+	return NULL;
+}
+
 static void
 no_log(enum log_level level, struct slice text, void *arg)
 {
@@ -99,10 +208,11 @@ open_store(void)
 
 	nmails = 0;
 	answers = durable = full = failures = wanted = broken_told = 0;
+	spooled_told = asleep_told = folds_of_nobody = plans_without_store = ntold = answered = npaged = 0;
 	memset(mails, 0, sizeof(mails));
 	loop = loop_new(&err);
 	assert_non_null(loop);
-	store = store_open(loop, &conf, &ops, NULL, &err);
+	store = store_open(loop, &conf, plans ? &plan_ops : &ops, NULL, &err);
 	if (store == NULL)
 		fail_msg("%s", err.text);
 }
@@ -131,7 +241,8 @@ setup(void **state)
 	snprintf(directory, sizeof(directory), "/tmp/test-store-XXXXXX");
 	assert_non_null(mkdtemp(directory));
 	conf = (struct store_conf){ directory, 8, MIB };
-	refuse_deltas = refuse_envelopes = false;
+	refuse_deltas = refuse_envelopes = plans = no_memory = false;
+	during_fold = NULL;
 	rooms_closed = rooms_opened = 0;
 	open_store();
 	return 0;
@@ -178,6 +289,187 @@ wait_answers(uint32_t n)
 	assert_int_equal(loop_run(loop), 0);
 	assert_int_equal(answers, wanted);
 }
+
+/* --- waiting ------------------------------------------------------------------------------------- */
+
+static bool (*waiting_for)(void *);
+static void *waiting_arg;
+static bool late;
+
+static void
+look(void *arg)
+{
+	(void)arg;
+	if (waiting_for != NULL && waiting_for(waiting_arg))
+		loop_stop(loop);
+}
+
+static void
+too_late(void *arg)
+{
+	(void)arg;
+	late = true;
+	loop_stop(loop);
+}
+
+static void
+wait_ms(bool (*until)(void *), void *arg, int64_t most_ms)
+{
+	struct timer limit = { 0 };
+
+	late = false;
+	waiting_for = until;
+	waiting_arg = arg;
+	loop_every_round(loop, look, NULL);
+	assert_int_equal(timer_init(&limit, loop, too_late, NULL), 0);
+	timer_set(&limit, clock_mono_ms() - loop_now(loop) + most_ms);	/* the loop has not seen a turned clock yet */
+	while (!until(arg) && !late)
+		assert_int_equal(loop_run(loop), 0);
+	timer_fini(&limit);
+	waiting_for = NULL;
+}
+
+void
+wait_until(bool (*until)(void *), void *arg)
+{
+	wait_ms(until, arg, 60000);
+	assert_false(late);
+}
+
+/* A minute on the clock for each 20 ms that nothing happens. */
+void
+turn_until(bool (*until)(void *), void *arg)
+{
+	for (int minutes = 0; minutes < 500; minutes++) {
+		wait_ms(until, arg, 20);
+		if (!late)
+			return;
+		clock_turn(60000, 60000);
+	}
+	fail_msg("it did not come about");
+}
+
+static bool
+not_yet(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+void
+run_minutes(int n)
+{
+	for (int i = 0; i < n; i++) {
+		wait_ms(not_yet, NULL, 20);
+		clock_turn(60000, 60000);
+	}
+}
+
+bool
+is_spooled(void *mail)
+{
+	return ((struct mail *)mail)->spooled;
+}
+
+bool
+is_asleep(void *mail)
+{
+	return ((struct mail *)mail)->asleep;
+}
+
+static bool
+ring_is_empty(void *arg)
+{
+	struct store_figures f;
+
+	(void)arg;
+	store_figures(store, &f);
+	return f.live == 0;
+}
+
+/* Only what lies in a sealed segment leaves: a start seals all of them. */
+void
+leave_ring(void)
+{
+	reopen();
+	turn_until(ring_is_empty, NULL);
+}
+
+void
+sleep_well(struct mail *m)
+{
+	assert_int_equal(stored_sleep(m->stored), 0);
+	wait_until(is_asleep, m);
+}
+
+void
+on_woken(void *arg, const struct store_woken *w)
+{
+	(void)arg;
+	woken = *w;
+	answered++;
+}
+
+bool
+is_answered(void *before)
+{
+	return answered != *(uint32_t *)before;
+}
+
+void
+wake_due(const char *destination, uint32_t count)
+{
+	uint32_t before = answered;
+
+	assert_int_equal(store_wake_due(store, slice_str(destination), count, on_woken, NULL), 0);
+	wait_until(is_answered, &before);
+}
+
+void
+wake_look(uint32_t count)
+{
+	uint32_t before = answered;
+
+	assert_int_equal(store_wake_look(store, count, on_woken, NULL), 0);
+	wait_until(is_answered, &before);
+}
+
+void
+wake_id(uint64_t id)
+{
+	uint32_t before = answered;
+
+	assert_int_equal(store_wake(store, id, on_woken, NULL), 0);
+	wait_until(is_answered, &before);
+}
+
+void
+on_page(void *arg, const struct store_put *p)
+{
+	(void)arg;
+	paged[npaged++] = *p;
+}
+
+void
+on_paged(void *arg, uint64_t last, bool failed)
+{
+	(void)arg;
+	paged_last = last;
+	paged_failed = failed;
+	answered++;
+}
+
+void
+page(const char *domain, uint64_t after, uint32_t count)
+{
+	uint32_t before = answered;
+
+	npaged = 0;
+	assert_int_equal(store_page(store, slice_str(domain), after, count, on_page, on_paged, NULL), 0);
+	wait_until(is_answered, &before);
+}
+
+/* --- changes ------------------------------------------------------------------------------------- */
 
 struct mail *
 put(enum store_class class, const char *envelope, const char *content, size_t len)
@@ -277,3 +569,75 @@ flip(uint32_t segment, off_t offset)
 	assert_int_equal(pwrite(fd, &byte, 1, offset), 1);
 	fd_close(&fd);
 }
+
+void
+path_of(char out[200], const char *name)
+{
+	snprintf(out, 200, "%s/%s", directory, name);
+}
+
+static uint32_t
+each_spool_file(uint64_t id, char out[200])
+{
+	char path[200], want[QUEUE_ID_LEN + 1];
+	struct dirent *folder, *file;
+	uint32_t n = 0;
+	DIR *spool, *d;
+
+	path_of(path, "spool");
+	spool = opendir(path);
+	assert_non_null(spool);
+	queue_id_print(id, want);
+	while ((folder = readdir(spool)) != NULL) {
+		if (folder->d_name[0] == '.' || strcmp(folder->d_name, "large") == 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/spool/%.40s", directory, folder->d_name);
+		if ((d = opendir(path)) == NULL)
+			continue;
+		while ((file = readdir(d)) != NULL)
+			if (id == 0 ? file->d_name[0] != '.' : strcmp(file->d_name, want) == 0) {
+				if (out != NULL)
+					snprintf(out, 200, "%s/spool/%.40s/%.20s", directory, folder->d_name, file->d_name);
+				n++;
+			}
+		closedir(d);
+	}
+	closedir(spool);
+	return n;
+}
+
+bool
+spool_file_of(uint64_t id, char out[200])
+{
+	return each_spool_file(id, out) > 0;
+}
+
+uint32_t
+spool_files(void)
+{
+	return each_spool_file(0, NULL);
+}
+
+#ifdef POSTHORN_FAULTS
+bool
+killed_at(const char *plan, void (*work)(void))
+{
+	int status = 0;
+	pid_t pid;
+
+	if (store != NULL)
+		close_store();
+	fflush(NULL);
+	pid = fork();
+	assert_int_not_equal(pid, -1);
+	if (pid == 0) {
+		alarm(60);
+		fault_plan(plan);
+		open_store();
+		work();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+#endif
