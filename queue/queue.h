@@ -101,7 +101,7 @@ void		 queue_settle_blocked(struct queue *);		/* the store has room again */
 void		 queue_unsettle(struct queue *, struct message *);	/* no settlement is due any more */
 
 /* rest.c: messages that wait leave memory, and come back */
-void		 queue_plan(void *queue, void *message, struct plan *);
+void		 queue_plan(void *queue, void *message, int64_t now_ms, struct plan *);
 void		 queue_spooled(void *queue, void *message);
 bool		 queue_asleep(void *queue, void *message);
 bool		 queue_knows(void *queue, uint64_t id);

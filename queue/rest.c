@@ -20,13 +20,6 @@
 #define LOOK_AGAIN	(INT64_C(600) * 1000)	/* ms; kept although its time was over: attempts are to be made first */
 #define UNROUTED_AGAIN	INT64_C(30000)		/* ms; lookup could not place it */
 
-/* While the store is being opened, its clock is not known yet. */
-static int64_t
-now_of(const struct queue *q)
-{
-	return q->store == NULL ? clock_wall_ms() : store_now(q->store);
-}
-
 int64_t
 queue_wall_ms(const struct queue *q, int64_t store_ms)
 {
@@ -47,11 +40,11 @@ queue_count(const struct queue *q, uint64_t *bytes)
 /* --- the plan ----------------------------------------------------------------------------------- */
 
 static int64_t
-due_of(const struct queue *q, const struct job *job)
+due_in_ms(const struct job *job)
 {
 	int64_t next = job_next_wall_ms(job), in_ms = next - clock_wall_ms();
 
-	return now_of(q) + (next == 0 || in_ms < 0 ? 0 : in_ms);
+	return next == 0 || in_ms < 0 ? 0 : in_ms;
 }
 
 static enum plan_priority
@@ -61,7 +54,7 @@ priority_of(const struct message *m)
 }
 
 static void
-plan_jobs(const struct queue *q, const struct message *m, struct plan *out)
+plan_jobs(const struct message *m, int64_t now_ms, struct plan *out)
 {
 	char key[DESTINATION_KEY_MAX];
 	const struct job *job;
@@ -69,7 +62,7 @@ plan_jobs(const struct queue *q, const struct message *m, struct plan *out)
 	LIST_FOREACH(job, &m->jobs, of_message)
 		if (job->destination != NULL && job_next_wall_ms(job) != -1)
 			plan_row(out, destination_key(job->destination->transport, job->destination->nexthop, key),
-			    priority_of(m), due_of(q, job));
+			    priority_of(m), now_ms + due_in_ms(job));
 }
 
 static bool
@@ -119,10 +112,10 @@ earlier(int64_t a, int64_t b, int64_t now)
 
 /* When the sender is to be warned or told of failure, or may be told more. Nothing of it for what is held. */
 static int64_t
-look_of(const struct queue *q, const struct message *m)
+look_of(const struct queue *q, const struct message *m, int64_t now)
 {
 	const struct conf_queue *conf = &q->process->conf->queue;
-	int64_t now = now_of(q), at = PLAN_NEVER, arrival = m->envelope.arrival_ms;
+	int64_t at = PLAN_NEVER, arrival = m->envelope.arrival_ms;
 	bool waiting = false, owed = false;
 
 	for (uint32_t i = 0; i < m->envelope.count; i++) {
@@ -142,15 +135,15 @@ look_of(const struct queue *q, const struct message *m)
 }
 
 void
-queue_plan(void *arg, void *owner, struct plan *out)
+queue_plan(void *arg, void *owner, int64_t now_ms, struct plan *out)
 {
 	struct queue *q = arg;
 	const struct message *m = owner;
-	int64_t look = look_of(q, m);
+	int64_t look = look_of(q, m, now_ms);
 
-	plan_jobs(q, m, out);
+	plan_jobs(m, now_ms, out);
 	if (is_unrouted(m))
-		plan_row(out, slice_of("", 0), priority_of(m), now_of(q) + UNROUTED_AGAIN);
+		plan_row(out, slice_of("", 0), priority_of(m), now_ms + UNROUTED_AGAIN);
 	plan_domains(m, out);
 	if (look != PLAN_NEVER)
 		plan_look(out, look);
@@ -231,7 +224,7 @@ tell_destinations(struct queue *q, const struct message *m)
 	LIST_FOREACH(job, &m->jobs, of_message)
 		if (job->destination != NULL && job_next_wall_ms(job) != -1)
 			schedule_sleeping(q->schedule, job->destination->transport, job->destination->nexthop,
-			    due_of(q, job) - store_now(q->store));
+			    due_in_ms(job));
 	if (is_unrouted(m))
 		schedule_sleeping(q->schedule, TRANSPORT_NONE, slice_of("", 0), UNROUTED_AGAIN);
 }
@@ -245,7 +238,7 @@ queue_asleep(void *arg, void *owner)
 
 	if (!may_sleep(q, m))
 		return false;
-	look = look_of(q, m);
+	look = look_of(q, m, store_now(q->store));
 	if (look < q->look_at_ms)
 		q->look_at_ms = look;
 	if (look < q->look_added_ms)

@@ -6,9 +6,9 @@
  */
 #include "queue/client.h"
 
-#define PAGE		64		/* messages that sleep, woken at a time */
-#define AWAKE_MOST	2048u		/* more than these in memory: the next page waits */
-#define PAUSE		INT64_C(50)	/* ms */
+#define PAGE		256		/* messages that sleep, woken at a time */
+#define AWAKE_MOST	4096u		/* more than these in memory: the next page waits */
+#define PAUSE		INT64_C(10)	/* ms */
 
 static void next_argument(struct client *);
 

@@ -5,7 +5,7 @@
 
 #include <time.h>
 
-static int64_t turned_mono_ms, turned_wall_ms;
+static _Atomic int64_t turned_mono_ms, turned_wall_ms;	/* threads read them */
 
 static int64_t
 read_us(clockid_t which)

@@ -94,7 +94,7 @@ order_with_state(struct store *store, struct stored *s, enum order_kind kind)
 	buf_reset(&e->envelope);
 	plan_reset(&e->plan);
 	store->ops->fold(store->arg, s->owner, &e->envelope);
-	store->ops->plan(store->arg, s->owner, &e->plan);
+	store->ops->plan(store->arg, s->owner, store_now(store), &e->plan);
 	envelope = buf_slice(&e->envelope);
 	plan = plan_slice(&e->plan);
 	if (e->envelope.failed || plan_failed(&e->plan) || (o = order_new(kind, s, envelope.len + plan.len)) == NULL) {

@@ -289,7 +289,7 @@ hunt(struct evacuator *e)
 {
 	struct err err = { 0 };
 
-	bool good;
+	bool good, hunted;
 
 	e->hunt.between = between_files;
 	e->hunt.arg = e;
@@ -297,15 +297,16 @@ hunt(struct evacuator *e)
 	if (!good && e->hunt.catalog_failed)
 		evacuator_doubt_catalog(e, &err);
 	else if (!good)
-		post_say(e->post, LOG_LEVEL_WARN, "the hunt for leftover files waits for the next start: %s", err.text);
+		post_say(e->post, LOG_LEVEL_WARN, "the hunt for leftover files came to nothing: %s", err.text);
 	pthread_mutex_lock(&e->lock);
 	e->adopted += e->hunt.adopted;
-	/* After an error the ring is not kept for it: a leftover that stays may become a second copy, a ring that stands still would
+	/* After an error that stays the ring is not kept for it: a leftover may become a second copy, a ring that stands still would
 	 * stop all mail. */
-	e->hunted = !e->hunt.stopped;
+	hunted = e->hunted = !e->hunt.stopped && (good || !passes(&err));
 	e->totals = catalog_totals(e->catalog);
 	pthread_mutex_unlock(&e->lock);
-	hunt_fini(&e->hunt);
+	if (hunted)
+		hunt_fini(&e->hunt);
 	post_ring(e->post);
 }
 
@@ -320,6 +321,8 @@ evacuator_main(void *arg)
 		hunt(e);
 	while (wait_for_work(e, &quiet)) {
 		serve(e);
+		if (quiet && !e->hunted)
+			hunt(e);
 		if (quiet && !e->condemned && catalog_compact(e->catalog, &err) == -1)
 			evacuator_doubt_catalog(e, &err);
 	}

@@ -3,6 +3,7 @@
  */
 #include "queue/store/hunt.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,17 @@ commit(struct hunt *h, struct err *err)
 	return catalog_commit(h->catalog, 0, err) == -1 ? catalog_failed(h) : 0;
 }
 
+/* A large content without a record is nobody's; it is kept beside what is left of the record. */
+static int
+content_aside(struct hunt *h, const char *id, struct err *err)
+{
+	char from[64], to[64];
+
+	snprintf(from, sizeof(from), "spool/large/%s", id);
+	snprintf(to, sizeof(to), "corrupt/content-%s", id);
+	return disk_rename(h->queue_dir, from, to, err) == -1 && err->code != ENOENT ? -1 : 0;
+}
+
 static int
 set_aside(struct hunt *h, uint64_t folder, uint64_t id, struct err *err)
 {
@@ -72,6 +84,8 @@ set_aside(struct hunt *h, uint64_t folder, uint64_t id, struct err *err)
 	snprintf(name, sizeof(name), "spool-%s", queue_id_print(id, printed));
 	post_say(h->post, LOG_LEVEL_ERROR, "spool: the file of message %s is damaged; it goes to corrupt/%s", printed, name);
 	if (corrupt_set_aside(h->queue_dir, name, buf_slice(&h->bytes), "a file of the spool fails its checksum", err) == -1)
+		return -1;
+	if (folder == SPOOL_LARGE && content_aside(h, printed, err) == -1)
 		return -1;
 	return spool_remove(h->spool, folder, id, err);
 }

@@ -94,8 +94,9 @@ struct store_ops {
 
 	/* Without the next five (plan is NULL) mail stays in the ring and is copied forward. */
 
-	/* When, and for which destination, is it to be woken? (plan.h) */
-	void	 (*plan)(void *arg, void *owner, struct plan *out);
+	/* When, and for which destination, is it to be woken? (plan.h) now_ms: store_now's time, since
+	 * a start may ask before the owner has its store. */
+	void	 (*plan)(void *arg, void *owner, int64_t now_ms, struct plan *out);
 	/* It has left the ring: stored_sleep may be asked for. */
 	void	 (*spooled)(void *arg, void *owner);
 	/* What stored_sleep asked for is done. True: the owner has freed its object, the stored is gone.

@@ -27,7 +27,7 @@ uint32_t answers, durable, full, failures, broken_told;
 bool refuse_deltas, refuse_envelopes;
 int rooms_closed, rooms_opened;
 bool plans, no_memory;
-uint32_t spooled_told, asleep_told, folds_of_nobody, plans_without_store;
+uint32_t spooled_told, asleep_told, folds_of_nobody, plans_without_time;
 struct told told[64];
 uint32_t ntold;
 struct store_woken woken;
@@ -122,13 +122,13 @@ word(const char *text, int n)
 }
 
 static void
-on_plan(void *arg, void *owner, struct plan *out)
+on_plan(void *arg, void *owner, int64_t now_ms, struct plan *out)
 {
 	struct mail *m = owner;
 	struct slice domain;
 
 	(void)arg;
-	plans_without_store += store == NULL;
+	plans_without_time += now_ms <= 0;
 	if (m == NULL)
 		return;
 	plan_row(out, word(m->envelope, 0), m->priority == PLAN_NONE ? PLAN_MAIL : m->priority, m->due_ms);
@@ -208,7 +208,7 @@ open_store(void)
 
 	nmails = 0;
 	answers = durable = full = failures = wanted = broken_told = 0;
-	spooled_told = asleep_told = folds_of_nobody = plans_without_store = ntold = answered = npaged = 0;
+	spooled_told = asleep_told = folds_of_nobody = plans_without_time = ntold = answered = npaged = 0;
 	memset(mails, 0, sizeof(mails));
 	loop = loop_new(&err);
 	assert_non_null(loop);

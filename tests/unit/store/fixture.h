@@ -42,7 +42,7 @@ extern bool refuse_deltas, refuse_envelopes;
 /* An owner that makes plans: the destination is the envelope's first word, the domain its second. What wakes is a new
  * mail behind those that are there; one that fell asleep keeps its place, marked. */
 extern bool plans, no_memory;			/* from the next opening on; `found` says NULL */
-extern uint32_t spooled_told, asleep_told, folds_of_nobody, plans_without_store;	/* without: asked before store_open has returned */
+extern uint32_t spooled_told, asleep_told, folds_of_nobody, plans_without_time;	/* without: asked before store_open has returned */
 extern struct told told[64];
 extern uint32_t ntold;
 extern struct store_woken woken;		/* the last answer */

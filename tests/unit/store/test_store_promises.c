@@ -114,14 +114,14 @@ test_sleeping_destinations_are_told_at_the_start(void **state)
 	assert_int_equal(told[0].messages, 1);
 }
 
-/* A plan is made on store_now's clock: nobody can be asked for one who has no store yet. */
+/* A plan is made on store_now's clock: who has no store yet is told the time. */
 static void
-test_no_plan_is_asked_for_before_there_is_a_store(void **state)
+test_plans_of_a_start_know_the_time(void **state)
 {
 	struct store_figures f;
 
 	(void)state;
-	plans = false;
+	fault_plan("catalog-commit:1+:ENOSPC");
 	for (int i = 0; i < 2; i++) {
 		reopen();
 		while (full == 0) {
@@ -131,10 +131,10 @@ test_no_plan_is_asked_for_before_there_is_a_store(void **state)
 	}
 	store_figures(store, &f);
 	assert_int_equal(f.free_segments, 1);
-	plans = true;
+	fault_plan(NULL);
 	reopen();
 	assert_int_not_equal(spooled_figure(), 0);	/* there was a rescue */
-	assert_int_equal(plans_without_store, 0);
+	assert_int_equal(plans_without_time, 0);
 }
 
 /* --- the catalog is lost ------------------------------------------------------------------------- */
@@ -212,7 +212,7 @@ test_large_content_outlives_its_record(void **state)
 	fd_close(&fd);
 	open_store();
 	kept = files_in("spool/large");
-	assert_int_equal(files_in("corrupt"), kept > 0 ? 2 : 4);	/* the record and its reason; the content there or here */
+	assert_int_equal(files_in("corrupt"), kept > 0 ? 2 : 3);	/* the record and its reason; the content there or here */
 }
 
 static void
@@ -377,7 +377,8 @@ test_a_leftover_is_no_mail(void **state)
 	wait_answers(1);
 	assert_true(fault_count("catalog-read") >= 3);
 	fault_plan(NULL);
-	for (int i = 0; i < 20; i++) {
+	/* Until the hunt has ended well, no segment that knew of it is wiped: the ring has room for so much. */
+	for (int i = 0; i < 3; i++) {
 		struct mail *m = put(STORE_CLIENT, "d1", big, sizeof(big));
 
 		wait_answers(1);
@@ -415,24 +416,6 @@ test_no_memory_is_no_reason_to_doubt(void **state)
 	}
 }
 
-/* --- the answer and the sleeper ------------------------------------------------------------------ */
-
-static void
-test_nobody_falls_asleep_behind_an_answer(void **state)
-{
-	(void)state;
-	one_spooled("d1");
-	fault_plan("step-evacuate-5:1000000:EIO");
-	assert_int_equal(stored_sleep(mails[0].stored), 0);
-	while (fault_count("step-evacuate-5") == 0)
-		;
-	wake_due("d1", 1);		/* asked before the loop has heard of the order */
-	fault_plan(NULL);
-	wait_until(is_asleep, &mails[0]);
-	assert_int_equal(asleep_told, 1);
-	/* It sleeps and is due: found, or said to be next. */
-	assert_true(woken.count == 1 || woken.next_ms != PLAN_NEVER || woken.failed);
-}
 #endif
 
 int
@@ -443,12 +426,12 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_a_batch_not_told_yet_is_not_wiped),
 		P(test_sleeping_destinations_are_told_at_the_start),
-		P(test_no_plan_is_asked_for_before_there_is_a_store), P(test_dead_segments_know_nothing),
+		P(test_plans_of_a_start_know_the_time), P(test_dead_segments_know_nothing),
 		P(test_large_content_outlives_its_record), P(test_names_of_strangers_stop_no_start),
 		P(test_without_plans_the_spool_is_left_alone), P(test_a_part_is_checked_where_it_lies),
 #ifdef POSTHORN_FAULTS
 		P(test_finished_stays_finished), P(test_a_leftover_is_no_mail), P(test_no_memory_is_no_reason_to_doubt),
-		P(test_nobody_falls_asleep_behind_an_answer), P(test_damage_that_cannot_be_set_aside_does_not_spin),
+		P(test_damage_that_cannot_be_set_aside_does_not_spin),
 #endif
 	};
 
