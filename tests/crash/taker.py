@@ -29,7 +29,8 @@ class Taker(Sink):
 
 
 class Fickle(Taker):
-    """A next hop that judges by the recipient's name: no... is refused for good; later... the first time, stay... until `open`."""
+    """A next hop that judges by the recipient's name: no... is refused for good; later... is told "not now" the first time, stay...
+    until `open`; nay... until then, too, and refused for good afterwards."""
 
     def __init__(self, ledger):
         self.open, self.seen = False, set()
@@ -49,8 +50,10 @@ class Fickle(Taker):
         name = line[line.find("<") + 1:]
         if verb == "RCPT" and name.startswith("no"):
             return "550 5.1.1 nobody here"
-        if verb == "RCPT" and name.startswith("stay") and not self.open:
+        if verb == "RCPT" and name.startswith(("stay", "nay")) and not self.open:
             return "451 4.2.1 not now"
+        if verb == "RCPT" and name.startswith("nay"):
+            return "550 5.1.1 nobody here any more"
         if verb == "RCPT" and name.startswith("later") and name not in self.seen:
             self.seen.add(name)
             return "451 4.2.1 later"
@@ -58,7 +61,7 @@ class Fickle(Taker):
 
 
 def refuses(recipient):
-    return recipient.startswith("no")
+    return recipient.startswith(("no", "nay"))
 
 
 class Moody(Taker):
