@@ -32,12 +32,12 @@ def spool_empty(actor):
 
 # -- before ---------------------------------------------------------------------------------------------------------------
 
-def waiting_long(actor):
+def waiting_long(actor, large=True):
     """In the first segment: small and large, one recipient delivered already, one whom the next hop will refuse."""
     actor.station.start()
     actor.send("stay1@far.example")
     actor.send("user2@local.test", "stay2@far.example", "stay3@other.example")
-    actor.send("stay4@far.example", large=True)
+    actor.send("stay4@far.example", large=large)
     actor.send("nay5@far.example")
     actor.until(lambda: len(actor.mta.mails("user2")) == 1, "the local copy")
     actor.deferred()
@@ -51,9 +51,9 @@ def one_waits(actor):
     actor.mta.stop()
 
 
-def asleep(actor):
+def asleep(actor, large=True):
     """The same in the spool and asleep; one more waits in the ring."""
-    waiting_long(actor)
+    waiting_long(actor, large)
     actor.station.start()
     actor.send("stay6@far.example")
     reaches(actor, spooled=4, awake=1)
@@ -61,9 +61,9 @@ def asleep(actor):
     actor.mta.stop()
 
 
-def catalog_lost(actor):
+def catalog_lost(actor, large=True):
     """Somebody removed the catalog."""
-    asleep(actor)
+    asleep(actor, large)
     queue = actor.station.disks[0].place / "queue"
     shutil.rmtree(queue / "db")
     sync(queue)
