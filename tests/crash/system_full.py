@@ -13,12 +13,14 @@ from client import Closed
 from posthorn import merged
 from scenes import Actor
 from sleepers import HOURS, asleep, catalog_lost, figures, waiting_long
-from station import Station
+from station import Station, sync
 from waiting import wait_for
 
 MIB = 1 << 20
 SMALL = 32 * MIB                # the whole file system: ring, journal of ext4, log of the catalog, and a little room
 SETTINGS = {"queue": {"ring-segments": 8, "segment-size": "1MiB", "retry": ["300ms", "600ms", "1s"]}}
+BLOCK = 4096
+ROOM = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32, 48, 64, 128, 512, 1024, 2048, 2060)
 RING, PIECE = 8 * MIB, 200 * 1024
 BACK = 30                       # seconds until service must be back
 
@@ -44,6 +46,13 @@ class Full:
                     piece //= 2
             os.fsync(file.fileno())
 
+    def leave(self, blocks):
+        """Full but for so many blocks."""
+        self.filler.unlink(missing_ok=True)
+        self.fill()
+        os.truncate(self.filler, self.filler.stat().st_size - blocks * BLOCK)
+        sync(self.queue.place)
+
     def answers(self, large, count=6):
         """The last reply to each of some messages; only 250 goes into the ledger as promised."""
         return [code for _ in range(count) for code in self.answers_to(["user1@local.test", "far@far.example"], large=large)]
@@ -57,13 +66,13 @@ class Full:
         except (OSError, Closed):
             return [0]
 
-    def start_or_refuse(self):
+    def start_or_refuse(self, when=""):
         mta = self.station.mta
         self.station.start(ready=False)
         wait_for(lambda: mta.process.poll() is not None or mta.serves(), BACK, "a start or a refusal")
         if mta.process.poll() is None:
             return harsh(self.answers(False))
-        print("# " + next(line for line in mta.words().splitlines() if "does not start" in line), flush=True)
+        print("# " + when + next(line for line in mta.words().splitlines() if "does not start" in line), flush=True)
         return [] if "No space left" in mta.words() else ["it does not say that there is no space"]
 
     def takes_mail(self, large=False):
@@ -76,10 +85,10 @@ class Full:
         """What the next hop puts off may sleep."""
         self.station.settle(merged(SETTINGS, HOURS))
 
-    def pour(self):
+    def pour(self, most=RING // PIECE):
         """Messages that wait, until one is refused; never more than the ring has room for."""
         codes = []
-        while len(codes) < RING // PIECE and codes[-1:] != [451] and codes[-1:] != [452]:
+        while len(codes) < most and codes[-1:] != [451] and codes[-1:] != [452]:
             codes += self.answers_to([f"stay{len(codes)}@far.example"], size=PIECE)
         return codes
 
@@ -193,6 +202,27 @@ def sleepers_at_a_restart(full, report):
     report("full: no block is free at a restart, and mail sleeps", faults + full.verdict() + full.left)
 
 
+def nearly_full(full, report):
+    """Mail sleeps, and from start to start there is a little more room: wherever it ends, nothing of the catalog is given up."""
+    full.waits_long()
+    asleep(full.actor, large=False)
+    faults, served = [], 0
+    for blocks in ROOM:
+        full.leave(blocks)
+        refused = full.start_or_refuse(f"{blocks} blocks free: ")
+        faults += [f"{blocks} blocks free: {fault}" for fault in refused]
+        if full.station.mta.process.poll() is None:
+            served += 1
+            full.actor.ask("queue", "hold" if served % 2 else "release", "@other.example")
+            faults += harsh(full.pour(2))
+        full.station.kill()
+    full.filler.unlink()
+    full.station.start()
+    full.takes_mail()
+    print(f"# {served} of {len(ROOM)} starts served", flush=True)
+    report("full: nearly, at many starts, and mail sleeps", faults + full.verdict() + full.left)
+
+
 def rebuild_without_space(full, report):
     """The catalog is lost, and there is no room for another."""
     full.waits_long()
@@ -229,7 +259,7 @@ def read_only(full, report):
 
 PLAYS = [(full_under_way, 32), (full_at_a_restart, 32), (full_from_the_start, 32), (read_only, 32),
          (evacuation_without_space, 40), (evacuation_without_space, 64), (sleepers_without_space, 40), (sleepers_at_a_restart, 40),
-         (sleepers_at_a_restart, 64), (rebuild_without_space, 40)]
+         (sleepers_at_a_restart, 64), (rebuild_without_space, 40), (nearly_full, 40)]
 
 
 def run(directory, seed, report):
