@@ -44,6 +44,7 @@ struct flips {
 	bool		 may_lose;	/* what is flipped is the only place of something */
 	const char	*known;		/* why failures of these are known and not counted */
 	uint64_t	 bad;		/* of those */
+	double		 slowest;	/* s, for one flip */
 	struct target	 files[FILES_MAX];
 	uint32_t	 nfiles;
 };
@@ -135,25 +136,34 @@ list_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 	return 0;
 }
 
-/* The files below a folder. What is zero to the end is not written yet: there is nothing to damage. */
+/* What is zero to the end is not written yet: there is nothing to damage. */
+static uint32_t
+written(const char *path, uint32_t size)
+{
+	char *bytes = malloc(size);
+	int fd = open(path, O_RDONLY);
+
+	if (fd == -1 || bytes == NULL || read(fd, bytes, size) != (ssize_t)size)
+		abort();
+	close(fd);
+	while (size > 0 && bytes[size - 1] == 0)
+		size--;
+	free(bytes);
+	return size;
+}
+
 static void
 list(struct flips *f, const char *folder)
 {
-	char path[200];
+	char path[240];
 
 	snprintf(path, sizeof(path), "%s/%s", f->copy, folder);
 	f->nfiles = 0;
 	listing = f;
 	(void)nftw(path, list_one, 16, FTW_PHYS);
 	for (uint32_t i = 0; i < f->nfiles; i++) {
-		unsigned char byte = 0;
-		int fd;
-
-		snprintf(path, sizeof(path), "%s/%.120s", f->copy, f->files[i].path);
-		fd = open(path, O_RDONLY);
-		while (f->files[i].size > 0 && pread(fd, &byte, 1, f->files[i].size - 1) == 1 && byte == 0)
-			f->files[i].size--;
-		close(fd);
+		snprintf(path, sizeof(path), "%s/%s", f->copy, f->files[i].path);
+		f->files[i].size = written(path, f->files[i].size);
 	}
 }
 
@@ -274,6 +284,7 @@ flip_once(struct flips *f, const struct target *t, uint32_t offset, unsigned cha
 	struct ledger *l = f->life.ledger;
 	int first, second = 0;
 	bool was_told, good;
+	double began = now();
 
 	as_at_the_copy(f);
 	flip(f->life.conf.directory, t->path, offset, mask);
@@ -290,6 +301,7 @@ flip_once(struct flips *f, const struct target *t, uint32_t offset, unsigned cha
 	good = (first == 0 || (WIFEXITED(first) && WEXITSTATUS(first) != END_BROKEN_PROMISE)) && second == 0 &&
 	    l->violations == 0 && (l->losses == 0 || was_told) && (l->missing + l->back == 0 || f->may_lose);
 	f->bad += !good;
+	f->slowest = now() - began > f->slowest ? now() - began : f->slowest;
 	verdict(good || f->known != NULL,
 	    "seed %llu, %s, byte %u, mask %#x: ended with %#x, then %#x; %u violations, %llu losses (%llu missing, %llu back)%s (%s)", (unsigned long long)f->seed,
 	    t->path, offset, mask, (unsigned)first, (unsigned)second, l->violations, (unsigned long long)l->losses,
@@ -314,6 +326,7 @@ flip_below(struct flips *f, const char *folder, double until)
 
 	list(f, folder);
 	f->losses = f->missing = f->back = f->bad = 0;
+	f->slowest = 0;
 	f->known = strcmp(folder, "db") == 0 ? LOGS : NULL;
 	f->may_lose = strncmp(folder, "db", 2) != 0;
 	for (i = 0; i < f->nfiles; i++)
@@ -327,9 +340,9 @@ flip_below(struct flips *f, const char *folder, double until)
 			at %= 128;
 		flip_once(f, &f->files[i], (uint32_t)at, (unsigned char)(1u << draw(f) % 8));
 	}
-	printf("# %s: %llu flips in %u files of %llu bytes; %llu starts ended once, %llu losses were told (%llu missing, %llu back)\n", folder,
+	printf("# %s: %llu flips in %u files of %llu bytes; %llu starts ended once, %llu losses were told (%llu missing, %llu back), the slowest took %.1f s\n", folder,
 	    (unsigned long long)(f->done - begun), f->nfiles, (unsigned long long)total, (unsigned long long)(f->ended_once - ended),
-	    (unsigned long long)f->losses, (unsigned long long)f->missing, (unsigned long long)f->back);
+	    (unsigned long long)f->losses, (unsigned long long)f->missing, (unsigned long long)f->back, f->slowest);
 	if (f->known != NULL && f->bad > 0) {
 		printf("# skipped: %llu flips that are known to be bad: %s\n", (unsigned long long)f->bad, f->known);
 		skipped++;
