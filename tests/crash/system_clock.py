@@ -152,6 +152,33 @@ class SleepingJump(Jump):
         wait_for(told, 20, lambda: f"mail to sleep: {figures(self.actor)}")
 
 
+class FallingJump(SleepingJump):
+    """The clock jumps while mail waits in the ring, and then it leaves and falls asleep."""
+    ladder, progress = ["16s"], 30
+
+    def run(self):
+        self.mta.start()
+        for recipient in self.waiting[1:]:
+            self.actor.send(recipient)
+        self.actor.deferred()
+        self.restart("TURN")
+        self.turn()
+        self.actor.send(self.waiting[0])
+        self.asleep()
+        before = self.next_hop.asked.copy()
+        try:
+            wait_for(lambda: all(self.next_hop.asked[r] > before[r] for r in self.waiting[1:]), self.progress, "an attempt for everybody")
+        except AssertionError:
+            stalled = sum(self.next_hop.asked[r] <= before[r] for r in self.waiting[1:])
+            self.faults.append(f"{stalled} of {WAITING - 1} messages are not tried within {self.progress} s")
+        self.next_hop.open = True
+        self.mta.posthorn("queue", "retry", "all")
+        self.mta.wait_empty(20)
+        self.faults += self.judge.settled("", False).faults
+        self.faults += [f"{len(self.judge.bounces)} recipients were given back"] if self.judge.bounces else []
+        return self.faults
+
+
 def play(directory, seconds, seed, kind):
     jump = kind(directory, seconds, seed)
     try:
@@ -162,14 +189,26 @@ def play(directory, seconds, seed, kind):
         jump.end()
 
 
-KINDS = [("waits", Jump), ("sleeps", SleepingJump)]
+KINDS = [("waits", Jump), ("sleeps", SleepingJump), ("falls asleep", FallingJump)]
+# What posthorn does not stand yet, and why. A row that passes must leave this table.
+BACK = "what a message waits for is asked of the wall clock when it falls asleep (queue/rest.c, due_of)"
+KNOWN = {("an hour back", "falls asleep"): BACK, ("ten years back", "falls asleep"): BACK}
 
 
 def run(directory, seed, report):
     """All at the same time, each in a process of its own: they mostly wait."""
     rows = [(jump, doing, seconds, kind) for doing, kind in KINDS for jump, seconds in JUMPS]
     with concurrent.futures.ProcessPoolExecutor(len(rows), multiprocessing.get_context("spawn")) as pool:
-        played = [(f"clock: {jump}, while mail {doing} and across restarts", pool.submit(play, directory / str(number), seconds, seed, kind))
+        played = [((jump, doing), pool.submit(play, directory / str(number), seconds, seed, kind))
                   for number, (jump, doing, seconds, kind) in enumerate(rows)]
-        for name, result in played:
-            report(name, result.result())
+        for (jump, doing), result in played:
+            tell(f"clock: {jump}, while mail {doing} and across restarts", KNOWN.get((jump, doing)), result.result(), report)
+
+
+def tell(name, known, faults, report):
+    if known is None:
+        report(name, faults)
+    elif faults:
+        report.skip(name, f"known: {known}; seen: {'; '.join(faults)}")
+    else:
+        report(name, ["this is known to fail and does not: strike it from KNOWN"])
