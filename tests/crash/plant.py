@@ -20,12 +20,13 @@ SETTLE = 90                 # seconds until the queue must be empty after a phas
 RATE = 300                  # messages a second that are offered
 GROWN_UP = 1.05             # seconds; the supervisor takes an earlier death for a fault and waits before it starts another
 EARLY_DEATHS = 0.03
+DEFERS = 0.3                # share of the recipients that the next hop puts off while there is load: such mail may leave the ring and sleep
 
 SETTINGS = {
     "postmaster": "user0@local.test",
     "trusted-networks": [TRUSTED + "/32"],
     "smtpd": {"workers": 2, "max-errors": 1000},
-    "queue": {"ring-segments": 8, "segment-size": "8MiB", "retry": ["300ms", "600ms", "1s"]},
+    "queue": {"ring-segments": 8, "segment-size": "8MiB", "retry": ["300ms", "7s"]},
     "relay": {"workers": 2},
 }
 
@@ -63,7 +64,7 @@ class Plant:
         directory = pathlib.Path(directory)
         self.random = random.Random(seed)
         self.promises, self.taken = directory / "promises", directory / "taken"
-        self.next_hop = TakerProcess(self.taken)
+        self.next_hop = TakerProcess(self.taken, DEFERS)
         smart = {"relay": {"smart-host": f"[127.0.0.1]:{self.next_hop.port}"}}
         self.mta = Posthorn(directory / "posthorn", merged(merged(SETTINGS, smart), settings or {}), users=USERS, **options)
         self.judge = Judge(self.promises, self.taken, self.mta.maildirs())
@@ -144,12 +145,15 @@ class Plant:
 
     def settle(self, prefix, extra_allowed):
         self.load.rest()
+        self.next_hop.open = True
+        self.mta.posthorn("queue", "retry", "all", check=False)
         self.mta.wait_empty(SETTLE)
         self.drained = time.monotonic()
         return self.judge.settled(prefix, extra_allowed)
 
     def phase(self, prefix, disturb, extra_allowed, rate=RATE):
         """Load, `disturb` in it, rest, an empty queue, and the judge's verdict. Returns what a report needs."""
+        self.next_hop.open = False
         self.load.go(prefix, rate)
         began, kills, refusals = time.monotonic(), self.kills, self.judge.refusals.copy()
         disturb()

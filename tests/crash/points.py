@@ -12,10 +12,10 @@ from posthorn import ROOT
 
 # What a point's name begins with, and the process that passes it.
 OWNERS = {
-    "step-": "queue", "store-": "queue", "mda-syncfs": "mda", "maildir-": "worker", "content-write": "smtpd",
+    "step-": "queue", "store-": "queue", "mda-syncfs": "mda", "maildir-": "worker", "content-write": "smtpd", "catalog-": "queue",
 }
 # Points that change nothing on disk.
-HARMLESS = {"store-open", "store-read"}
+HARMLESS = {"store-open", "store-read", "catalog-begin", "catalog-change", "catalog-read"}
 # Points that no scene passes, and why that is no gap. A name may end in "*".
 ELSEWHERE = {
     "step-rescue-*": "needs a ring with one free segment at start: store_kill",
@@ -53,7 +53,19 @@ def tell_all(*entries):
 
 def told(text):
     """How often each point was passed, in order of the first time."""
-    return collections.Counter(name for name in TOLD.findall(text) if is_persistent(name))
+    return collections.Counter(order(text))
+
+
+def order(text):
+    """Every pass of every point, in the order in which they came."""
+    return [name for name in TOLD.findall(text) if is_persistent(name)]
+
+
+def lies_between(passes, first, last):
+    """Syncs that do nothing from the first pass of one point to the next of another, in a process that does what it did then."""
+    at = passes.index(first)
+    before, inside = passes[:at].count("store-sync"), passes[at:passes.index(last, at)].count("store-sync")
+    return [("store-sync", before + i + 1, "SKIP") for i in range(inside)]
 
 
 def in_the_code(root=None):

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 import disk
-from postfix_peer import unpack
+from deb_tree import unpack
 
 BIND = 4096
 

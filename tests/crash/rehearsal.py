@@ -13,6 +13,7 @@ from waiting import wait_for
 STOPS = 30                      # seconds for a scene to come to its point, or to its end
 DRAIN = 40
 QUIET = 0.15                    # without a new point: the scene is over
+MANY = 60                       # passes of one point; the catalog begins each of its logs with two thousand writes of zeros
 
 
 class Cut:
@@ -26,15 +27,25 @@ class Cut:
         return "/".join((*self.stage, self.point, str(self.nth)))
 
 
+def thinned(first, last):
+    """All of them; of more than MANY so many, the first and the last among them."""
+    count = last - first + 1
+    if count <= MANY:
+        return range(first, last + 1)
+    return sorted({first + round(i * (count - 1) / (MANY - 1)) for i in range(MANY)})
+
+
 class Rehearsal:
     def __init__(self, station, scene, seed):
         self.station, self.scene, self.seed = station, scene, seed
         self.promises = ""              # of what was there before
-        self.passed = collections.Counter()
+        self.names = []                 # of its messages
+        self.passed, self.order = collections.Counter(), []
 
     def prepare(self):
         """Lays the ground and keeps a copy of the disks."""
         station = self.station
+        station.settle(self.scene.settings)
         station.make()
         station.clear_ledger()
         actor = Actor(station, self.seed, "before")
@@ -42,7 +53,7 @@ class Rehearsal:
         actor.close()
         station.cut()
         station.save(self.scene.name)
-        self.promises = station.promises.read_text()
+        self.promises, self.names = station.promises.read_text(), actor.names
 
     def survey(self):
         """Plays the scene undisturbed; returns the cuts that it offers."""
@@ -52,8 +63,9 @@ class Rehearsal:
         if actor.error:
             raise AssertionError(f"{self.scene.name}: {actor.error!r}\n{self.station.mta.words()}")
         self.passed = self.quiet()
+        self.order = points.order(self.errors())
         self.end(actor, thread)
-        return [Cut(self, point, nth) for point, count in self.passed.items() for nth in range(actor.at_start[point] + 1, count + 1)]
+        return [Cut(self, point, nth) for point, count in self.passed.items() for nth in thinned(actor.at_start[point] + 1, count)]
 
     def also(self):
         return (self.scene.also,) if self.scene.also else ()
@@ -72,6 +84,7 @@ class Rehearsal:
         return self.station.mta.errors.read_text(errors="replace")
 
     def from_the_beginning(self):
+        self.station.settle(self.scene.settings)
         self.station.restore(self.scene.name)
         self.station.clear_ledger(self.promises)
 
@@ -81,6 +94,8 @@ class Rehearsal:
         station.on()
         station.mta.errors.unlink(missing_ok=True)
         actor = Actor(station, self.seed, "play")
+        actor.names += self.names
+        station.next_hop.open = self.scene.opened
         station.start(environment, ["--paused"] if self.scene.paused else [], ready=False)
         thread = threading.Thread(target=self.play, args=(actor,), daemon=True)
         thread.start()
@@ -131,7 +146,7 @@ class Rehearsal:
         station.on()
         station.start()
         station.drain(DRAIN)
-        left = station.left_over()
+        left = station.left_over(self.scene.aside)
         station.cut()
         station.on()
         verdict = station.judge.settled("", True)

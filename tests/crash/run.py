@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """run — the crash tests of the whole system: power cuts, kills, faults of the disk, a restart with a full ring.
 
-    run.py [--long] [--kills N] [--seed S] [power | full | clock | ring | faults | kills | peers ...]
+    run.py [--long] [--kills N] [--cuts N] [--seed S] [power | full | clock | ring | faults | kills | peers ...]
 
 Prints TAP and progress; the last line is "N passed, N failed, N skipped". Parts that mount file systems need root; posthorn never
 runs as root, and the other parts become an ordinary user altogether.
@@ -78,7 +78,7 @@ def become_ordinary():
 def parts(options):
     """In the order in which they run: those that need root first."""
     def power(directory, report):
-        system_power.run(directory, options.seed, options.long, report, options.cut, options.phase)
+        system_power.run(directory, options.seed, options.long, report, options.cut, options.phase, options.cuts)
 
     def kills(directory, report):
         system_kill.run(directory, options.seed, options.kills, options.long, report, options.phase)
@@ -105,6 +105,7 @@ def main():
     parser = argparse.ArgumentParser(description="crash tests of the whole system")
     parser.add_argument("--long", action="store_true", help="power cuts and kills by the thousand, and what takes minutes")
     parser.add_argument("--kills", type=int, default=0, help="how many, about; 210 when not said")
+    parser.add_argument("--cuts", type=int, default=0, help="power cuts at random, with --long; 4000 when not said")
     parser.add_argument("--seed", type=int, default=0, help="replays the random choices of another run")
     parser.add_argument("--phase", action="append", default=[], help="only this phase of the kills, faults with this in the plan, "
                         "power cuts at points or random, or this peer")

@@ -31,7 +31,7 @@ struct ledger {
 	uint64_t	full, failed;			/* refusals seen */
 	uint64_t	set_aside, recovered, opens, evacuated, slept, woke;
 	bool		tolerant;			/* the disk was damaged on purpose: losses are counted, not violations */
-	uint64_t	losses;
+	uint64_t	losses, missing, back;		/* of them: not there any more; finished, and there again */
 	uint32_t	slots[LEDGER_MAX * 2];		/* index + 1 */
 	struct row	rows[LEDGER_MAX];
 };
@@ -41,7 +41,7 @@ struct toy_message {
 	struct row		*row;
 	struct stored		*stored;
 	uint32_t		 state;
-	bool			 finishing;
+	bool			 finishing, maybe;
 	uint32_t		 place;		/* in toy->live */
 	char			*content;	/* until durable */
 	char			 envelope[512];
@@ -67,6 +67,7 @@ struct toy {
 	uint32_t		 nlive, cap;
 };
 
+void		*toy_shared(size_t);				/* with children; zero */
 struct ledger	*ledger_new(void);
 void		 ledger_reset(struct ledger *);
 /* Opens, compares what was found with the ledger, and from then on expects exactly that. -1: not

@@ -27,6 +27,13 @@ ROWS = [
     ("no descriptor for large messages", "QUEUE", [], "store-open:20+:EMFILE", True),
     ("no memory once", "QUEUE", [], "alloc:3000:ENOMEM", False),
     ("no memory for a while", "QUEUE", [], "alloc:2500+:ENOMEM", True),
+    ("the catalog's commit fails once", "QUEUE", [], "catalog-commit:2:EIO", False),
+    ("the catalog's commit finds no space", "QUEUE", [], "catalog-commit:1+:ENOSPC", False),
+    ("the catalog cannot begin", "QUEUE", [], "catalog-begin:1+:ENOSPC", False),
+    ("a change of the catalog fails", "QUEUE", [], "catalog-change:20:EIO", False),
+    ("the catalog cannot be read", "QUEUE", [], "catalog-read:30:EIO", False),
+    ("the catalog's files cannot be written", "QUEUE", [], "catalog-write:1+:EIO", False),
+    ("the catalog's files find no space", "QUEUE", [], "catalog-write:1+:ENOSPC", False),
     ("large content cannot be written", "SMTPD", [], "content-write:1+:ENOSPC", True),
     ("the file system is nearly full", "QUEUE", [], "disk-space:1+:ENOSPC", True),
     ("accept fails once", "SMTPD", [], "accept:3:EMFILE", False),
@@ -73,6 +80,7 @@ class FaultSuite:
         self.mta.kill_all()
         self.mta.environment, self.mta.arguments = {}, ["--paused"]
         self.mta.restart()
+        self.plant.next_hop.open = False        # what waits leaves the ring
         self.load(prefix + "before", LAID)
         self.mta.kill_all()
 

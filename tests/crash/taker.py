@@ -6,6 +6,7 @@ ID is "?" for what no client of these tests sent.
 """
 import multiprocessing
 import os
+import random
 import time
 
 from mails import Copy
@@ -28,7 +29,8 @@ class Taker(Sink):
 
 
 class Fickle(Taker):
-    """A next hop that judges by the recipient's name: no... is refused for good; later... the first time, stay... until `open`."""
+    """A next hop that judges by the recipient's name: no... is refused for good; later... is told "not now" the first time, stay...
+    until `open`; nay... until then, too, and refused for good afterwards."""
 
     def __init__(self, ledger):
         self.open, self.seen = False, set()
@@ -48,8 +50,10 @@ class Fickle(Taker):
         name = line[line.find("<") + 1:]
         if verb == "RCPT" and name.startswith("no"):
             return "550 5.1.1 nobody here"
-        if verb == "RCPT" and name.startswith("stay") and not self.open:
+        if verb == "RCPT" and name.startswith(("stay", "nay")) and not self.open:
             return "451 4.2.1 not now"
+        if verb == "RCPT" and name.startswith("nay"):
+            return "550 5.1.1 nobody here any more"
         if verb == "RCPT" and name.startswith("later") and name not in self.seen:
             self.seen.add(name)
             return "451 4.2.1 later"
@@ -57,27 +61,52 @@ class Fickle(Taker):
 
 
 def refuses(recipient):
-    return recipient.startswith("no")
+    return recipient.startswith(("no", "nay"))
 
 
-def run(pipe, ledger):
-    taker = Taker(ledger)
+class Moody(Taker):
+    """A next hop that puts off a share of the recipients, whoever they are, until `open`."""
+
+    def __init__(self, ledger, defers):
+        self.open, self.defers = False, defers
+        super().__init__(ledger)
+
+    def reply_for(self, session, verb, line, usual):
+        if verb == "RCPT" and not self.open and random.random() < self.defers:
+            return "451 4.2.1 not now"
+        return super().reply_for(session, verb, line, usual)
+
+
+def run(pipe, ledger, defers):
+    taker = Moody(ledger, defers)
     pipe.send(taker.port)
     try:
-        pipe.recv()                 # until the tests end, or say so
+        while (said := pipe.recv()) != "end":       # or until the tests are gone
+            taker.open = said == "open"
     except EOFError:
         pass
     taker.close()
 
 
 class TakerProcess:
-    def __init__(self, ledger):
+    def __init__(self, ledger, defers=0.0):
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=run, args=(theirs, str(ledger)), daemon=True)
+        self.process = context.Process(target=run, args=(theirs, str(ledger), defers), daemon=True)
         self.process.start()
         theirs.close()
         self.port = self.pipe.recv()
+        self._open = False
+
+    @property
+    def open(self):
+        """Does it take everything? The answer may be one recipient late."""
+        return self._open
+
+    @open.setter
+    def open(self, value):
+        self._open = value
+        self.pipe.send("open" if value else "shut")
 
     def end(self):
         self.pipe.send("end")

@@ -180,11 +180,11 @@ suite_system()
 	fi
 }
 
-# With --long by the thousand, which takes hours. Power is cut while processes are killed elsewhere: both mostly wait. The last line
+# With --long by the thousand, which takes hours. Power is cut while processes are killed elsewhere, and clocks only wait. The last line
 # adds up what was cut and killed.
 suite_crash()
 {
-	local limit=900 power
+	local limit=900 power clock
 	[[ " ${crash_options[*]} " != *" --long "* ]] || limit=36000
 
 	say "crash (test)"
@@ -192,8 +192,10 @@ suite_crash()
 	suite_stage test
 	suite_runner power test root "$limit" tests/crash/run.py "${crash_options[@]}" power full &
 	power=$!
-	suite_runner crash test user "$limit" tests/crash/run.py "${crash_options[@]}" clock ring faults kills
-	wait "$power"
+	suite_runner clock test user "$limit" tests/crash/run.py "${crash_options[@]}" clock &
+	clock=$!
+	suite_runner crash test user "$limit" tests/crash/run.py "${crash_options[@]}" ring faults kills
+	wait "$clock" "$power"
 	sed -nE 's/^# ([0-9]+) power cuts and kills.*/\1/p' "$results"/*-test/{power,crash}.tap |
 	    awk '{ n += $1 } END { printf "   crash: %d power cuts and kills of the whole system\n", n }'
 }
