@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "queue/schedule/expiry.h"
+#include "queue/schedule/retry.h"
 
 #define SOON		INT64_C(5000)		/* ms; not worth falling asleep for less */
 #define AWAKE_MOST	8192u			/* messages of the spool in memory; beyond that none is woken by time */
@@ -40,9 +41,11 @@ queue_count(const struct queue *q, uint64_t *bytes)
 /* --- the plan ----------------------------------------------------------------------------------- */
 
 static int64_t
-due_in_ms(const struct job *job)
+due_in_ms(const struct queue *q, const struct job *job)
 {
-	int64_t next = job_next_wall_ms(job), in_ms = next - clock_wall_ms();
+	/* Not further away than the ladder can have meant: the wall clock may have gone back since. */
+	int64_t next = job_next_wall_ms(job), now = clock_wall_ms();
+	int64_t in_ms = retry_due_ms(&q->process->conf->queue.retry, next, now) - now;
 
 	return next == 0 || in_ms < 0 ? 0 : in_ms;
 }
@@ -54,7 +57,7 @@ priority_of(const struct message *m)
 }
 
 static void
-plan_jobs(const struct message *m, int64_t now_ms, struct plan *out)
+plan_jobs(const struct queue *q, const struct message *m, int64_t now_ms, struct plan *out)
 {
 	char key[DESTINATION_KEY_MAX];
 	const struct job *job;
@@ -62,7 +65,7 @@ plan_jobs(const struct message *m, int64_t now_ms, struct plan *out)
 	LIST_FOREACH(job, &m->jobs, of_message)
 		if (job->destination != NULL && job_next_wall_ms(job) != -1)
 			plan_row(out, destination_key(job->destination->transport, job->destination->nexthop, key),
-			    priority_of(m), now_ms + due_in_ms(job));
+			    priority_of(m), now_ms + due_in_ms(q, job));
 }
 
 static bool
@@ -141,7 +144,7 @@ queue_plan(void *arg, void *owner, int64_t now_ms, struct plan *out)
 	const struct message *m = owner;
 	int64_t look = look_of(q, m, now_ms);
 
-	plan_jobs(m, now_ms, out);
+	plan_jobs(q, m, now_ms, out);
 	if (is_unrouted(m))
 		plan_row(out, slice_of("", 0), priority_of(m), now_ms + UNROUTED_AGAIN);
 	plan_domains(m, out);
@@ -224,7 +227,7 @@ tell_destinations(struct queue *q, const struct message *m)
 	LIST_FOREACH(job, &m->jobs, of_message)
 		if (job->destination != NULL && job_next_wall_ms(job) != -1)
 			schedule_sleeping(q->schedule, job->destination->transport, job->destination->nexthop,
-			    due_in_ms(job));
+			    due_in_ms(q, job));
 	if (is_unrouted(m))
 		schedule_sleeping(q->schedule, TRANSPORT_NONE, slice_of("", 0), UNROUTED_AGAIN);
 }

@@ -32,12 +32,28 @@ post_watch(struct post *p, struct loop *loop, void (*fn)(void *, int), void *arg
 	return 0;
 }
 
+static void
+notices_log(struct notice_list *notices)
+{
+	struct notice *n;
+
+	while ((n = STAILQ_FIRST(notices)) != NULL) {
+		STAILQ_REMOVE_HEAD(notices, next);
+		if (n->level == LOG_LEVEL_ERROR)
+			log_error("%s", n->text);
+		else
+			log_warn("%s", n->text);
+		mem_free(n);
+	}
+}
+
 void
 post_close(struct post *p)
 {
 	if (p->watching)
 		watch_stop(&p->watch);
 	p->watching = false;
+	notices_log(&p->notices);	/* the words of a start that fails are heard, too */
 	fd_close(&p->fd);
 	pthread_mutex_destroy(&p->lock);
 }
@@ -92,21 +108,6 @@ post_say(struct post *p, enum log_level level, const char *fmt, ...)
 	STAILQ_INSERT_TAIL(&p->notices, n, next);
 	ring_bell(p);
 	pthread_mutex_unlock(&p->lock);
-}
-
-static void
-notices_log(struct notice_list *notices)
-{
-	struct notice *n;
-
-	while ((n = STAILQ_FIRST(notices)) != NULL) {
-		STAILQ_REMOVE_HEAD(notices, next);
-		if (n->level == LOG_LEVEL_ERROR)
-			log_error("%s", n->text);
-		else
-			log_warn("%s", n->text);
-		mem_free(n);
-	}
 }
 
 void

@@ -224,7 +224,7 @@ ask_catalog(struct store *store, const struct recovery *rec, struct entry *e, st
 		break;
 	default:
 		/* Set aside, so that the next start makes it anew instead of failing again. */
-		evacuator_condemn(v, err);
+		evacuator_doubt_catalog(v, err);
 		return -1;
 	}
 	if (!e->done && e->segment != NULL && e->segment->sequence >= rec->scan.dead_below && !spool_holds(&v->spool, r.folder, r.id))
