@@ -1,12 +1,12 @@
-"""A ring full of mail: new mail waits outside with 452, what is inside goes on moving."""
+"""More mail than the ring holds: it leaves for the spool, or waits outside with 452; what is inside goes on moving."""
 from client import Client, send
 from waiting import wait_for
 
 SMALL = {"queue": {"ring-segments": 8, "segment-size": "1MiB", "retry": ["1h"]}}
 
 
-def fill(mta, ledger, recipient, most=400):
-    """Sends until 452; returns the names of what was taken."""
+def fill(mta, ledger, recipient, most=200):
+    """Sends more than the ring holds, or until 452; returns the names of what was taken."""
     taken = []
     with Client(mta.trusted) as client:
         client.hello()
@@ -19,10 +19,10 @@ def fill(mta, ledger, recipient, most=400):
                 return taken
             ledger.promise(name, [recipient])
             taken.append(name)
-    raise AssertionError(f"{most} messages of 60 kB went into a ring of 8 MiB")
+    return taken
 
 
-def test_full_ring_says_452_and_deliveries_go_on(posthorn, ledger, sink):
+def test_more_than_the_ring_holds(posthorn, ledger, sink):
     mta = posthorn(SMALL)
     sink.on("RCPT", None, "450 4.2.1 later")
     taken = fill(mta, ledger, "someone@far.test")
