@@ -215,8 +215,9 @@ live_forbids(struct store *store, const struct change *c)
 {
 	struct fill fill;
 
-	if (c->class != STORE_CLIENT && c->class != STORE_DSN)
-		return false;
+	if ((c->class != STORE_CLIENT && c->class != STORE_DSN) ||
+	    (store->evacuation.able && !store->evacuation.failing))
+		return false;		/* what lives can leave */
 	store_fill(store, &fill);
 	return !admission_live_allows(c->class, &fill, store->room[c->class]);
 }

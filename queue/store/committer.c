@@ -3,28 +3,21 @@
  */
 #include "queue/store/committer.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/crc32c.h"
 #include "queue/store/inside.h"
+#include "queue/store/thread.h"
 
 #define BATCH_MAX	(8u * 1024 * 1024)
 
 void
 committer_init(struct committer *c, struct ring *ring, struct post *post)
 {
-	pthread_condattr_t attr;
-
 	*c = (struct committer){ .ring = ring, .post = post };
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&c->wake);
 	STAILQ_INIT(&c->waiting);
 	STAILQ_INIT(&c->taken);
 	batch_init(&c->batch);
@@ -82,22 +75,11 @@ committer_figures(struct committer *c, struct committer_figures *out)
 static void
 committer_sleep(struct committer *c)
 {
-	struct timespec until;
-	int64_t ms;
-
 	c->asleep = true;
-	if (STAILQ_EMPTY(&c->waiting)) {
+	if (STAILQ_EMPTY(&c->waiting))
 		pthread_cond_wait(&c->wake, &c->lock);
-	} else {
-		ms = c->due - clock_mono_ms();
-		ms = ms < 1 ? 1 : ms;
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += ms / 1000;
-		until.tv_nsec += ms % 1000 * 1000000;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-		pthread_cond_timedwait(&c->wake, &c->lock, &until);
-	}
+	else
+		thread_wait(&c->wake, &c->lock, c->due - clock_mono_ms());
 	c->asleep = false;
 }
 
@@ -449,17 +431,8 @@ committer_main(void *arg)
 int
 committer_start(struct committer *c, struct err *err)
 {
-	sigset_t all, before;
-	int e;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	e = pthread_create(&c->thread, NULL, committer_main, c);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (e != 0) {
-		errno = e;
-		return err_sys(err, "start the committer");
-	}
+	if (thread_start(&c->thread, committer_main, c, "start the committer", err) == -1)
+		return -1;
 	c->started = true;
 	return 0;
 }

@@ -248,9 +248,9 @@ finish_spool(struct store *store, struct stored *s, const struct order *o)
 		return;
 	}
 	s->later = NULL;		/* its PUT is in the ring still, and older than any state */
-	if (o->result == ORDER_NOT_DONE) {
+	if (o->result == ORDER_NOT_DONE || (content = mem_alloc((size_t)s->size + 1)) == NULL) {
 		failed(store);
-	} else if ((content = mem_alloc((size_t)s->size + 1)) != NULL) {
+	} else {
 		(void)stored_read(s, 0, content, (size_t)s->size, &err);	/* sets it aside */
 		mem_free(content);
 		if (s->segment != NULL)
@@ -319,7 +319,6 @@ evacuation_take(struct store *store)
 
 	if (hunted)
 		store->evacuation.keep_below = 0;
-
 	while ((o = STAILQ_FIRST(&orders)) != NULL) {
 		STAILQ_REMOVE_HEAD(&orders, next);
 		finish(store, o);

@@ -7,10 +7,8 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -19,6 +17,7 @@
 #include "queue/store/disk.h"
 #include "queue/store/large.h"
 #include "queue/store/post.h"
+#include "queue/store/thread.h"
 
 #define ROUND_ORDERS	512u		/* one transaction */
 #define PATIENCE	INT64_C(100)	/* ms that an order waits for company, unless space is wanted */
@@ -249,7 +248,6 @@ static bool
 wait_for_work(struct evacuator *e, bool *quiet)
 {
 	int64_t now, ms, since = clock_mono_ms();
-	struct timespec until;
 	bool more;
 
 	pthread_mutex_lock(&e->lock);
@@ -257,13 +255,7 @@ wait_for_work(struct evacuator *e, bool *quiet)
 	while (STAILQ_EMPTY(&e->questions) && !orders_ready(e) && !e->closing && !*quiet) {
 		now = clock_mono_ms();
 		ms = STAILQ_EMPTY(&e->orders) ? since + IDLE_COMPACT - now : e->due - now;
-		ms = ms < 1 ? 1 : ms;
-		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_sec += ms / 1000;
-		until.tv_nsec += ms % 1000 * 1000000;
-		until.tv_sec += until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-		(void)pthread_cond_timedwait(&e->wake, &e->lock, &until);
+		thread_wait(&e->wake, &e->lock, ms);
 		*quiet = STAILQ_EMPTY(&e->orders) && clock_mono_ms() - since >= IDLE_COMPACT;
 	}
 	more = !STAILQ_EMPTY(&e->questions) || !STAILQ_EMPTY(&e->orders) || !e->closing;
@@ -373,15 +365,11 @@ evacuator_open(struct evacuator *e, const char *queue_path, int queue_dir, uint3
     struct post *post, struct err *err)
 {
 	char path[PATH_MAX];
-	pthread_condattr_t attr;
 	bool fresh;
 
 	*e = (struct evacuator){ .large = large, .post = post, .queue_dir = queue_dir };
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&e->lock, NULL);
-	pthread_cond_init(&e->wake, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&e->wake);
 	STAILQ_INIT(&e->orders);
 	STAILQ_INIT(&e->orders_done);
 	STAILQ_INIT(&e->questions);
@@ -430,17 +418,8 @@ evacuator_hunt_now(struct evacuator *e, struct err *err)
 int
 evacuator_start(struct evacuator *e, struct err *err)
 {
-	sigset_t all, before;
-	int rc;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	rc = pthread_create(&e->thread, NULL, evacuator_main, e);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (rc != 0) {
-		errno = rc;
-		return err_sys(err, "start the evacuator");
-	}
+	if (thread_start(&e->thread, evacuator_main, e, "start the evacuator", err) == -1)
+		return -1;
 	e->started = true;
 	return 0;
 }

@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "base/mem.h"
 #include "mail/queue_id.h"
 #include "queue/store/inside.h"
+#include "queue/store/thread.h"
 
 struct large_file {
 	struct hash_node node;
@@ -315,17 +315,8 @@ large_main(void *arg)
 int
 large_start(struct large *l, struct err *err)
 {
-	sigset_t all, before;
-	int e;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	e = pthread_create(&l->thread, NULL, large_main, l);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (e != 0) {
-		errno = e;
-		return err_sys(err, "start file sync");
-	}
+	if (thread_start(&l->thread, large_main, l, "start file sync", err) == -1)
+		return -1;
 	l->started = true;
 	return 0;
 }

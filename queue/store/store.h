@@ -68,8 +68,8 @@ struct store_put {
 	uint32_t	large_crc;	/* crc32c of the file; checked before the batch that names it */
 };
 
-/* What `found` returns for an envelope that cannot be read: the store sets the message aside in
- * corrupt/. */
+/* What `found` returns for an envelope that cannot be read: at a start the store sets the message
+ * aside in corrupt/; one that was to wake stays in the spool, and nobody is asked about it again before the next start. */
 #define STORE_UNREADABLE	((void *)(uintptr_t)1)
 
 struct store_ops {
