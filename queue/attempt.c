@@ -46,14 +46,30 @@ end_recipient(struct queue *q, struct message *m, uint32_t index)
 	}
 }
 
+static const struct conf_durations *
+ladder_of(const struct queue *q, const struct fate *fate)
+{
+	const struct conf_queue *conf = &q->process->conf->queue;
+
+	return fate->flags & FATE_UNKNOWN ? &conf->retry_unknown : &conf->retry;
+}
+
+bool
+queue_fit_next(const struct queue *q, struct fate *fate)
+{
+	int64_t due = retry_due_ms(ladder_of(q, fate), fate->next_ms, clock_wall_ms());
+	bool moved = due != fate->next_ms;
+
+	fate->next_ms = due;
+	return moved;
+}
+
 static void
 set_next(struct queue *q, struct message *m, uint32_t index)
 {
-	const struct conf_queue *conf = &q->process->conf->queue;
 	struct fate *fate = &m->envelope.recipients[index].fate;
-	const struct conf_durations *ladder = fate->flags & FATE_UNKNOWN ? &conf->retry_unknown : &conf->retry;
 
-	fate->next_ms = retry_next_ms(ladder, fate->attempts, clock_wall_ms(), (uint32_t)random_u64());
+	fate->next_ms = retry_next_ms(ladder_of(q, fate), fate->attempts, clock_wall_ms(), (uint32_t)random_u64());
 	q->deferred++;
 }
 
@@ -375,6 +391,8 @@ queue_put_back(struct queue *q, struct job *job)
 	if (m->deleted) {
 		queue_drop_job(q, job);
 	} else if (job->destination != NULL) {
+		for (uint32_t i = 0; i < job->count; i++)
+			(void)queue_fit_next(q, &m->envelope.recipients[job->indexes[i]].fate);
 		schedule_again(q->schedule, job);
 	} else {
 		queue_drop_job(q, job);

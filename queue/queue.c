@@ -10,7 +10,6 @@
 #include "base/mem.h"
 #include "queue/bounce/quota.h"
 #include "queue/schedule/expiry.h"
-#include "queue/schedule/retry.h"
 #include "wire/fields.h"
 
 #define ENVELOPE_BYTES_MAX	(16 * 1024 * 1024)
@@ -125,16 +124,14 @@ queue_expiry_ms(const struct queue *q, const struct message *m)
 static void
 fit_fates(struct queue *q, struct message *m)
 {
-	const struct conf_queue *conf = &q->process->conf->queue;
-
-	int64_t now = clock_wall_ms();
-
 	for (uint32_t i = 0; i < m->envelope.count; i++) {
 		struct fate *fate = &m->envelope.recipients[i].fate;
 
 		if (action_final(fate->last.action))
 			continue;
-		fate->next_ms = retry_due_ms(fate->flags & FATE_UNKNOWN ? &conf->retry_unknown : &conf->retry, fate->next_ms, now);
+		/* One that was woken has waited already, by the store's clock: it does not begin again. */
+		if (queue_fit_next(q, fate) && q->started)
+			fate->next_ms = clock_wall_ms();
 		if (fate->next_ms <= q->start_wall_ms)
 			fate->flags |= FATE_MAYBE;
 	}

@@ -89,6 +89,8 @@ extern const struct schedule_ops queue_schedule_ops;
 extern const struct agents_ops queue_agents_ops;
 /* Failed, late, or held with an alarm when nobody is left to tell: what an outcome means for the recipient. */
 void		 queue_outcome(struct queue *, struct message *, uint32_t index, const struct outcome *);
+/* The stored time of the next attempt, as it counts now: the wall clock may have gone back since. True: it had to be moved. */
+bool		 queue_fit_next(const struct queue *, struct fate *);
 /* The attempt is over and its fates are on disk, or nobody has it any more. Frees the job when it is done. */
 void		 queue_put_back(struct queue *, struct job *);
 void		 queue_drop_job(struct queue *, struct job *);		/* its open recipients are nowhere */

@@ -29,6 +29,7 @@ set_held(struct queue *q, struct message *m, bool held)
 		if (m->places[i].stage == STAGE_FINAL)
 			continue;
 		fate->flags = held ? fate->flags | FATE_HELD : fate->flags & ~(uint32_t)FATE_HELD;
+		(void)queue_fit_next(q, fate);
 		if (!held && m->places[i].stage == STAGE_STUCK)
 			m->places[i].stage = STAGE_NONE;
 		m->places[i].dirty = true;
