@@ -444,6 +444,39 @@ claim(struct queue *q, struct message *m, const struct lease *lease, uint32_t *o
 	return count;
 }
 
+struct bringing {
+	struct queue	*queue;
+	queue_id	 id;
+};
+
+static void
+brought(void *arg, const struct store_woken *w)
+{
+	struct bringing *b = arg;
+	char id[QUEUE_ID_LEN + 1];
+
+	if (w->failed)
+		log_warn("%s: an agent has it in hand and it cannot be read; it may be sent again", queue_id_print(b->id, id));
+	agents_brought(b->queue->agents, b->id);
+	mem_free(b);
+}
+
+/* What waited in the spool when it was given away still does, unless it has ended. */
+static bool
+on_bring(void *arg, queue_id id)
+{
+	struct queue *q = arg;
+	struct bringing *b;
+
+	if (q->stopping || q->store == NULL || queue_find(q, id) != NULL || (b = mem_alloc(sizeof(*b))) == NULL)
+		return false;
+	*b = (struct bringing){ q, id };
+	if (store_wake(q->store, id, brought, b) == 0)
+		return true;
+	mem_free(b);
+	return false;
+}
+
 static void
 on_lease(void *arg, struct agent *agent, const struct lease *lease)
 {
@@ -473,7 +506,9 @@ on_room(void *arg, enum transport transport, bool all_known)
 }
 
 const struct agents_ops queue_agents_ops = {
+	.bring = on_bring,
 	.lease = on_lease,
+
 	.results = on_results,
 	.lost = on_lost,
 	.room = on_room,

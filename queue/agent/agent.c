@@ -8,8 +8,10 @@
 #include "base/mem.h"
 #include "ipc/channel.h"
 
-#define AGENTS_MAX	64
-#define HELLO_ARENA_MAX	(4 * 1024 * 1024)
+#define AGENTS_MAX		64
+#define HELLO_ARENA_MAX		(4 * 1024 * 1024)
+#define RESULTS_ARENA_MAX	(4 * 1024 * 1024)
+
 
 struct agent {
 	struct agents		*all;
@@ -18,7 +20,9 @@ struct agent {
 	struct channel		*channel;
 	uint32_t		 credit, in_flight;	/* in_flight: also jobs that queue has forgotten */
 	uint64_t		 alone;		/* the lease that nothing may be in flight beside; 0: none */
-	bool			 known;		/* has said HELLO */
+	bool			 known;		/* has said HELLO, and each of its leases was offered */
+	struct arena		 arena;		/* of `awaited` */
+	struct deliver_hello	 awaited;	/* leases whose messages are being brought to memory */
 	struct discard		 discard;
 };
 
@@ -56,14 +60,17 @@ agents_new(struct loop *loop, uint64_t first_lease, const struct agents_ops *ops
 	a->arg = arg;
 	a->first_lease = a->next_lease = first_lease;
 	hash_init(&a->by_lease);
-	arena_init(&a->arena, HELLO_ARENA_MAX);
+	arena_init(&a->arena, RESULTS_ARENA_MAX);
 	return a;
 }
 
 static void
 agent_free(void *arg)
 {
-	mem_free(arg);
+	struct agent *agent = arg;
+
+	arena_fini(&agent->arena);
+	mem_free(agent);
 }
 
 void
@@ -200,6 +207,29 @@ find_job(const struct agents *a, uint64_t lease)
 	return NULL;
 }
 
+static void
+offer_lease(struct agent *agent, const struct lease *lease)
+{
+	struct agents *a = agent->all;
+
+	if (find_job(a, lease->lease) == NULL)		/* nobody presents what another one has */
+		a->ops->lease(a->arg, agent, lease);
+}
+
+static void
+hello_over(struct agent *agent)
+{
+	struct agents *a = agent->all;
+
+	agent->known = true;
+	a->heard[agent->transport] |= UINT64_C(1) << agent->number % 64;
+	arena_fini(&agent->arena);
+	channel_pause(agent->channel, false);
+	tell_room(a, agent->transport);
+}
+
+/* A message that it had in hand may sleep by now. Until all of them were brought up nothing more is read from this agent: its results
+ * would be about messages that nobody knows, and somebody else would be given what it has done. */
 static int
 on_hello(void *arg, struct reader *r, int fd)
 {
@@ -208,19 +238,49 @@ on_hello(void *arg, struct reader *r, int fd)
 	struct deliver_hello hello;
 
 	(void)fd;
-	arena_reset(&a->arena);
-	if (agent->known || deliver_hello_get(r, &a->arena, &hello) == -1)
+	if (agent->known || deliver_hello_get(r, &agent->arena, &hello) == -1)
 		return -1;
-	agent->known = true;
 	agent->credit = hello.credit;
-	a->heard[agent->transport] |= UINT64_C(1) << agent->number % 64;
-	for (uint32_t i = 0; i < hello.count; i++)
-		if (find_job(a, hello.leases[i].lease) == NULL)		/* nobody presents what another one has */
-			a->ops->lease(a->arg, agent, &hello.leases[i]);
 	log_debug("%s %u: %u jobs at once, %u leases", agent->transport == TRANSPORT_LOCAL ? "mda" : "relay",
 	    agent->number, hello.credit, hello.count);
-	tell_room(a, agent->transport);
+	agent->awaited = (struct deliver_hello){ .leases = hello.leases };
+	for (uint32_t i = 0; i < hello.count; i++) {
+		if (a->ops->bring(a->arg, hello.leases[i].id))
+			hello.leases[agent->awaited.count++] = hello.leases[i];
+		else
+			offer_lease(agent, &hello.leases[i]);
+	}
+	channel_pause(agent->channel, true);
+	if (agent->awaited.count == 0)
+		hello_over(agent);
 	return 0;
+}
+
+static void
+offer_awaited(struct agent *agent, queue_id id)
+{
+	struct deliver_hello *awaited = &agent->awaited;
+
+	for (uint32_t i = 0; i < awaited->count;) {
+		struct lease lease = awaited->leases[i];
+
+		if (lease.id != id) {
+			i++;
+			continue;
+		}
+		awaited->leases[i] = awaited->leases[--awaited->count];
+		offer_lease(agent, &lease);
+	}
+	if (awaited->count == 0)
+		hello_over(agent);
+}
+
+void
+agents_brought(struct agents *a, queue_id id)
+{
+	for (uint32_t i = 0; i < a->count; i++)
+		if (a->v[i]->awaited.count > 0)
+			offer_awaited(a->v[i], id);
 }
 
 static void
@@ -313,6 +373,7 @@ agents_attach(struct agents *a, enum transport transport, uint32_t number, bool 
 		return err_set(err, "no room for another agent");
 	}
 	agent->all = a;
+	arena_init(&agent->arena, HELLO_ARENA_MAX);
 	agent->transport = transport;
 	agent->number = number;
 	agent->channel = channel_open(a->loop, fd, &channel_ops, agent, err);

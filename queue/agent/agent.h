@@ -13,6 +13,8 @@ struct agents;
 struct agent;
 
 struct agents_ops {
+	/* A HELLO names this message. True: it has to be brought to memory first, and agents_brought follows. */
+	bool	(*bring)(void *arg, queue_id);
 	/* A HELLO: leases that the agent holds are offered one by one; the owner adopts (agents_adopt) or lets them be forgotten. */
 	void	(*lease)(void *arg, struct agent *, const struct lease *);
 	/* What became of a job's recipients. `job` is out of the table when `finished`. */
@@ -34,7 +36,10 @@ int		 agents_attach(struct agents *, enum transport, uint32_t number, bool fault
 /* Gives the job to an agent of its transport. Either `content` or `fd` (borrowed) holds the message. 0, or -1: none has room. */
 int		 agents_give(struct agents *, struct job *, struct slice content, int fd);
 bool		 agents_have_room(const struct agents *, const struct job *);
+/* The message is in memory now, or nowhere. */
+void		 agents_brought(struct agents *, queue_id);
 /* The owner knows this lease's message: the job is in flight with that agent again. */
+
 void		 agents_adopt(struct agents *, struct agent *, struct job *, uint64_t lease);
 /* The results of this lease are on disk: whoever still holds it may forget it. */
 void		 agents_committed(struct agents *, uint64_t lease);

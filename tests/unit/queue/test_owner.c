@@ -427,7 +427,41 @@ test_spool(void **state)
 	assert_int_equal(s->job_count, MAILS);
 }
 
+/* An agent kept a lease of mail that sleeps by now: the message is brought up for it, and nobody is given it a second time. */
+static void
+test_lease_of_sleeper(void **state)
+{
+	enum { MAILS = 150 };
+	struct stage_set *s = *state;
+	uint32_t index = 0;
+	struct lease leases[2] = { { .lease = 77, .count = 1, .indexes = &index }, { .lease = 78, .id = 12345, .count = 1, .indexes = &index } };
+	struct played_job held = { .lease = 77, .count = 1 }, unknown = { .lease = 78, .id = 12345, .count = 1 };
+
+	s->content_size = 200 * 1024;
+	s->conf->queue.destination_jobs = 4;
+	restart(s);
+	stage_smtpd(s, ROLE_TRUSTED);
+	stage_lookup(s);
+	leases[0].id = held.id = stage_submit(s, "local@mail.test", "b@far.test", 1);
+	for (uint32_t i = 1; i < MAILS; i++)
+		(void)stage_submit(s, "local@mail.test", "b@far.test", 1);
+	assert_true(stage_status(s, "spooled") > MAILS / 2);
+	stage_crash(s);
+	stage_lookup(s);
+	stage_agent(s, 0, false, 10, &(struct deliver_hello){ .count = 2, .leases = leases });
+	stage_report(s, &held, ACTION_RELAYED, ok, true);
+	stage_report(s, &unknown, ACTION_RELAYED, ok, true);
+	for (uint32_t i = 0; i + 1 < MAILS; i++) {
+		assert_true(stage_job(s, i)->id != held.id);
+		stage_report(s, stage_job(s, i), ACTION_RELAYED, ok, true);
+	}
+	stage_status_is(s, "messages", 0);
+	assert_int_equal(s->job_count, MAILS - 1);
+	assert_true(stage_committed(s, 77) && stage_committed(s, 78));
+}
+
 /* Until the store has written nothing for a while. */
+
 static void
 settle_down(struct stage_set *s)
 {
@@ -549,7 +583,7 @@ main(void)
 		CASE(test_every_failure_is_told), CASE(test_notices_wait), CASE(test_expires_in_line),
 		CASE(test_dead_destination), CASE(test_expires_while_asked), CASE(test_lookup_forgets),
 		CASE(test_stop_with_news), CASE(test_stop_while_asked), CASE(test_claim), CASE(test_many_recipients),
-		CASE(test_full_ring), CASE(test_spool), CASE(test_ring_turns), CASE(test_no_memory),
+		CASE(test_full_ring), CASE(test_spool), CASE(test_lease_of_sleeper), CASE(test_ring_turns), CASE(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
