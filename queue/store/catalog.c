@@ -8,7 +8,7 @@
  *			'l' time (8) id (8)
  *			'm' domain NUL id (8)
  *	destinations	number (4)				-> messages (8) earliest (8) name
- *	meta		"totals"				-> messages (8) bytes (8) clock (8)
+ *	meta		"totals"				-> messages (8) bytes (8) clock (8) commits (4)
  *
  * A record keeps its plan, so that its rows are found again when it is replaced or forgotten.
  */
@@ -22,7 +22,7 @@
 #define RECORD_HEAD_SIZE	48u	/* at rest; crc32c of the rest comes last of it */
 #define RECORD_VERSION		1
 #define RECORD_BYTES_MAX	(16u * 1024 * 1024)
-#define TOTALS_SIZE		24u
+#define TOTALS_SIZE		28u
 #define INDEX_KEY_MAX		(1 + PLAN_NAME_MAX + 1 + 8)
 
 enum { RECORD_LARGE = 1, RECORD_MAYBE = 2 };
@@ -33,6 +33,7 @@ struct catalog {
 	struct buf	 scratch;
 	struct places	 places;
 	struct catalog_totals totals, before;	/* before: as committed */
+	uint32_t	 floor;		/* commits of the catalog before this one */
 	bool		 stale;		/* an abort could not read them again: nothing may be numbered or counted before */
 };
 
@@ -50,7 +51,7 @@ load(struct catalog *c, struct err *err)
 	if (rc == 0 && c->got.size == TOTALS_SIZE) {
 		v = c->got.data;
 		c->totals = (struct catalog_totals){ .messages = bytes_get_big(v, 8), .bytes = bytes_get_big(v + 8, 8),
-		    .clock_ms = (int64_t)(bytes_get_big(v + 16, 8) & INT64_MAX) };
+		    .clock_ms = (int64_t)(bytes_get_big(v + 16, 8) & INT64_MAX), .commits = (uint32_t)bytes_get_big(v + 24, 4) };
 	}
 	c->before = c->totals;
 	return 0;
@@ -59,7 +60,7 @@ load(struct catalog *c, struct err *err)
 /* --- opening ------------------------------------------------------------------------------------ */
 
 int
-catalog_open(struct catalog **cp, const char *path, bool *fresh, struct err *err)
+catalog_open(struct catalog **cp, const char *path, struct err *err)
 {
 	struct catalog *c = mem_zalloc(sizeof(*c));
 
@@ -72,8 +73,8 @@ catalog_open(struct catalog **cp, const char *path, bool *fresh, struct err *err
 		catalog_close(&c);
 		return -1;
 	}
-	*fresh = c->totals.clock_ms == 0;
 	*cp = c;
+
 	return 0;
 }
 
@@ -90,6 +91,17 @@ catalog_close(struct catalog **cp)
 	database_close(&c->db);
 	buf_fini(&c->scratch);
 	mem_free(c);
+}
+
+/* Counters are compared as serial numbers are (RFC 1982). */
+bool
+catalog_is_current(struct catalog *c, uint32_t commits)
+{
+	bool behind = (int32_t)(commits - c->totals.commits) > 0;
+
+	if (behind)
+		c->floor = commits;
+	return !behind || c->totals.clock_ms == 0;
 }
 
 /* --- a record at rest --------------------------------------------------------------------------- */
@@ -330,6 +342,7 @@ write_totals(struct catalog *c, struct err *err)
 	bytes_put_big(v, c->totals.messages, 8);
 	bytes_put_big(v + 8, c->totals.bytes, 8);
 	bytes_put_big(v + 16, (uint64_t)c->totals.clock_ms, 8);
+	bytes_put_big(v + 24, c->totals.commits, 4);
 	return database_put(&c->db, TABLE_META, SLICE_LIT("totals"), slice_of(v, sizeof(v)), err);
 }
 
@@ -338,6 +351,10 @@ catalog_commit(struct catalog *c, int64_t clock_ms, struct err *err)
 {
 	if (clock_ms > c->totals.clock_ms)
 		c->totals.clock_ms = clock_ms;
+	if ((int32_t)(c->floor - c->totals.commits) > 0)
+		c->totals.commits = c->floor;
+	c->totals.commits++;
+
 	if (places_write(&c->places, err) == -1 || write_totals(c, err) == -1 || database_commit(&c->db, err) == -1)
 		goto fail;
 	places_written(&c->places);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "queue/store/dblog.h"
 #include "queue/store/disk.h"
 
 #define KEY_MAX		1024u
@@ -111,6 +112,8 @@ database_open(struct database *d, const char *path, uint32_t cache, struct err *
 	int rc;
 
 	*d = (struct database){ 0 };
+	if (dblog_check(path, err) == -1)
+		return -1;
 	(void)db_env_set_func_fsync(sync_once);
 	(void)db_env_set_func_pwrite(write_at);
 	(void)db_env_set_func_write(write_on);
@@ -129,10 +132,12 @@ database_open(struct database *d, const char *path, uint32_t cache, struct err *
 			database_close(d);
 			return -1;
 		}
+	d->is_open = true;
 	return 0;
 }
 
-/* What was committed is flushed; a close that fails loses nothing. */
+
+/* What was committed is flushed; a close that fails loses nothing. The checkpoint leaves no commit at the end of the log. */
 void
 database_close(struct database *d)
 {
@@ -140,6 +145,8 @@ database_close(struct database *d)
 	for (enum database_table t = 0; t < TABLE_COUNT; t++)
 		if (d->tables[t] != NULL)
 			(void)d->tables[t]->close(d->tables[t], 0);
+	if (d->env != NULL && d->is_open && !sync_failed)
+		(void)d->env->txn_checkpoint(d->env, 0, 0, DB_FORCE);
 	if (d->env != NULL)
 		(void)d->env->close(d->env, 0);
 	*d = (struct database){ 0 };

@@ -21,6 +21,7 @@ struct database {
 	DB_ENV	*env;
 	DB	*tables[TABLE_COUNT];
 	DB_TXN	*txn;
+	bool	 is_open;
 	char	 words[160];		/* libdb's own about its last error */
 };
 

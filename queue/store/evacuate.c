@@ -317,8 +317,10 @@ evacuation_take(struct store *store)
 	bool hunted;
 	uint32_t adopted = evacuator_take(&store->evacuator, &orders, &questions, &hunted);
 
+	store->ring.commits = evacuator_totals(&store->evacuator).commits;
 	if (hunted)
 		store->evacuation.keep_below = 0;
+
 	while ((o = STAILQ_FIRST(&orders)) != NULL) {
 		STAILQ_REMOVE_HEAD(&orders, next);
 		finish(store, o);

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
+
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -26,6 +28,8 @@
 #define BALLAST		(INT64_C(64) * 1024 * 1024)
 #define BALLAST_FREE	(UINT64_C(2) << 30)	/* on a disk with less free space there is none */
 #define SCRATCH_MAX	(2u * 1024 * 1024)
+#define OPENING		"opening"	/* in db/: a byte for each start that began to open the catalog and has not ended that */
+#define OPENINGS_MOST	2u
 
 /* --- given and taken ---------------------------------------------------------------------------- */
 
@@ -323,25 +327,59 @@ evacuator_main(void *arg)
 
 /* --- opening and closing ------------------------------------------------------------------------ */
 
+static int
+remake_catalog(struct evacuator *e, const char *why, struct err *err)
+{
+	post_say(e->post, LOG_LEVEL_ERROR, "%s; the catalog is made anew from the spool", why);
+	if (e->catalog != NULL)
+		catalog_close(&e->catalog);
+	if (set_aside(e->queue_dir, e->spool.epoch, why, err) == -1 || disk_mkdir(e->queue_dir, "db", err) == -1)
+		return -1;
+	return catalog_open(&e->catalog, e->path, err);
+}
+
 /* A full disk: the ballast is there to be thrown out. Anything else: made anew. */
 static int
-open_catalog(struct evacuator *e, const char *path, bool *fresh, struct err *err)
+open_catalog(struct evacuator *e, struct err *err)
 {
 	struct err why = { 0 };
 
-	if (catalog_open(&e->catalog, path, fresh, &why) == 0)
+	if (catalog_open(&e->catalog, e->path, &why) == 0)
 		return 0;
 	post_say(e->post, LOG_LEVEL_ERROR, "%s", why.text);
 	(void)disk_unlink(e->queue_dir, "ballast", NULL);
-	if (!database_is_distrusted() && catalog_open(&e->catalog, path, fresh, &why) == 0)
+	if (!database_is_distrusted() && catalog_open(&e->catalog, e->path, &why) == 0)
 		return 0;
 	if (passes(&why) || why.code == EACCES || why.code == EPERM || why.code == EROFS) {
 		*err = why;
 		return -1;
 	}
-	if (set_aside(e->queue_dir, e->spool.epoch, why.text, err) == -1 || disk_mkdir(e->queue_dir, "db", err) == -1)
-		return -1;
-	return catalog_open(&e->catalog, path, fresh, err);
+	return remake_catalog(e, why.text, err);
+}
+
+/* One more start begins to open the catalog. Returns how many before it did not come back from that. No sync: it is for processes
+ * that die, not for power cuts. */
+static uint32_t
+begin_opening(int queue_dir)
+{
+	struct stat st = { 0 };
+	int fd = disk_open(queue_dir, "db/" OPENING, O_WRONLY | O_CREAT | O_APPEND, NULL);
+
+	if (fd == -1 || fstat(fd, &st) == -1 || write(fd, "\n", 1) != 1)
+		st.st_size = 0;
+	fd_close(&fd);
+	return (uint32_t)st.st_size;
+}
+
+/* Berkeley DB dies of some damage to its files (a wrong length in a log, for one), where it should say so. */
+static int
+open_warily(struct evacuator *e, struct err *err)
+{
+	bool deadly = begin_opening(e->queue_dir) >= OPENINGS_MOST;
+	int rc = deadly ? remake_catalog(e, "several starts in a row died of opening the catalog", err) : open_catalog(e, err);
+
+	(void)disk_unlink(e->queue_dir, "db/" OPENING, NULL);
+	return rc;
 }
 
 /* docs/SPOOL.md: reserved, so that there is something to throw out. Not on a small disk, which needs the room more. */
@@ -364,9 +402,6 @@ int
 evacuator_open(struct evacuator *e, const char *queue_path, int queue_dir, uint32_t epoch, struct large *large,
     struct post *post, struct err *err)
 {
-	char path[PATH_MAX];
-	bool fresh;
-
 	*e = (struct evacuator){ .large = large, .post = post, .queue_dir = queue_dir };
 	pthread_mutex_init(&e->lock, NULL);
 	thread_cond_init(&e->wake);
@@ -376,9 +411,9 @@ evacuator_open(struct evacuator *e, const char *queue_path, int queue_dir, uint3
 	STAILQ_INIT(&e->answered);
 	idset_init(&e->lent);
 	buf_init(&e->scratch, SCRATCH_MAX);
-	if (snprintf(path, sizeof(path), "%s/db", queue_path) >= (int)sizeof(path))
+	if (snprintf(e->path, sizeof(e->path), "%s/db", queue_path) >= (int)sizeof(e->path))
 		return err_set(err, "the queue directory has too long a name");
-	if (spool_open(&e->spool, queue_dir, epoch, err) == -1 || open_catalog(e, path, &fresh, err) == -1)
+	if (spool_open(&e->spool, queue_dir, epoch, err) == -1 || open_warily(e, err) == -1)
 		return -1;
 	make_ballast(queue_dir);
 	hunt_init(&e->hunt, e->catalog, &e->spool, post, queue_dir);
@@ -387,10 +422,17 @@ evacuator_open(struct evacuator *e, const char *queue_path, int queue_dir, uint3
 }
 
 int
-evacuator_rebuild(struct evacuator *e, uint64_t *ids, size_t count, int64_t clock_ms, struct err *err)
+evacuator_rebuild(struct evacuator *e, const struct ring_word *ring, int64_t clock_ms, struct err *err)
 {
-	e->hunt.ids = ids;
-	e->hunt.count = count;
+	e->hunt.ids = ring->ids;
+	e->hunt.count = ring->count;
+	if (!catalog_is_current(e->catalog, ring->commits)) {
+		if (remake_catalog(e, "the catalog has lost changes that it had confirmed", err) == -1)
+			return -1;
+		(void)catalog_is_current(e->catalog, ring->commits);
+		e->hunt.catalog = e->catalog;
+		e->totals = catalog_totals(e->catalog);
+	}
 	if (e->totals.clock_ms != 0)
 		return 0;
 	STEP("rebuild-1");

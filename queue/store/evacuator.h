@@ -11,8 +11,10 @@
  * A message that somebody has in memory is *lent*: no question by time or destination brings it up
  * again until the loop releases it. What is finished stays lent until it is forgotten.
  */
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
+
 
 #include "base/idset.h"
 #include "queue/store/hunt.h"
@@ -28,6 +30,7 @@ struct evacuator {
 	struct large		*large;		/* for the directory of large contents */
 	struct post		*post;		/* rings when something was finished; words for the log */
 	int			 queue_dir;
+	char			 path[PATH_MAX];	/* of the catalog */
 	struct idset		 lent;		/* the thread's */
 	struct hunt		 hunt;		/* the thread's */
 	int64_t			 clock_ms;	/* under lock: of the latest order */
@@ -51,9 +54,14 @@ struct evacuator {
 
 int	evacuator_open(struct evacuator *, const char *queue_path, int queue_dir, uint32_t epoch, struct large *, struct post *,
 	    struct err *);
-/* In recovery, when the ring was read: takes `ids` (those whose PUT or DONE it holds, ascending). A
- * catalog that was lost is made anew from the spool: that takes the time that it takes. */
-int	evacuator_rebuild(struct evacuator *, uint64_t *ids, size_t count, int64_t clock_ms, struct err *);
+struct ring_word {			/* what the ring says at a start */
+	uint64_t	*ids;		/* whose PUT or DONE it holds, ascending */
+	size_t		 count;
+	uint32_t	 commits;	/* of the catalog: at least so many there were */
+};
+/* In recovery, when the ring was read: takes `ids`. A catalog that was lost, or that lacks changes, is made anew from the spool:
+ * that takes the time that it takes. */
+int	evacuator_rebuild(struct evacuator *, const struct ring_word *, int64_t clock_ms, struct err *);
 int	evacuator_start(struct evacuator *, struct err *);
 void	evacuator_stop(struct evacuator *);	/* finishes the orders that were given */
 void	evacuator_close(struct evacuator *);

@@ -148,18 +148,18 @@ by_number(const void *a, const void *b)
 static int
 rebuild(struct store *store, struct recovery *rec, struct err *err)
 {
-	uint64_t *ids;
-	size_t n = 0;
+	struct ring_word word = { .commits = store->ring.commits };
 
 	if (!store->evacuation.able)
 		return 0;
-	if ((ids = mem_array(rec->index.count + 1, sizeof(*ids))) == NULL)
+	if ((word.ids = mem_array(rec->index.count + 1, sizeof(*word.ids))) == NULL)
 		return err_memory(err, "no memory");
 	for (const struct entry *e = rec->index.all; e != NULL; e = e->next)
 		if (e->done || (e->segment != NULL && e->segment->sequence >= rec->scan.dead_below))
-			ids[n++] = e->id;
-	qsort(ids, n, sizeof(*ids), by_number);
-	return evacuator_rebuild(&store->evacuator, ids, n, store_now(store), err);
+			word.ids[word.count++] = e->id;
+	qsort(word.ids, word.count, sizeof(*word.ids), by_number);
+	return evacuator_rebuild(&store->evacuator, &word, store_now(store), err);
+
 }
 
 static int

@@ -129,8 +129,12 @@ ring_open(struct ring *ring, int queue_dir, const struct store_conf *conf, const
 		ring->v[i].fd = -1;
 	if (ring_add_all(ring, conf, fresh, *found, err) == -1)
 		return -1;
-	for (uint32_t i = 0; i < ring->n; i++)
+	for (uint32_t i = 0; i < ring->n; i++) {
 		ring->free += ring->v[i].state == SEGMENT_FREE;
+		if ((int32_t)((*found)[i].head.commits - ring->commits) > 0)	/* the counter may wrap */
+			ring->commits = (*found)[i].head.commits;
+	}
+
 	return 0;
 }
 

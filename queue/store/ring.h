@@ -25,6 +25,8 @@ struct ring {
 	uint64_t	 next_sequence;		/* of the next segment opened */
 	uint64_t	 next_batch;
 	bool		 declare;		/* a segment left without a wipe: a batch has to say so first */
+	_Atomic uint32_t commits;		/* of the catalog; what the loop wipes relies on them */
+
 	pthread_mutex_t	 lock;			/* states and sequences of segments; `free` */
 	uint32_t	 free;
 };

@@ -2,9 +2,8 @@
  * segment — see segment.h.
  *
  * head: 0 "posthorn" (8)  8 version (4)  12 use (4)  16 store (16)  32 sequence (8)  40 nonce
- * (8)  48 size (8)  56 zero (4)
- *
- *       60 crc32c of bytes 0..59 (4); the rest of the block is zero.
+ * (8)  48 size (8)  56 commits of the catalog (4)  60 crc32c of bytes 0..59 (4); the rest of the
+ * block is zero.
  */
 #include "queue/store/segment.h"
 
@@ -41,6 +40,7 @@ segment_head_put(unsigned char block[SEGMENT_HEAD], const struct segment_head *h
 	bytes_put64(block + 32, h->sequence);
 	bytes_put64(block + 40, h->nonce);
 	bytes_put64(block + 48, h->size);
+	bytes_put32(block + 56, h->commits);
 	bytes_put32(block + 60, crc32c(0, block, 60));
 }
 
@@ -70,6 +70,7 @@ segment_head_get(struct slice block, struct segment_head *h)
 	h->sequence = bytes_get64(p + 32);
 	h->nonce = bytes_get64(p + 40);
 	h->size = bytes_get64(p + 48);
+	h->commits = bytes_get32(p + 56);
 	return SEGMENT_HEAD_WHOLE;
 }
 
@@ -163,7 +164,8 @@ segment_wipe(struct segment *seg, bool oldest, struct err *err)
 {
 	unsigned char block[SEGMENT_HEAD];
 	struct segment_head head = { .use = SEGMENT_USE_FREE, .sequence = oldest ? seg->sequence : 0,
-	    .nonce = seg->nonce, .size = seg->size };
+	    .nonce = seg->nonce, .size = seg->size, .commits = seg->ring->commits };
+
 
 	memcpy(head.store, seg->ring->store_id, sizeof(head.store));
 	segment_head_put(block, &head);

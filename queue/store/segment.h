@@ -29,7 +29,9 @@ struct segment_head {
 	uint64_t	sequence;	/* of this life; FREE: all up to this one have left (0: says nothing) */
 	uint64_t	nonce;
 	uint64_t	size;		/* of the file */
+	uint32_t	commits;	/* of the catalog, on which all relies that had left the ring by then (catalog.h) */
 };
+
 
 enum segment_head_verdict { SEGMENT_HEAD_NONE, SEGMENT_HEAD_WHOLE, SEGMENT_HEAD_BLANK, SEGMENT_HEAD_BAD, SEGMENT_HEAD_NEWER };
 

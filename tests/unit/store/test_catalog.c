@@ -20,11 +20,10 @@ static void
 open_catalog(bool fresh)
 {
 	struct err err = { 0 };
-	bool was;
 
-	if (catalog_open(&catalog, directory, &was, &err) == -1)
+	if (catalog_open(&catalog, directory, &err) == -1)
 		fail_msg("%s", err.text);
-	assert_int_equal(was, fresh);
+	assert_int_equal(catalog_totals(catalog).clock_ms == 0, fresh);
 }
 
 static void
@@ -453,12 +452,12 @@ test_a_flipped_byte_is_never_silent(void **state)
 	for (off_t at = 0; at < st.st_size; at += 509) {
 		struct catalog_record r;
 		struct err err = { 0 };
-		bool fresh, bad = false;
+		bool bad = false;
 
 		assert_int_equal(pread(fd, &byte, 1, at), 1);
 		byte = (char)(byte ^ 0x10);
 		assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-		if (catalog_open(&catalog, directory, &fresh, &err) == -1) {
+		if (catalog_open(&catalog, directory, &err) == -1) {
 			bad = true;
 		} else {
 			for (uint64_t id = 1; id <= 40 && !bad; id++)
@@ -570,20 +569,49 @@ test_no_memory_to_open(void **state)
 	commit(1);
 	catalog_close(&catalog);
 	for (int n = 1; n < 3000 && opened < 3; n++) {
-		bool fresh, good;
+		bool good;
 
 		snprintf(plan_text, sizeof(plan_text), "alloc:%d:ENOMEM", n);
 		fault_plan(plan_text);
-		good = catalog_open(&catalog, directory, &fresh, &err) == 0;
+		good = catalog_open(&catalog, directory, &err) == 0;
 		opened += fault_count("alloc") < n;
 		fault_plan(NULL);
 		if (!good)
 			continue;
-		if (count_destinations() != 30 || fresh)
-			fail_msg("%s: opened with %u of 30 destinations%s", plan_text, count_destinations(), fresh ? ", fresh" : "");
+		if (count_destinations() != 30 || catalog_totals(catalog).clock_ms == 0)
+			fail_msg("%s: opened with %u of 30 destinations", plan_text, count_destinations());
 		catalog_close(&catalog);
 	}
 	open_catalog(false);
+}
+
+/* It knows how many commits it ever saw, through aborts and openings, and whether those of the ring are among them. */
+static void
+test_commits(void **state)
+{
+	static const struct { uint32_t ring; bool current; } rows[] = {
+		{ 0, true }, { 2, true }, { 3, false }, { 100, false }, { UINT32_MAX, true }, { UINT32_MAX - 100, true }, { 0x7fffffffu, false },
+	};
+
+	(void)state;
+	assert_true(catalog_is_current(catalog, 77));	/* a fresh one lost nothing, and goes on from there */
+	begin();
+	commit(0);
+	assert_int_equal(catalog_totals(catalog).commits, 78);
+	catalog_close(&catalog);
+	open_catalog(true);		/* it has no time yet: not made whole */
+	assert_true(catalog_is_current(catalog, UINT32_MAX));
+	begin();
+	commit(5);
+	assert_int_equal(catalog_totals(catalog).commits, 79);
+	reopen();
+	begin();
+	put_one(1, "d1", 10);
+	catalog_abort(catalog);
+	assert_int_equal(catalog_totals(catalog).commits, 79);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (catalog_is_current(catalog, rows[i].ring + 77) != rows[i].current)
+			fail_msg("row %zu", i);
 }
 
 /* The n-th allocation of a transaction fails, and the one behind it: aborted, and destinations stay what they were. */
@@ -640,7 +668,7 @@ main(void)
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_put_get_replace_forget), T(test_abort), T(test_due_order), T(test_look), T(test_walk),
-		T(test_destinations_after_reopen), T(test_many_rows_and_long_envelopes), T(test_a_flipped_byte_is_never_silent),
+		T(test_destinations_after_reopen), T(test_many_rows_and_long_envelopes), T(test_commits), T(test_a_flipped_byte_is_never_silent),
 #ifdef POSTHORN_FAULTS
 		T(test_sync_fails), T(test_full_disk), 
 #ifndef POSTHORN_SANITIZERS	/* libdb 5.3 leaks its environment when that cannot be opened for want of memory */

@@ -1,0 +1,147 @@
+/* test_dblog — the log of a real catalog, cut off and damaged at every place. */
+#include "tests/support/testing.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "queue/store/catalog.h"
+#include "queue/store/dblog.h"
+
+static char directory[64], path[96];
+static char *bytes;
+static size_t size, end, last;		/* of the file; where its records end, where the last one begins */
+
+static void
+fill(void)
+{
+	struct catalog *c;
+	struct err err = { 0 };
+
+	if (catalog_open(&c, directory, &err) == -1)
+		fail_msg("%s", err.text);
+	for (uint64_t id = 1; id <= 3; id++) {
+		assert_int_equal(catalog_begin(c, &err), 0);
+		assert_int_equal(catalog_put(c, &(struct catalog_record){ .id = id, .version = 1, .envelope = SLICE_LIT("envelope") },
+		    slice_of("", 0), &err), 0);
+		assert_int_equal(catalog_commit(c, 1000, &err), 0);
+	}
+	catalog_close(&c);
+}
+
+static int
+setup(void **state)
+{
+	uint32_t len;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	snprintf(directory, sizeof(directory), "/tmp/test-dblog-XXXXXX");
+	assert_non_null(mkdtemp(directory));
+	fill();
+	snprintf(path, sizeof(path), "%s/log.0000000001", directory);
+	assert_int_not_equal(fd = open(path, O_RDWR), -1);
+	assert_int_equal(fstat(fd, &st), 0);
+	size = (size_t)st.st_size;
+	assert_non_null(bytes = malloc(size));
+	assert_int_equal(fd_pread_full(fd, bytes, size, 0), size);
+	close(fd);
+	for (end = 0; memcpy(&len, bytes + end + 4, 4), len != 0; end += len)
+		last = end;
+	assert_true(end > 10000 && last > 10000);
+	return 0;
+}
+
+static int
+remove_one(const char *name, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(name);
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	free(bytes);
+	return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void
+test_good(void **state)
+{
+	struct err err = { 0 };
+
+	(void)state;
+	assert_int_equal(dblog_check_file(slice_of(bytes, size), true), 0);
+	assert_int_equal(dblog_check_file(slice_of(bytes, size), false), 0);
+	assert_int_equal(dblog_check_file(slice_of(bytes, end), true), 0);
+	assert_int_equal(dblog_check(directory, &err), 0);
+	assert_int_equal(dblog_check_file(slice_of(bytes, 0), true), 0);
+}
+
+/* The power was cut while the last records were written. Behind such a file there is no other. */
+static void
+test_torn(void **state)
+{
+	(void)state;
+	for (size_t cut = last + 1; cut < end; cut++) {
+		char *copy = calloc(1, size);
+
+		memcpy(copy, bytes, cut);
+		if (dblog_check_file(slice_of(copy, size), true) == -1)
+			fail_msg("torn at %zu, and called damaged", cut);
+		if (cut - last > 8 && bytes[cut] != 0 && dblog_check_file(slice_of(copy, size), false) == 0)
+			fail_msg("torn at %zu, and the next log was believed", cut);
+		free(copy);
+	}
+	memset(bytes, 0, size);
+	assert_int_equal(dblog_check_file(slice_of(bytes, size), true), 0);
+	assert_int_equal(dblog_check_file(slice_of(bytes, size), false), -1);
+}
+
+static void
+test_every_byte(void **state)
+{
+	(void)state;
+	for (size_t at = 0; at < last; at += at < 4000 ? 1 : 7) {
+		bytes[at] = (char)(bytes[at] ^ 1 << at % 8);
+		if (dblog_check_file(slice_of(bytes, size), true) == 0)
+			fail_msg("byte %zu of %zu: not noticed", at, last);
+		bytes[at] = (char)(bytes[at] ^ 1 << at % 8);
+	}
+}
+
+/* What the catalog says of it, instead of dying. */
+static void
+test_catalog_refuses(void **state)
+{
+	struct err err = { 0 };
+	struct catalog *c;
+	int fd = open(path, O_RDWR);
+
+	(void)state;
+	assert_int_equal(pwrite(fd, "\1", 1, 6), 1);
+	assert_int_equal(catalog_open(&c, directory, &err), -1);
+	assert_non_null(strstr(err.text, "log.0000000001 is damaged"));
+	assert_int_equal(ftruncate(fd, 65 * 1024 * 1024), 0);
+	assert_int_equal(catalog_open(&c, directory, &err), -1);
+	assert_non_null(strstr(err.text, "too long"));
+	close(fd);
+}
+
+int
+main(void)
+{
+#define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = { T(test_good), T(test_torn), T(test_every_byte), T(test_catalog_refuses) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
