@@ -96,7 +96,7 @@ struct slab {
 
 /* Clients' messages that wait a moment for the space that evacuation is making. */
 struct throttle {
-	struct change_list	 waiting;
+	struct change_list	 waiting, returned;	/* returned: had been let through, and go before the others */
 	int64_t			 starved;	/* loop_now when one was refused last; 0: never */
 	struct timer		 timer;
 };
@@ -168,6 +168,8 @@ void		 store_fill(struct store *, struct fill *);
 int		 throttle_init(struct store *, struct err *);
 void		 throttle_fini(struct store *);
 bool		 throttle_holds(struct store *, struct change *);	/* takes it: it waits */
+bool		 throttle_takes_back(struct store *, struct change *);	/* the same, of one that found no space after all */
+
 void		 throttle_release(struct store *, struct post_list *);	/* those for whom there is space now */
 void		 throttle_end(struct store *);		/* all of them are refused */
 bool		 throttle_says_full(const struct store *);	/* clients had better come back later */

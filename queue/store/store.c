@@ -25,12 +25,14 @@ finish_all(struct store *store)
 	post_take(&store->post, &finished);
 	while ((c = STAILQ_FIRST(&finished)) != NULL) {
 		STAILQ_REMOVE_HEAD(&finished, next);
-		change_finish(c);
+		if (!throttle_takes_back(store, c))
+			change_finish(c);
 	}
 }
 
 static void
-tell_broken(struct store *store)
+tell_broken(
+struct store *store)
 {
 	char why[256];
 

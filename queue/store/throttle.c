@@ -26,6 +26,8 @@ int
 throttle_init(struct store *store, struct err *err)
 {
 	STAILQ_INIT(&store->throttle.waiting);
+	STAILQ_INIT(&store->throttle.returned);
+
 	return timer_init(&store->throttle.timer, store->loop, tick, store) == -1 ? err_memory(err, "no memory") : 0;
 }
 
@@ -44,19 +46,41 @@ has_space(struct store *store)
 	return admission_has_room(STORE_CLIENT, &fill, true);
 }
 
+static bool
+may_wait(const struct store *store, const struct change *c)
+{
+	return c->class == STORE_CLIENT && store->evacuation.able && !store->evacuation.failing && !store->closing;
+}
+
+static void
+hold(struct store *store, struct change *c, struct change_list *list)
+{
+	if (c->held == 0)
+		c->held = loop_now(store->loop);
+	STAILQ_INSERT_TAIL(list, c, next);
+	if (!timer_is_set(&store->throttle.timer))
+		timer_set(&store->throttle.timer, TICK);
+}
+
 bool
 throttle_holds(struct store *store, struct change *c)
 {
 	struct throttle *t = &store->throttle;
 
-	if (c->class != STORE_CLIENT || !store->evacuation.able || store->evacuation.failing || store->closing)
+	if (!may_wait(store, c) || (STAILQ_EMPTY(&t->waiting) && STAILQ_EMPTY(&t->returned) && has_space(store)))
 		return false;
-	if (STAILQ_EMPTY(&t->waiting) && has_space(store))
+	hold(store, c, &t->waiting);
+	return true;
+}
+
+/* There was space when it was handed over, and others of its round took it. */
+bool
+throttle_takes_back(struct store *store, struct change *c)
+{
+	if (c->result != STORE_FULL || !may_wait(store, c))
 		return false;
-	c->held = loop_now(store->loop);
-	STAILQ_INSERT_TAIL(&t->waiting, c, next);
-	if (!timer_is_set(&t->timer))
-		timer_set(&t->timer, TICK);
+	c->result = STORE_RESULT_NONE;
+	hold(store, c, &store->throttle.returned);
 	return true;
 }
 
@@ -76,6 +100,8 @@ throttle_release(struct store *store, struct post_list *out)
 	uint64_t left = store->ring.least / 2;
 	struct change *c;
 
+	STAILQ_CONCAT(&t->returned, &t->waiting);
+	STAILQ_CONCAT(&t->waiting, &t->returned);
 	while ((c = STAILQ_FIRST(&t->waiting)) != NULL && left > 0 && has_space(store)) {
 		STAILQ_REMOVE_HEAD(&t->waiting, next);
 		STAILQ_INSERT_TAIL(out, c, next);
@@ -93,6 +119,7 @@ throttle_end(struct store *store)
 {
 	struct change *c;
 
+	STAILQ_CONCAT(&store->throttle.waiting, &store->throttle.returned);
 	while ((c = STAILQ_FIRST(&store->throttle.waiting)) != NULL) {
 		STAILQ_REMOVE_HEAD(&store->throttle.waiting, next);
 		refuse(store, c);
