@@ -4,9 +4,12 @@
 #include "event/loop.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <event2/event.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "event/loop_private.h"
 
@@ -237,7 +240,7 @@ watch_start(struct watch *w, struct loop *loop, int fd, int wants, void (*fn)(vo
 	if (w->event == NULL)
 		return -1;
 	watch_want(w, wants);
-	return 0;
+	return w->wants == wants ? 0 : -1;
 }
 
 void
@@ -256,8 +259,11 @@ watch_want(struct watch *w, int wants)
 		bits |= EV_READ;
 	if (wants & WATCH_WRITE)
 		bits |= EV_WRITE;
-	(void)event_assign(w->event, w->loop->base, w->fd, bits, watch_fired, w);
-	(void)event_add(w->event, NULL);
+	/* What the kernel has no memory for is wanted again by the next call, and not forgotten in silence. */
+	if (event_assign(w->event, w->loop->base, w->fd, bits, watch_fired, w) == -1 || event_add(w->event, NULL) == -1) {
+		log_error("a descriptor cannot be watched: %s", strerror(errno));
+		w->wants = 0;
+	}
 }
 
 void

@@ -54,6 +54,7 @@ int	verb_check(struct cli *, int, char **);
 int	verb_config_show(struct cli *, int, char **);
 int	verb_config_manual(struct cli *, int, char **);
 int	verb_queue_list(struct cli *, int, char **);
+int	verb_queue_count(struct cli *, int, char **);
 int	verb_queue_show(struct cli *, int, char **);
 int	verb_queue_cat(struct cli *, int, char **);
 int	verb_queue_hold(struct cli *, int, char **);

@@ -101,6 +101,14 @@ verb_queue_list(struct cli *cli, int argc, char **argv)
 }
 
 int
+verb_queue_count(struct cli *cli, int argc, char **argv)
+{
+	struct client_sink sink = { .arg = cli->out };
+
+	return client_ask(cli, "queue", "count", argc, argv, &sink);
+}
+
+int
 verb_queue_show(struct cli *cli, int argc, char **argv)
 {
 	struct pages pages = { .out = cli->out, .now_ms = clock_wall_ms() };

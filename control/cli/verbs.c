@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
 	  verb_config_show },
 	{ "config", "manual", NULL, 0, 0, 0, "the settings as mdoc, for posthorn.conf(5)", verb_config_manual },
 	{ "queue", "list", "[--json] [id | @domain ...]", 0, MANY, CLI_JSON, "list waiting mail, as mailq(1) does", verb_queue_list },
+	{ "queue", "count", "", 0, 0, 0, "say how much mail waits, without walking through it", verb_queue_count },
 	{ "queue", "show", "id", 1, 1, CLI_JSON, "tell all about one message", verb_queue_show },
 	{ "queue", "cat", "id", 1, 1, 0, "print the message itself", verb_queue_cat },
 	{ "queue", "hold", TARGETS, 1, MANY, 0, "keep mail until it is released", verb_queue_hold },

@@ -181,6 +181,18 @@ copy_finish(struct store *store, struct change *change)
 		store->copier.copied++;
 }
 
+/* A part of a segment would cost the last free one and win none. */
+static bool
+all_gathered(const struct segment *seg)
+{
+	const struct stored *s;
+
+	TAILQ_FOREACH(s, &seg->live, in_segment)
+		if (!(s->flags & STORED_COPYING))
+			return false;
+	return true;
+}
+
 /* docs/SPOOL.md, rescue: all of it in one batch, so that a crash leaves either nothing (the torn
  * segment is empty and free again) or all. */
 int
@@ -196,9 +208,12 @@ copy_rescue(struct store *store, struct err *err)
 	while ((change = copy_gather(store, seg, CHUNK)) != NULL)
 		STAILQ_INSERT_TAIL(&list, change, next);
 	STEP("rescue-1");
-	if (STAILQ_EMPTY(&list) || committer_write_now(&store->committer, &list, err) == 0)
+	if (!all_gathered(seg))
+		(void)err_set(err, "no memory to empty the oldest journal segment, or a message of it is too long: ask for more segments");
+	else if (STAILQ_EMPTY(&list) || committer_write_now(&store->committer, &list, err) == 0)
 		rc = 0;
 	STEP("rescue-2");
+
 	while ((change = STAILQ_FIRST(&list)) != NULL) {
 		STAILQ_REMOVE_HEAD(&list, next);
 		if (rc == 0)

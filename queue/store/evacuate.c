@@ -220,7 +220,8 @@ spooled(struct store *store, struct stored *s, const struct order *o)
 	stored_leave(store, s);
 	s->bytes = 0;
 	move_on(store, s);
-	store->live--;
+	stored_uncount(s);
+
 	s->flags = (uint16_t)((s->flags | STORED_SPOOLED) & ~STORED_CHECKED);
 	s->folder = o->record.folder;
 	s->place = o->record.place;

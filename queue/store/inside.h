@@ -137,7 +137,7 @@ struct store {
 	struct slab		*slabs;
 	struct change		*condemned;	/* set aside by recovery: finished in the first batch */
 	uint64_t		 settled;		/* segments of a lower sequence hold nothing that the loop does not know */
-	uint64_t		 live, live_bytes;	/* in the ring */
+	uint64_t		 live, live_bytes, live_contents;	/* in the ring: messages, bytes of their records, of their contents */
 	bool			 room[STORE_CLASS_COUNT];
 	bool			 broken, told, closing;
 	struct store_figures	 figures;	/* the loop's part */
@@ -149,6 +149,7 @@ void		 stored_free(struct store *, struct stored *);
 void		 stored_settle(struct store *, struct stored *, struct segment *, const struct record *, uint32_t offset);
 void		 stored_join(struct stored *, struct segment *);
 void		 stored_leave(struct store *, struct stored *);	/* its segment */
+void		 stored_uncount(struct stored *);			/* it is no more one of those in the ring */
 int		 stored_check(struct store *, struct stored *, const void *content, struct err *);	/* -1: damaged, set aside */
 
 /* change.c */

@@ -19,9 +19,10 @@
 static int
 ring_list(struct ring *ring, bool there[STORE_SEGMENTS_MAX], struct err *err)
 {
-	int fd = dup(ring->dir), used;
+	int fd = dup(ring->dir);
 	DIR *dir = fd == -1 ? NULL : fdopendir(fd);
 	struct dirent *entry;
+	char name[16];
 	unsigned n;
 
 	if (dir == NULL) {
@@ -30,10 +31,12 @@ ring_list(struct ring *ring, bool there[STORE_SEGMENTS_MAX], struct err *err)
 	}
 	rewinddir(dir);
 	while ((entry = readdir(dir)) != NULL) {
-		used = 0;
-		if (sscanf(entry->d_name, "%3u.seg%n", &n, &used) == 1 && used == 7 &&
-		    entry->d_name[used] == '\0' && n < STORE_SEGMENTS_MAX)
-			there[n] = true;
+		n = (unsigned)strtoul(entry->d_name, NULL, 10);
+		if (n >= STORE_SEGMENTS_MAX)
+			continue;
+		segment_name(name, sizeof(name), n);
+		there[n] = there[n] || strcmp(name, entry->d_name) == 0;
+
 	}
 	closedir(dir);
 	return 0;

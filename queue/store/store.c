@@ -403,7 +403,7 @@ store_figures(const struct store *store, struct store_figures *out)
 	out->segments = fill.segments;
 	out->free_segments = fill.free;
 	out->live = store->live;
-	out->live_bytes = store->live_bytes;
+	out->live_bytes = store->live_contents;
 	if (store->evacuation.able) {
 		out->spooled = evacuator_totals(&s->evacuator).messages;
 		out->spooled_bytes = evacuator_totals(&s->evacuator).bytes;

@@ -185,7 +185,7 @@ bool		 store_has_room(const struct store *, enum store_class);
 struct store_figures {
 	uint64_t batches, records, bytes, syncs, copied;	/* since start; bytes as written, copied in messages */
 	uint32_t segments, free_segments;
-	uint64_t live, live_bytes;				/* messages in the ring; bytes of their newest records */
+	uint64_t live, live_bytes;				/* messages in the ring; bytes of their contents */
 	uint64_t spooled, spooled_bytes;			/* messages in spool and catalog; bytes of their contents */
 	uint64_t evacuated;					/* since start */
 	/* what recovery found */

@@ -40,7 +40,7 @@ stored_free(struct store *store, struct stored *s)
 {
 	stored_leave(store, s);
 	if ((s->flags & (STORED_DURABLE | STORED_SPOOLED)) == STORED_DURABLE)
-		store->live--;
+		stored_uncount(s);
 	*s = (struct stored){ 0 };
 	TAILQ_INSERT_HEAD(&store->idle_stored, s, in_segment);
 }
@@ -65,15 +65,25 @@ stored_join(struct stored *s, struct segment *seg)
 	s->store->live_bytes += s->bytes;
 }
 
+void
+stored_uncount(struct stored *s)
+{
+	s->store->live--;
+	s->store->live_contents -= s->size;
+}
+
 /* `offset` is where the record begins in the segment. */
 void
 stored_settle(struct store *store, struct stored *s, struct segment *seg, const struct record *r, uint32_t offset)
 {
 	stored_leave(store, s);
-	if (!(s->flags & STORED_DURABLE))
-		store->live++;
-	s->flags |= (uint16_t)(STORED_DURABLE | (r->large ? STORED_LARGE : 0));
 	s->size = r->content_size;
+	if (!(s->flags & STORED_DURABLE)) {
+		store->live++;
+		store->live_contents += s->size;
+	}
+	s->flags |= (uint16_t)(STORED_DURABLE | (r->large ? STORED_LARGE : 0));
+
 	s->crc = r->content_crc;
 	s->bytes = (uint32_t)record_size(r);
 	s->place = offset + (uint32_t)(RECORD_PUT_HEAD + r->envelope.len);

@@ -51,6 +51,15 @@ def test_the_list_as_json(patient, ledger, sink):
     assert "come back later" in str(recipient)
 
 
+def test_count(patient, ledger, sink):
+    sink.on("RCPT", None, "450 4.2.1 come back later")
+    assert patient.posthorn("queue", "count") == "0 messages, 0 KiB\n"
+    for size in (1000, 300000):
+        waiting(patient, "someone@far.test", size=size, ledger=ledger)
+    found = re.fullmatch(r"2 messages, (\d+) KiB\n", patient.posthorn("queue", "count"))
+    assert found and 290 <= int(found.group(1)) <= 310
+
+
 def test_show_and_cat(patient, ledger, sink):
     sink.on("RCPT", None, "450 4.2.1 come back later")
     name, content = ledger.message(300000)
