@@ -285,6 +285,8 @@ take_route(struct queue *q, struct message *m, uint32_t i, const struct route *r
 			hold_stuck(q, m, i);
 		else if (schedule_add(q->schedule, m, i, route->transport, route->nexthop) == -1)
 			ask_later(q, m);
+		else if (m->urged_mono_ms != 0)
+			schedule_resume(q->schedule, route->nexthop, m->urged_mono_ms);
 		return;
 	case ROUTE_UNKNOWN:
 	case ROUTE_INVALID:

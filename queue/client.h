@@ -17,7 +17,7 @@ struct verb {
 	const char	*name;
 	bool		 changes;	/* for root and ourselves only */
 	void		(*look)(struct client *, const struct operator_request *);
-	void		(*each)(struct queue *, struct message *);
+	void		(*each)(struct client *, struct message *);
 	const char	*done;
 };
 
@@ -44,6 +44,7 @@ struct client {
 	const struct verb	*verb;
 	uint32_t		 nargs, arg;	/* arguments, and which one is under way */
 	struct slice		 args[OPERATOR_ARGS_MAX];
+	int64_t			 since_mono_ms;	/* when the order was given */
 	struct timer		 pause;		/* until what was woken sleeps again */
 	struct discard		 discard;
 };
@@ -65,9 +66,9 @@ bool	listing_goes_to(const struct message *, struct slice domain);	/* an open re
 /* steer.c */
 void	steer(struct client *, const struct verb *, const struct operator_request *);
 void	steer_go_on(void *client);		/* the pause is over */
-void	steer_hold(struct queue *, struct message *);
-void	steer_release(struct queue *, struct message *);
-void	steer_retry(struct queue *, struct message *);
-void	steer_delete(struct queue *, struct message *);
+void	steer_hold(struct client *, struct message *);
+void	steer_release(struct client *, struct message *);
+void	steer_retry(struct client *, struct message *);
+void	steer_delete(struct client *, struct message *);
 
 #endif

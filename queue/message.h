@@ -55,6 +55,7 @@ struct message {
 	uint32_t		 open;		/* recipients whose fate is not final */
 	LIST_HEAD(, job)	 jobs;		/* the schedule's */
 	int64_t			 arrival_mono_ms;	/* acceptance on this life's monotonic clock (schedule/expiry.h) */
+	int64_t			 urged_mono_ms;	/* an operator wanted it tried then (schedule_resume); 0: nobody did */
 	int64_t			 notice_after_ms;	/* monotonic: its sender has had enough notifications until then */
 	bool			 settling;	/* a change of it is with the committer */
 	bool			 folded;	/* and the store copied the envelope meanwhile */

@@ -109,6 +109,8 @@ bool		 queue_asleep(void *queue, void *message);
 bool		 queue_knows(void *queue, uint64_t id);
 void		 queue_sleepers(void *queue, struct slice destination, uint64_t messages, int64_t earliest_ms);
 void		 queue_rest(struct queue *, struct message *);	/* puts it to sleep if nothing keeps it awake */
+void		 queue_rest_all(struct queue *);		/* the same, of each */
+bool		 queue_is_crowded(const struct queue *);	/* so much mail of the spool is awake that others may not wake soon */
 void		 queue_woken(struct queue *, struct message *);	/* it is in memory again: it looks for its way */
 int		 queue_wake_due(void *queue, struct destination *, uint32_t count);
 void		 queue_wake_look(struct queue *);

@@ -189,6 +189,7 @@ may_sleep(const struct queue *q, const struct message *m)
 	    recipients_rest(m) && jobs_rest(q, m);
 }
 
+
 void
 queue_rest(struct queue *q, struct message *m)
 {
@@ -203,6 +204,21 @@ queue_rest(struct queue *q, struct message *m)
 		return;
 	}
 	(void)stored_sleep(m->stored);
+}
+
+void
+queue_rest_all(struct queue *q)
+{
+	struct message *m;
+
+	TAILQ_FOREACH(m, &q->all, all)
+		queue_rest(q, m);
+}
+
+bool
+queue_is_crowded(const struct queue *q)
+{
+	return q->awake > AWAKE_MOST / 2;
 }
 
 void

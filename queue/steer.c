@@ -7,8 +7,9 @@
 #include "queue/client.h"
 
 #define PAGE		256		/* messages that sleep, woken at a time */
-#define AWAKE_MOST	4096u		/* more than these in memory: the next page waits */
-#define PAUSE		INT64_C(10)	/* ms */
+#define AWAKE_MOST	4096u		/* more than these in memory: the next page waits until they sleep again */
+#define PAUSE		INT64_C(10)	/* ms between two pages */
+#define NAP		INT64_C(200)	/* ms until those that were put to sleep are counted again */
 
 static void next_argument(struct client *);
 
@@ -40,27 +41,30 @@ set_held(struct queue *q, struct message *m, bool held)
 }
 
 void
-steer_hold(struct queue *q, struct message *m)
+steer_hold(struct client *c, struct message *m)
 {
 	log_operator(m, "placed on hold");
-	set_held(q, m, true);
+	set_held(c->queue, m, true);
 }
 
 void
-steer_release(struct queue *q, struct message *m)
+steer_release(struct client *c, struct message *m)
 {
 	log_operator(m, "released from hold");
-	set_held(q, m, false);
+	set_held(c->queue, m, false);
 }
 
 void
-steer_retry(struct queue *q, struct message *m)
+steer_retry(struct client *c, struct message *m)
 {
+	struct queue *q = c->queue;
+
+	m->urged_mono_ms = c->since_mono_ms;
 	for (uint32_t i = 0; i < m->envelope.count; i++)
 		if (m->places[i].stage != STAGE_FINAL) {
 			m->envelope.recipients[i].fate.next_ms = 0;
 			if (m->places[i].nexthop.len > 0)
-				schedule_resume(q->schedule, m->places[i].nexthop);
+				schedule_resume(q->schedule, m->places[i].nexthop, c->since_mono_ms);
 		}
 	log_operator(m, "requeued");
 	schedule_review(q->schedule, m);
@@ -79,8 +83,10 @@ cancel_job(struct job *job, void *arg)
 }
 
 void
-steer_delete(struct queue *q, struct message *m)
+steer_delete(struct client *c, struct message *m)
 {
+	struct queue *q = c->queue;
+
 	log_operator(m, "removed by an operator");
 	m->deleted = true;
 	queue_unroute(q, m);
@@ -93,7 +99,7 @@ steer_delete(struct queue *q, struct message *m)
 static void
 apply(struct client *c, struct message *m)
 {
-	c->verb->each(c->queue, m);
+	c->verb->each(c, m);
 	c->count++;
 }
 
@@ -161,7 +167,8 @@ static void
 next_page(struct client *c)
 {
 	if (c->queue->awake > AWAKE_MOST) {
-		timer_set(&c->pause, PAUSE);
+		queue_rest_all(c->queue);
+		timer_set(&c->pause, NAP);
 		return;
 	}
 	c->busy = c->queue->store != NULL &&
@@ -248,6 +255,7 @@ steer(struct client *c, const struct verb *verb, const struct operator_request *
 		return;
 	}
 	c->verb = verb;
+	c->since_mono_ms = loop_now(c->queue->loop);
 	c->arg = 0;
 	c->nargs = request->count;
 	for (uint32_t i = 0; i < request->count; i++) {

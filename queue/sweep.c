@@ -7,6 +7,7 @@
 
 #define EVERY	INT64_C(1000)	/* ms between two parts */
 #define PARTS	60		/* a whole walk takes about a minute */
+#define HASTE	4		/* and so many seconds while what may sleep keeps others from waking */
 #define LEAST	64		/* messages in one part */
 
 static void
@@ -27,7 +28,7 @@ void
 queue_sweep(void *arg)
 {
 	struct queue *q = arg;
-	size_t part = q->by_id.count / PARTS + LEAST;
+	size_t part = q->by_id.count / (queue_is_crowded(q) ? HASTE : PARTS) + LEAST;
 
 	if (q->sweep == NULL)
 		q->sweep = TAILQ_FIRST(&q->all);

@@ -22,6 +22,7 @@ struct destination {
 	uint32_t			 in_flight, window, most;
 	uint32_t			 failures;	/* in a row, of the destination itself */
 	int64_t				 resume_mono_ms;	/* backs off until then; 0: does not */
+	int64_t				 paused_mono_ms;	/* since then */
 	bool				 has_turn;
 	uint32_t			 lined_up;	/* jobs in `ready` */
 	struct heap_node		 sleepers;	/* while some sleep and it could use them */

@@ -130,20 +130,27 @@ name_hash(enum transport transport, struct slice nexthop)
 	return hash_slice(nexthop) + transport;
 }
 
-struct destination *
-schedule_destination(struct schedule *s, enum transport transport, struct slice nexthop)
+static struct destination *
+find_destination(const struct schedule *s, enum transport transport, struct slice nexthop)
 {
-	uint64_t h = name_hash(transport, nexthop);
-	struct destination *d;
+	struct hash_node *n;
 
-	for (struct hash_node *n = hash_first(&s->destinations, h); n != NULL; n = hash_next(n)) {
-		d = CONTAINER_OF(n, struct destination, by_name);
+	for (n = hash_first(&s->destinations, name_hash(transport, nexthop)); n != NULL; n = hash_next(n)) {
+		struct destination *d = CONTAINER_OF(n, struct destination, by_name);
+
 		if (d->transport == transport && slice_eq(d->nexthop, nexthop))
 			return d;
 	}
-	d = destination_new(transport, nexthop, s->destination_jobs);
-	if (d != NULL)
-		hash_insert(&s->destinations, &d->by_name, h);
+	return NULL;
+}
+
+struct destination *
+schedule_destination(struct schedule *s, enum transport transport, struct slice nexthop)
+{
+	struct destination *d = find_destination(s, transport, nexthop);
+
+	if (d == NULL && (d = destination_new(transport, nexthop, s->destination_jobs)) != NULL)
+		hash_insert(&s->destinations, &d->by_name, name_hash(transport, nexthop));
 	return d;
 }
 
@@ -192,7 +199,8 @@ static void
 pause_destination(struct schedule *s, struct destination *d, int64_t ms)
 {
 	heap_remove(&s->pausing, &d->pause);
-	d->resume_mono_ms = loop_now(s->loop) + ms;
+	d->paused_mono_ms = loop_now(s->loop);
+	d->resume_mono_ms = d->paused_mono_ms + ms;
 	leave_ring(s, d);
 	if (heap_push(&s->pausing, &d->pause) == -1) {
 		d->resume_mono_ms = 0;		/* without memory it merely does not pause */
@@ -405,28 +413,13 @@ schedule_review(struct schedule *s, struct message *m)
 	schedule_each_job(m, review_job, s);
 }
 
-static void
-resume_each(struct hash_node *node, void *arg)
-{
-	struct schedule *s = arg;
-	struct destination *d = CONTAINER_OF(node, struct destination, by_name);
-
-	if (d->resume_mono_ms != 0)
-		resume_destination(s, d);
-}
-
 void
-schedule_resume(struct schedule *s, struct slice nexthop)
+schedule_resume(struct schedule *s, struct slice nexthop, int64_t since_mono_ms)
 {
-	struct hash_node *n;
+	struct destination *d = find_destination(s, TRANSPORT_RELAY, nexthop);
 
-	if (nexthop.len == 0) {
-		hash_each(&s->destinations, resume_each, s);
-		return;
-	}
-	n = hash_first(&s->destinations, name_hash(TRANSPORT_RELAY, nexthop));
-	if (n != NULL && slice_eq(CONTAINER_OF(n, struct destination, by_name)->nexthop, nexthop))
-		resume_each(n, s);
+	if (d != NULL && d->resume_mono_ms != 0 && d->paused_mono_ms <= since_mono_ms)
+		resume_destination(s, d);
 }
 
 /* --- running ----------------------------------------------------------------------------------- */

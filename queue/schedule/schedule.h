@@ -45,8 +45,8 @@ void		 schedule_again(struct schedule *, struct job *);
 void		 schedule_drop(struct schedule *, struct job *);
 /* An operator changed due times or holds of this message, or an agent died with it: put its idle jobs where they belong now. */
 void		 schedule_review(struct schedule *, struct message *);
-/* The operator wants this destination tried now: no back-off. Empty nexthop: all. */
-void		 schedule_resume(struct schedule *, struct slice nexthop);
+/* An operator wants this destination tried now: no back-off, unless it began since then (loop_now), when his order was given. */
+void		 schedule_resume(struct schedule *, struct slice nexthop, int64_t since_mono_ms);
 /* An agent of this transport has room again. */
 void		 schedule_wake(struct schedule *, enum transport);
 

@@ -33,7 +33,7 @@ enum step { STEP_NONE, STEP_CONNECT, STEP_GREETING, STEP_EHLO, STEP_ENVELOPE, ST
 struct options {
 	const char	*host, *sender, *to, *progress;
 	uint16_t	 port;
-	uint64_t	 clients, per_connection, seconds, size, users, recipients, most, pace_ms;
+	uint64_t	 clients, per_connection, seconds, size, first, users, recipients, most, pace_ms;
 };
 
 struct client {
@@ -139,7 +139,7 @@ say_recipient(struct client *c, uint64_t nth)
 	(void)buf_puts(&c->out, "RCPT TO:<");
 	for (const char *p = opt.to; *p != '\0'; p++) {
 		if (p[0] == '%' && p[1] == 'u') {
-			(void)buf_printf(&c->out, "%llu", (unsigned long long)((begun + nth) % opt.users));
+			(void)buf_printf(&c->out, "%llu", (unsigned long long)(opt.first + (begun + nth) % opt.users));
 			p++;
 		} else {
 			(void)buf_putc(&c->out, *p);
@@ -455,7 +455,7 @@ static const struct option long_options[] = {
 	{ "host", required_argument, NULL, 'h' },	{ "port", required_argument, NULL, 'p' },
 	{ "clients", required_argument, NULL, 'c' },	{ "per-connection", required_argument, NULL, 'm' },
 	{ "seconds", required_argument, NULL, 's' },	{ "size", required_argument, NULL, 'z' },
-	{ "users", required_argument, NULL, 'u' },	{ "recipients", required_argument, NULL, 'r' },
+	{ "first", required_argument, NULL, 'i' },	{ "users", required_argument, NULL, 'u' },	{ "recipients", required_argument, NULL, 'r' },
 	{ "to", required_argument, NULL, 't' },		{ "from", required_argument, NULL, 'f' },
 	{ "messages", required_argument, NULL, 'n' },	{ "pace-ms", required_argument, NULL, 'w' },
 	{ "progress", required_argument, NULL, 'g' },	{ NULL, 0, NULL, 0 },
@@ -471,6 +471,7 @@ set_option(int which)
 	case 'm': opt.per_connection = number(optarg, 1000000); break;
 	case 's': opt.seconds = number(optarg, 86400); break;
 	case 'z': opt.size = number(optarg, 64 << 20); break;
+	case 'i': opt.first = number(optarg, 1000000); break;
 	case 'u': opt.users = number(optarg, 1000000); break;
 	case 'r': opt.recipients = number(optarg, 1000); break;
 	case 't': opt.to = optarg; break;
@@ -480,7 +481,7 @@ set_option(int which)
 	case 'n': opt.most = number(optarg, UINT64_MAX - 1); break;
 	default:
 		fprintf(stderr, "usage: smtp_load [--host A] [--port N] [--clients N] [--per-connection N] [--seconds N]\n"
-		    "	[--messages N] [--size BYTES] [--users N] [--recipients N] [--to user%%u@DOMAIN] [--from ADDRESS]\n"
+		    "	[--messages N] [--size BYTES] [--first N] [--users N] [--recipients N] [--to user%%u@DOMAIN] [--from ADDRESS]\n"
 		    "	[--pace-ms N] [--progress FILE]\n");
 		exit(64);
 	}

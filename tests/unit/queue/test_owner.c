@@ -427,6 +427,38 @@ test_spool(void **state)
 	assert_int_equal(s->job_count, MAILS);
 }
 
+/* An operator's retry reaches mail that sleeps for a destination that backs off: one attempt for all of it, not one for each. */
+static void
+test_retry_probes_once(void **state)
+{
+	enum { MAILS = 150 };
+	struct stage_set *s = *state;
+	char id[QUEUE_ID_LEN + 1];
+	uint64_t early = 0;
+
+	s->content_size = 200 * 1024;
+	s->conf->queue.destination_jobs = 1;
+	restart(s);
+	stage_all(s);
+	for (uint32_t i = 0; i < MAILS; i++)
+		*(i == 5 ? &early : &(uint64_t){ 0 }) = stage_submit(s, "local@mail.test", "b@dead.test", 1);
+	stage_report(s, stage_job(s, 0), ACTION_DELAYED, dead, true);
+	for (int i = 0; i < 20 && stage_status(s, "awake") > 0; i++)
+		stage_turn(s, 1500);		/* less than it backs off */
+	assert_int_equal(s->job_count, 1);
+	assert_true(stage_status(s, "spooled") > MAILS / 2 && stage_status(s, "awake") < MAILS / 4);
+	for (uint32_t given = s->job_count; given < 4; given++) {
+		stage_operator(s, "retry", "all");
+		stage_report(s, stage_job(s, given), ACTION_DELAYED, dead, true);
+		stage_rounds(s, 300);
+		assert_int_equal(s->job_count, given + 1);
+	}
+	for (int i = 0; i < 20 && stage_status(s, "awake") > 0; i++)
+		stage_turn(s, 1500);
+	stage_operator(s, "retry", queue_id_print(early, id));
+	stage_report(s, stage_job(s, 4), ACTION_DELAYED, dead, true);
+}
+
 /* An agent kept a lease of mail that sleeps by now: the message is brought up for it, and nobody is given it a second time. */
 static void
 test_lease_of_sleeper(void **state)
@@ -583,7 +615,8 @@ main(void)
 		CASE(test_every_failure_is_told), CASE(test_notices_wait), CASE(test_expires_in_line),
 		CASE(test_dead_destination), CASE(test_expires_while_asked), CASE(test_lookup_forgets),
 		CASE(test_stop_with_news), CASE(test_stop_while_asked), CASE(test_claim), CASE(test_many_recipients),
-		CASE(test_full_ring), CASE(test_spool), CASE(test_lease_of_sleeper), CASE(test_ring_turns), CASE(test_no_memory),
+		CASE(test_full_ring), CASE(test_spool), CASE(test_lease_of_sleeper), CASE(test_retry_probes_once),
+		CASE(test_ring_turns), CASE(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
