@@ -58,6 +58,7 @@ struct segment {
 	uint64_t	 live_bytes;
 	int64_t		 oldest_since;	/* loop_now when it was first seen as the oldest; 0: not yet */
 	bool		 wiping;	/* the committer was asked to */
+	uint32_t	 marked;	/* CHANGE_MARK's answer: bytes that were durable then; 0: no mail */
 };
 
 /* Opens or makes the file, `size` bytes; one of another size is kept while it holds mail, else
