@@ -23,6 +23,8 @@ static const struct verb verbs[] = {
 	{ "queue", "release", TARGETS, 1, MANY, 0, "let held mail go", verb_queue_release },
 	{ "queue", "retry", TARGETS, 1, MANY, 0, "try again now instead of later", verb_queue_retry },
 	{ "queue", "delete", TARGETS, 1, MANY, 0, "throw mail away without telling its sender", verb_queue_delete },
+	{ "queue", "backup", "directory", 1, 1, 0, "copy the queue while it runs", verb_queue_backup },
+	{ "queue", "restore", "directory", 1, 1, 0, "make a backup the queue, while posthorn is stopped", verb_queue_restore },
 	{ NULL, "status", "[--json]", 0, 0, CLI_JSON, "tell how posthorn is doing", verb_status },
 	{ NULL, "reload", "", 0, 0, 0, "take the changed configuration, or refuse it as a whole", verb_reload },
 	{ NULL, "stop", "", 0, 0, 0, "finish what is running and stop", verb_stop },
