@@ -187,8 +187,9 @@ test_spool_stands_still(void **state)
 	assert_true(spool_file_of(id, file));
 	assert_false(fresh->spooled);
 	assert_int_equal(spool_files(), 1);
-	page("", 0, 10);		/* questions are answered */
+	page("", 0, 10);		/* questions are answered, and bring no order along */
 	assert_int_equal(npaged, 1);
+	assert_int_equal(spool_files(), 1);
 	assert_true(store_unpin(store));
 	turn_until(is_gone, file + strlen(directory) + 1);
 	turn_until(is_spooled, fresh);
