@@ -66,6 +66,7 @@ int	verb_queue_retry(struct cli *, int, char **);
 int	verb_queue_delete(struct cli *, int, char **);
 int	verb_queue_backup(struct cli *, int, char **);
 int	verb_queue_restore(struct cli *, int, char **);
+int	verb_queue_audit(struct cli *, int, char **);
 int	verb_status(struct cli *, int, char **);
 int	verb_reload(struct cli *, int, char **);
 int	verb_stop(struct cli *, int, char **);

@@ -1,5 +1,5 @@
 /*
- * verb_archive — posthorn queue backup, restore: this program becomes one that knows the queue directory.
+ * verb_archive — posthorn queue backup, restore, audit: this program becomes one that knows the queue directory.
  *
  * What lies there is the queue's alone, and its code is linked by the programs of queue/. The connection to a running queue goes
  * along, so the one who ends this command ends the backup.
@@ -72,6 +72,28 @@ verb_queue_restore(struct cli *cli, int argc, char **argv)
 	if (conf == NULL)
 		return EX_CONFIG;
 	status = become(cli, "restore", conf->queue.directory, argc, argv);
+	conf_free(&conf);
+	return status;
+}
+
+/* Without words: the file that the configuration names. */
+int
+verb_queue_audit(struct cli *cli, int argc, char **argv)
+{
+	static const char file[] = "file:";
+	struct conf *conf = cli_conf(cli);
+	char *own;
+	int status;
+
+	if (conf == NULL)
+		return EX_CONFIG;
+	own = conf->log.target + sizeof(file) - 1;
+	if (argc > 0)
+		status = become(cli, "audit", conf->queue.directory, argc, argv);
+	else if (strncmp(conf->log.target, file, sizeof(file) - 1) == 0)
+		status = become(cli, "audit", conf->queue.directory, 1, &own);
+	else
+		status = cli_fail(cli, EX_USAGE, "the log goes to %s: name its files, for example /var/log/mail.log", conf->log.target);
 	conf_free(&conf);
 	return status;
 }

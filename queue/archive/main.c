@@ -6,6 +6,7 @@
  *
  *	archive backup FD DIR		FD: connected to the queue's socket for tools
  *	archive restore QUEUE DIR
+ *	archive audit QUEUE LOG...
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <sysexits.h>
 
 #include "base/log.h"
+#include "queue/archive/audit.h"
 #include "queue/archive/backup.h"
 #include "queue/archive/restore.h"
 
@@ -23,6 +25,7 @@ static const struct {
 } verbs[] = {
 	{ "backup",  2, backup },
 	{ "restore", 2, restore },
+	{ "audit",   2, audit },
 };
 
 int
