@@ -62,7 +62,7 @@ pinning_unpin(struct client *c, const struct operator_request *request)
 	(void)request;
 	c->pins = false;
 	if (held)
-		log_info("the backup is complete");
+		log_info("a backup has its copy");
 	client_say(c, held, held ? "the store stood still all the time" :
 	    "the ring ran short meanwhile: the backup is not whole, make another one");
 }

@@ -111,6 +111,7 @@ copy_all(struct backup *b, struct err *err)
 	if (copy_ring(b, err) == -1 || tree_copy(&b->tree, b->queue, b->dir, "db", err) == -1)
 		return -1;
 	b->tree.links = b->tree.may_vanish = true;
+	b->tree.loose_in = "large";
 	return tree_copy(&b->tree, b->queue, b->dir, "spool", err);
 }
 
@@ -226,7 +227,7 @@ backup(int argc, char **argv)
 	tree_show_end(&b.tree);
 	if (rc == 0)
 		printf("%s: %" PRIu64 " messages in %" PRIu64 " files, %" PRIu64 " MiB\n", b.path, b.marker.messages, b.marker.files,
-		    b.marker.bytes >> 20);
+		    (b.tree.bytes + b.tree.loose) >> 20);
 	else
 		(void)fprintf(stderr, "posthorn: no backup in %s: %s\n", b.path, err.text);
 	chan_sync_close(&b.wire);

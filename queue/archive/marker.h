@@ -13,7 +13,8 @@ struct marker {
 	uint32_t	epoch;		/* likewise: no id in the backup is of a later one */
 	uint64_t	time;		/* seconds since 1970 when the store stood still */
 	uint64_t	messages;	/* in the queue then */
-	uint64_t	files, bytes;	/* of all but BACKUP itself and STORE */
+	uint64_t	files, bytes;	/* of all but BACKUP itself and STORE; bytes without spool/large, where a client may
+					 * still have been at work: records tell the sizes of what counts there */
 };
 
 /* Durable when it returns. */

@@ -42,7 +42,7 @@ struct restore {
 static int
 check_backup(struct restore *r, struct err *err)
 {
-	struct tree all = { 0 };
+	struct tree all = { .loose_in = "large" };
 
 	STEP("restore-1");
 	if ((r->from = open(r->from_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)

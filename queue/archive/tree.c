@@ -30,7 +30,7 @@ show(struct tree *t)
 	if (now - t->shown_ms < SHOW_EVERY || !isatty(STDERR_FILENO))
 		return;
 	t->shown_ms = now;
-	(void)fprintf(stderr, "\r%" PRIu64 " files, %" PRIu64 " MiB ", t->files, t->bytes >> 20);
+	(void)fprintf(stderr, "\r%" PRIu64 " files, %" PRIu64 " MiB ", t->files, (t->bytes + t->loose) >> 20);
 }
 
 void
@@ -118,6 +118,14 @@ copy_file(struct tree *t, int from, int to, const char *name, uint64_t size, str
 	return tree_copy_part(t, from, to, name, size, size, NULL, 0, err);
 }
 
+/* A file that has grown since it was counted makes no difference. */
+static void
+count_loose(struct tree *t, uint64_t bytes_before)
+{
+	t->loose += t->bytes - bytes_before;
+	t->bytes = bytes_before;
+}
+
 /* --- folders ------------------------------------------------------------------------------------ */
 
 int
@@ -154,6 +162,7 @@ struct walk {
 	struct tree	*tree;
 	int		 from, to;	/* to -1: only counted */
 	int		 depth;
+	bool		 loose;
 };
 
 static int walk_folder(const struct walk *above, const char *name, struct err *);
@@ -162,7 +171,9 @@ static int
 walk_name(void *arg, const char *name, struct err *err)
 {
 	struct walk *w = arg;
+	uint64_t before = w->tree->bytes;
 	struct stat st;
+	int rc = 0;
 
 	if (fstatat(w->from, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
 		return w->tree->may_vanish && errno == ENOENT ? 0 : err_sys(err, "%s", name);
@@ -173,11 +184,12 @@ walk_name(void *arg, const char *name, struct err *err)
 	if (w->to == -1) {
 		w->tree->files++;
 		w->tree->bytes += (uint64_t)st.st_size;
-		return 0;
+	} else {
+		rc = copy_file(w->tree, w->from, w->to, name, (uint64_t)st.st_size, err);
 	}
-	if (copy_file(w->tree, w->from, w->to, name, (uint64_t)st.st_size, err) == 0)
-		return 0;
-	return w->tree->may_vanish && err->code == ENOENT ? 0 : -1;
+	if (w->loose)
+		count_loose(w->tree, before);
+	return rc == -1 && w->tree->may_vanish && err->code == ENOENT ? 0 : rc;
 }
 
 static int
@@ -186,6 +198,7 @@ walk_folder(const struct walk *above, const char *name, struct err *err)
 	struct walk w = { .tree = above->tree, .from = -1, .to = -1, .depth = above->depth + 1 };
 	int rc = -1;
 
+	w.loose = w.tree->loose_in != NULL && strcmp(name, w.tree->loose_in) == 0;
 	if (w.depth > DEPTH_MAX)
 		return err_set(err, "%s: folders too deep", name);
 	if ((w.from = disk_open(above->from, name, O_RDONLY | O_DIRECTORY, err)) == -1)

@@ -15,7 +15,9 @@ struct tree {
 	bool		given;		/* what is made belongs to: */
 	uid_t		uid;
 	gid_t		gid;
-	uint64_t	files, bytes;	/* so far, sparse parts included */
+	const char	*loose_in;	/* files in folders of this name may still grow; NULL: none */
+	uint64_t	files, bytes;	/* so far, sparse parts included; without the bytes of loose ones: */
+	uint64_t	loose;
 	int64_t		shown_ms;	/* progress on a terminal; 0: none yet */
 };
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from client import send
+from client import Client, send
 from ledger import Ledger
 from posthorn import Posthorn
 from sink import Sink
@@ -130,7 +130,35 @@ def test_a_backup_under_load_brings_back_what_waits(posthorn, fresh, ledger, sin
     assert not missing, f"{len(missing)} of {len(wanted)} are not in the backup, first {missing[:5]}"
     again = [name for name in halves if (name, "bob@local.test") in found.copies]
     assert not again, f"{len(again)} were delivered before the backup, and once more: {again[:5]}"
+    assert " error: " not in fresh.log.read_text(), "the catalog was taken as it was, and no batch was torn"
+    assert not list((fresh.directory / "queue/corrupt").iterdir())
     assert max(found.copies.values()) == 1
+
+
+def test_mail_that_leaves_while_the_backup_runs(posthorn, fresh, ledger, sink, second_sink, tmp_path):
+    """Ring and catalog are copied, the spool is not yet: then all that sleeps is delivered, and new mail comes."""
+    defer(sink)
+    mta = posthorn(SMALL)
+    fill_spool(mta, ledger, [LATER], 30)
+    tool = stopped_backup(mta, tmp_path / "backup", "store-mkdir:3")
+    files = spooled(mta)
+    sink.forget_rules()
+    mta.posthorn("queue", "retry", "all")
+    sink.wait(len(ledger.promised))
+    mta.wait_empty()
+    defer(sink)
+    for _ in range(20):
+        accept(mta, Ledger("n"), [LATER], 30000)
+    assert spooled(mta) == files, "no file of the spool is made or removed meanwhile"
+    code, said = go_on(tool)
+    assert code == 0, said
+    wait_for(lambda: spooled(mta) < files, 30, "the end of files that nobody needs")
+    assert restore(fresh, tmp_path / "backup").returncode == 0
+    with fresh:
+        fresh.posthorn("queue", "retry", "all")
+        fresh.wait_empty(60)
+        ledger.check(delivered(ledger, fresh, second_sink))
+    assert " error: " not in fresh.log.read_text()
 
 
 def test_ids_are_never_given_twice(posthorn, fresh, ledger, sink, tmp_path):
@@ -154,7 +182,7 @@ def test_ids_are_never_given_twice(posthorn, fresh, ledger, sink, tmp_path):
 
 def stopped_backup(mta, path, step="step-backup-4"):
     """A backup that stands still behind its copy, with the store pinned."""
-    tool = mta.begin("posthorn", "queue", "backup", path, fault=step + ":1:STOP")
+    tool = mta.begin("posthorn", "queue", "backup", path, fault=(step if ":" in step else step + ":1") + ":STOP")
     wait_for(lambda: os.waitid(os.P_PID, tool.pid, os.WSTOPPED | os.WNOHANG | os.WNOWAIT), 20, "a backup that stands still")
     return tool
 
@@ -198,6 +226,57 @@ def test_large_content_stays_while_pinned(posthorn, fresh, ledger, sink, second_
         fresh.posthorn("queue", "retry", "all")
         fresh.wait_empty(30)
         assert (name, LATER) in delivered(ledger, fresh, second_sink).copies
+
+
+def test_a_large_message_on_its_way_is_nobodys(posthorn, fresh, ledger, sink, tmp_path):
+    """Its file grows, behind the backup's back where it is a hard link, and is promised later."""
+    defer(sink)
+    mta = posthorn(SMALL)
+    accept(mta, ledger, [LATER])
+    content = ledger.message(2 * LARGE)[1]
+    large = mta.directory / "queue/spool/large"
+    with Client(mta.trusted) as client:
+        client.hello()
+        for line, code in (("MAIL FROM:<alice@local.test>", 250), (f"RCPT TO:<{LATER}>", 250), ("DATA", 354)):
+            assert client.command(line).code == code
+        client.send(content[:LARGE])
+        wait_for(lambda: any(path.stat().st_size for path in large.iterdir()), 10, "a file in the making")
+        assert backup(mta, tmp_path / "backup").returncode == 0
+        client.send(content[LARGE:] + b".\r\n")
+        assert client.reply().code == 250
+    [file] = large.iterdir()
+    assert (tmp_path / "backup/spool/large" / file.name).samefile(file), "a hard link, on one file system"
+    done = restore(fresh, tmp_path / "backup")
+    assert done.returncode == 0, done.stderr
+    with fresh:
+        assert len(fresh.queue()) == 1
+        assert not list((fresh.directory / "queue/spool/large").iterdir())
+        assert file.exists()
+
+
+def test_a_stop_ends_the_backup_and_is_orderly(posthorn, ledger, sink, tmp_path):
+    defer(sink)
+    mta = posthorn(SMALL)
+    accept(mta, ledger, [LATER])
+    tool = stopped_backup(mta, tmp_path / "backup")
+    mta.stop()
+    code, said = go_on(tool)
+    assert code == 74 and "no backup" in said, said
+    assert not (tmp_path / "backup/BACKUP").exists()
+
+
+def test_a_ring_of_another_shape_takes_it(posthorn, fresh, ledger, sink, second_sink, tmp_path):
+    defer(sink)
+    mta = posthorn(SMALL)
+    names = [accept(mta, ledger, [LATER], 60000)[0] for _ in range(40)]
+    assert backup(mta, tmp_path / "backup").returncode == 0
+    fresh.configure({"queue": {"ring-segments": 8, "segment-size": "4MiB"}})
+    assert restore(fresh, tmp_path / "backup").returncode == 0
+    with fresh:
+        fresh.posthorn("queue", "retry", "all")
+        fresh.wait_empty(30)
+        found = delivered(ledger, fresh, second_sink)
+    assert {name for name, _ in found.copies} == set(names) and not found.damaged
 
 
 def test_a_killed_backup_lets_go_and_is_no_backup(posthorn, fresh, ledger, sink, tmp_path):
