@@ -54,6 +54,19 @@ enter_fate(struct audit *a, struct leaf *l, const struct logline *line)
 	return 0;
 }
 
+/* The notification is a message like any other: it has to be accepted, too. */
+static int
+enter_notice(struct audit *a, struct leaf *l, const struct logline *line)
+{
+	struct leaf *notice = book_leaf(&a->book, line->new_id);
+
+	l->notified = true;
+	if (notice == NULL)
+		return -1;
+	notice->notice_of = line->id;
+	return 0;
+}
+
 static int
 enter(struct audit *a, const struct logline *line)
 {
@@ -70,9 +83,7 @@ enter(struct audit *a, const struct logline *line)
 		l->came_ms = line->at_ms;
 		return 0;
 	case LOGLINE_NOTIFIED:
-		l->notified = true;
-		l->notice = line->new_id;
-		return 0;
+		return enter_notice(a, l, line);
 	case LOGLINE_DELETED:
 		l->deleted = true;
 		return 0;
@@ -191,15 +202,18 @@ why_missing(const struct leaf *l)
 static void
 judge_bounce(struct audit *a, const struct leaf *l, const struct sums *s)
 {
-	const struct leaf *notice = l->notified ? book_find(&a->book, l->notice) : NULL;
+	if (s->share[SHARE_BOUNCED] > 0 && !l->notified && !l->owed && !l->deleted)
+		complain(a, l, "%" PRIu64 " bounced, and %s was not told", s->share[SHARE_BOUNCED],
+		    l->from_nobody ? "postmaster" : "the sender");
+}
+
+static void
+judge_notice(struct audit *a, const struct leaf *l)
+{
 	char id[QUEUE_ID_LEN + 1];
 
-	if (s->share[SHARE_BOUNCED] == 0 || l->from_nobody)
-		return;
-	if (!l->notified && !l->owed && !l->deleted)
-		complain(a, l, "%" PRIu64 " bounced, and the sender was not told", s->share[SHARE_BOUNCED]);
-	else if (l->notified && (notice == NULL || !notice->accepted))
-		complain(a, l, "its notification %s was never queued", queue_id_print(l->notice, id));
+	if (l->notice_of != 0 && !l->accepted)
+		complain(a, book_find(&a->book, l->notice_of), "its notification %s was never queued", queue_id_print(l->id, id));
 }
 
 static void
@@ -207,6 +221,7 @@ judge(struct audit *a, const struct leaf *l)
 {
 	struct sums s;
 
+	judge_notice(a, l);
 	if (!l->accepted && !l->on_disk && !l->ended)
 		return;
 	if (is_older(a, l)) {

@@ -31,14 +31,14 @@ struct leaf {			/* one message */
 	struct leaf	*next;		/* in the order in which they were first heard of */
 	queue_id	 id;
 	bool		 accepted;	/* the log says so */
-	bool		 from_nobody;	/* null reverse-path: nobody is to be told */
+	bool		 from_nobody;	/* null reverse-path: postmaster is told instead */
 	bool		 deleted, removed, notified, ended;	/* ended: the log has heard of what comes after acceptance */
 	bool		 on_disk;
 	bool		 owed;		/* on the disk: a notification is still to be made */
 	const char	*damage;	/* on the disk: what is wrong with it; NULL: nothing */
 	uint32_t	 recipients;
 	int64_t		 came_ms;	/* when it was accepted, as far as is known; -1 */
-	queue_id	 notice;	/* the notification */
+	queue_id	 notice_of;	/* it tells of a failure of that message; 0: it does not */
 	struct holder	*holders;
 };
 

@@ -132,6 +132,7 @@ def test_a_file_that_is_gone_is_named(posthorn, ledger, sink):
     ("delivered", r"from=<alice", "the log speaks of it, and the log has not accepted it"),
     ("late", r"from=<alice", "it is on the disk, and the log has not accepted it"),
     ("bounced", r"sender non-delivery notification", "1 bounced, and the sender was not told"),
+    ("nobody", r"sender non-delivery notification", "1 bounced, and postmaster was not told"),
     ("deleted", r"removed by an operator", "2 of 2 recipients missing"),
 ])
 def test_a_line_that_the_log_lacks_is_noticed(posthorn, ledger, sink, tmp_path, victim, pattern, words):
@@ -189,3 +190,36 @@ def test_a_running_queue_is_not_audited(mta):
     mta.configure({"log": {"target": "syslog"}})
     done = audit(mta)
     assert done.returncode == 64 and "name its files" in done.stderr, done
+
+
+def test_a_notification_that_was_never_queued_is_named(posthorn, ledger, sink, tmp_path):
+    mta = posthorn(SMALL)
+    ids = everything(mta, ledger, sink)
+    mta.stop()
+    text = mta.log.read_text()
+    notice = re.search(ids["bounced"] + ": sender non-delivery notification: (\\w+)", text).group(1)
+    doctored = tmp_path / "doctored"
+    doctored.write_text(LONG_AGO + "".join(line for line in text.splitlines(keepends=True) if notice + ": " not in line))
+    done = audit(mta, doctored)
+    assert done.returncode == 1 and f"{ids['bounced']}: its notification {notice} was never queued" in done.stdout, done.stdout
+
+
+def test_a_restored_queue_against_the_old_log(posthorn, ledger, sink, tmp_path):
+    """What was delivered after the backup is there once more; what came after it is not."""
+    mta = posthorn(SMALL)
+    sink.on("RCPT", "later", "450 4.2.1 come back later")
+    early = accept(mta, ledger, ["later@far.test"])
+    mta.wait_log(early + ": to=<.*status=deferred")
+    mta.posthorn("queue", "backup", tmp_path / "backup")
+    late = accept(mta, ledger, ["later@far.test"])
+    sink.forget_rules()
+    mta.posthorn("queue", "retry", early)
+    mta.wait_log(early + ": removed$")
+    mta.stop()
+    assert audit(mta).returncode == 0
+    (mta.directory / "queue").rename(tmp_path / "old")
+    mta.posthorn("queue", "restore", tmp_path / "backup")
+    done = audit(mta)
+    assert done.returncode == 1, done.stdout
+    assert f"{late}: 1 of 1 recipients missing" in done.stdout and early not in done.stdout, done.stdout
+    assert "to be delivered once more: 1 recipients" in done.stdout, done.stdout
