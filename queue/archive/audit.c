@@ -29,6 +29,7 @@ struct audit {
 	struct census	census;
 	int64_t		from_ms, to_ms;		/* what the logs cover; -1: nothing yet */
 	uint64_t	messages, older, in_corrupt;
+	uint64_t	lost_lines;		/* of the log, as it says itself */
 	struct sums	sums;
 	uint64_t	recipients;		/* accepted */
 	bool		trouble;
@@ -138,7 +139,9 @@ read_log(struct audit *a, const char *path, struct err *err)
 		n = strlen(text);
 		read_line(&line, slice_of(text, n > 0 && text[n - 1] == '\n' ? n - 1 : n), &st);
 		cover(a, line.at_ms);
-		if (line.kind != LOGLINE_NONE && enter(a, &line) == -1)
+		if (line.kind == LOGLINE_DROPPED)
+			a->lost_lines += line.recipients;
+		else if (line.kind != LOGLINE_NONE && enter(a, &line) == -1)
 			rc = err_memory(err, "no memory");
 	}
 	if (rc == 0 && ferror(f))
@@ -279,6 +282,8 @@ tell(const struct audit *a)
 		printf("older than the log: %" PRIu64 " messages\n", a->older);
 	if (a->in_corrupt > 0)
 		printf("in corrupt/: %" PRIu64 " messages\n", a->in_corrupt);
+	if (a->lost_lines > 0)
+		printf("the log lacks %" PRIu64 " lines, as it says itself: what is named here may have stood there\n", a->lost_lines);
 	if (a->census.damaged > 0)
 		printf("damaged places in the ring: %" PRIu64 "\n", a->census.damaged);
 	printf(a->trouble ? "NOT conserved\n" : "conserved\n");

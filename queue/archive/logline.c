@@ -171,7 +171,8 @@ take_front(struct slice *in, struct logline *out, int year)
 			(void)take_word(in);
 	}
 	word = take_word(in);
-	return word.len > 4 && memcmp(word.p + word.len - 2, "]:", 2) == 0 && memmem(word.p, word.len, "/queue[", 7) != NULL;
+	return word.len > 4 && memcmp(word.p + word.len - 2, "]:", 2) == 0 &&
+	    (memmem(word.p, word.len, "/queue[", 7) != NULL || memmem(word.p, word.len, "/logger[", 8) != NULL);
 }
 
 /* --- text --------------------------------------------------------------------------------------- */
@@ -230,12 +231,24 @@ read_end(struct slice in, struct logline *out)
 	return true;
 }
 
+/* What the logger says of lines that never came, or that it could not write (control/logger/logger.c). */
+static bool
+read_dropped(struct slice in, struct logline *out)
+{
+	(void)take(&in, "the log target was stuck: ");
+	if (!take_number(&in, &out->recipients) || !take(&in, " lines ") ||
+	    (!take(&in, "were dropped") && !take(&in, "of this process were dropped")))
+		return false;
+	out->kind = LOGLINE_DROPPED;
+	return true;
+}
+
 static void
 read_text(struct logline *out, struct slice line, int year)
 {
 	static bool (*const shapes[])(struct slice, struct logline *) = { read_delivery, read_queued, read_notified, read_end };
 
-	if (!take_front(&line, out, year) || !take_id(&line, &out->id) || !take(&line, ": "))
+	if (!take_front(&line, out, year) || (take(&line, "warning: ") && read_dropped(line, out)) || !take_id(&line, &out->id) || !take(&line, ": "))
 		return;
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
 		if (shapes[i](line, out))
@@ -289,6 +302,15 @@ json_kind(const json_t *all)
 	return slice_eq(event, SLICE_LIT("removed")) ? LOGLINE_REMOVED : LOGLINE_NONE;
 }
 
+static bool
+json_is_dropped(const json_t *all, struct logline *out)
+{
+	struct slice who = member(all, "service");
+
+	return slice_eq(member(all, "event"), SLICE_LIT("text")) &&
+	    (slice_eq(who, SLICE_LIT("queue")) || slice_eq(who, SLICE_LIT("logger"))) && read_dropped(member(all, "text"), out);
+}
+
 static void
 read_json(struct logline *out, struct slice line)
 {
@@ -299,6 +321,10 @@ read_json(struct logline *out, struct slice line)
 	first_bytes(member(all, "time"), stamp);
 	out->at_ms = new_stamp(stamp);
 	out->kind = json_kind(all);
+	if (json_is_dropped(all, out)) {
+		json_decref(all);
+		return;
+	}
 	if (queue_id_parse(member(all, "queue_id"), &out->id) == -1 ||
 	    (out->kind == LOGLINE_NOTIFIED && queue_id_parse(member(all, "new_queue_id"), &out->new_id) == -1))
 		out->kind = LOGLINE_NONE;

@@ -22,6 +22,7 @@ enum logline_kind {
 	LOGLINE_NOTIFIED,	/* the sender of id was told of a failure by new_id */
 	LOGLINE_DELETED,	/* an operator said so */
 	LOGLINE_REMOVED,	/* nothing is left to be done */
+	LOGLINE_DROPPED,	/* so many lines are not in the log: a busy queue does not wait for it */
 	LOGLINE_KIND_COUNT
 };
 
@@ -29,7 +30,7 @@ struct logline {
 	enum logline_kind kind;
 	int64_t		  at_ms;	/* wall clock; also of lines of no kind, else -1 */
 	queue_id	  id, new_id;
-	uint64_t	  recipients;
+	uint64_t	  recipients;	/* DROPPED: lines */
 	int64_t		  delay_ms;	/* since the message came */
 	/* As the log has them, escaped (base/fmt.h); original is empty where it is the same. Borrowed from the line, or from
 	 * `scratch`. */

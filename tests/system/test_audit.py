@@ -204,6 +204,19 @@ def test_a_notification_that_was_never_queued_is_named(posthorn, ledger, sink, t
     assert done.returncode == 1 and f"{ids['bounced']}: its notification {notice} was never queued" in done.stdout, done.stdout
 
 
+def test_lines_that_the_log_dropped_are_told(posthorn, ledger, sink, tmp_path):
+    mta = posthorn(SMALL)
+    ids = everything(mta, ledger, sink)
+    mta.stop()
+    lines = mta.log.read_text().splitlines(keepends=True)
+    doctored = tmp_path / "doctored"
+    doctored.write_text("".join(
+        line.split("postfix/queue")[0] + "postfix/queue[1]: warning: 1 lines of this process were dropped before this one\n"
+        if f"{ids['delivered']}: to=<now@far.test>" in line else line for line in lines))
+    done = audit(mta, doctored)
+    assert done.returncode == 1 and "the log lacks 1 lines" in done.stdout, done.stdout
+
+
 def test_a_restored_queue_against_the_old_log(posthorn, ledger, sink, tmp_path):
     """What was delivered after the backup is there once more; what came after it is not."""
     mta = posthorn(SMALL)
@@ -212,6 +225,7 @@ def test_a_restored_queue_against_the_old_log(posthorn, ledger, sink, tmp_path):
     mta.wait_log(early + ": to=<.*status=deferred")
     mta.posthorn("queue", "backup", tmp_path / "backup")
     late = accept(mta, ledger, ["later@far.test"])
+    mta.wait_log(late + ": to=<.*status=deferred")
     sink.forget_rules()
     mta.posthorn("queue", "retry", early)
     mta.wait_log(early + ": removed$")

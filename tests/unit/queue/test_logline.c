@@ -37,6 +37,8 @@ struct trip {
 	LOG_ID(KEY_NEW_ID, NEW_ID), { .key = KEY_KIND, .type = LOG_TYPE_SLICE, .text = { words, sizeof(words) - 1 } } } }
 #define OPERATOR(words) { .event = EVENT_OPERATOR, .level = LOG_LEVEL_INFO, .wall_ms = WALL_MS, .count = 2, .fields = { LOG_ID(KEY_ID, ID), \
 	{ .key = KEY_TEXT, .type = LOG_TYPE_SLICE, .text = { words, sizeof(words) - 1 } } } }
+#define DROPPED(words) { .event = EVENT_TEXT, .level = LOG_LEVEL_WARN, .wall_ms = WALL_MS, .count = 1, .fields = { \
+	{ .key = KEY_TEXT, .type = LOG_TYPE_SLICE, .text = { words, sizeof(words) - 1 } } } }
 #define REMOVED { .event = EVENT_REMOVED, .level = LOG_LEVEL_INFO, .wall_ms = WALL_MS, .count = 1, .fields = { LOG_ID(KEY_ID, ID) } }
 
 static const struct trip trips[] = {
@@ -62,6 +64,9 @@ static const struct trip trips[] = {
 	{ "deleted", OPERATOR("removed by an operator"), LOGLINE_DELETED, "", "", "", 0 },
 	{ "held", OPERATOR("placed on hold"), LOGLINE_NONE, "", "", "", 0 },
 	{ "removed", REMOVED, LOGLINE_REMOVED, "", "", "", 0 },
+	{ "dropped", DROPPED("3 lines of this process were dropped before this one"), LOGLINE_DROPPED, "", "", "", 0 },
+	{ "stuck", DROPPED("the log target was stuck: 3 lines were dropped"), LOGLINE_DROPPED, "", "", "", 0 },
+	{ "other words", DROPPED("3 lines long"), LOGLINE_NONE, "", "", "", 0 },
 };
 
 static void
@@ -71,9 +76,9 @@ check(const struct trip *t)
 	assert_int_equal(line.at_ms / 1000, WALL_MS / 1000);
 	if (t->kind == LOGLINE_NONE)
 		return;
-	assert_int_equal(line.id, ID);
+	assert_int_equal(line.id, t->kind == LOGLINE_DROPPED ? 0 : ID);
 	assert_int_equal(line.new_id, t->kind == LOGLINE_NOTIFIED ? NEW_ID : 0);
-	assert_int_equal(line.recipients, t->kind == LOGLINE_QUEUED ? 3 : 0);
+	assert_int_equal(line.recipients, t->kind == LOGLINE_QUEUED || t->kind == LOGLINE_DROPPED ? 3 : 0);
 	assert_int_equal(line.delay_ms, t->delay_ms);
 	assert_slice(line.from, t->from);
 	assert_slice(line.to, t->to);
