@@ -101,7 +101,7 @@ find_owner(struct restore *r, struct err *err)
 	r->tree.given = true;
 	r->tree.uid = queue.uid;
 	r->tree.gid = queue.gid;
-	return fchown(r->dir, queue.uid, queue.gid) == 0 ? 0 : err_sys(err, "%s", r->path);
+	return 0;
 }
 
 static int
@@ -121,8 +121,11 @@ open_place(struct restore *r, struct err *err)
 		return err_sys(err, "%s", r->path);
 	if ((r->dir = open(r->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) == -1)
 		return err_sys(err, "%s", r->path);
-	if (find_owner(r, err) == -1 || (r->lock = layout_lock(r->dir, r->path, true, err)) == -1 || give(r, r->lock, err) == -1 ||
-	    check_empty(r, err) == -1)
+	/* Whatever is there may be somebody else's: nothing is made or given away before that is known. */
+	if (faccessat(r->dir, "lock", F_OK, AT_SYMLINK_NOFOLLOW) == -1 && check_empty(r, err) == -1)
+		return -1;
+	if ((r->lock = layout_lock(r->dir, r->path, true, err)) == -1 || check_empty(r, err) == -1 || find_owner(r, err) == -1 ||
+	    give(r, r->dir, err) == -1 || give(r, r->lock, err) == -1)
 		return -1;
 	if ((fd = disk_open(r->dir, "RESTORING", O_WRONLY | O_CREAT | O_EXCL, err)) == -1)
 		return -1;

@@ -325,6 +325,13 @@ def test_restore_wants_an_empty_queue_and_a_whole_backup(mta, fresh, tmp_path):
     mta.stop()
     done = restore(mta, backup_at)
     assert done.returncode == 65 and "not empty" in done.stderr, done
+    others = fresh.directory / "queue"
+    others.mkdir()
+    (others / "diary").write_text("mine")
+    done = restore(fresh, backup_at)
+    assert done.returncode == 65 and "not empty" in done.stderr, done
+    assert [path.name for path in others.iterdir()] == ["diary"]
+    (others / "diary").unlink()
     log = backup_at / "db/catalog.db"
     kept = log.read_bytes()
     log.write_bytes(kept[:-1])
