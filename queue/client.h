@@ -1,8 +1,8 @@
 #ifndef QUEUE_CLIENT_H
 #define QUEUE_CLIENT_H
 /*
- * client — a tool's connection, as the three files that serve it see it: operator.c (coming, asking, going), listing.c (verbs that
- * look) and steer.c (verbs that change).
+ * client — a tool's connection, as the files that serve it see it: operator.c (coming, asking, going), listing.c (verbs that
+ * look), steer.c (verbs that change) and pinning.c (a backup).
  *
  * What sleeps has to be asked of the store, so verbs take time. One is under way at a time; a client that goes away meanwhile stays
  * in memory until the store has answered (`busy`).
@@ -46,6 +46,7 @@ struct client {
 	struct slice		 args[OPERATOR_ARGS_MAX];
 	int64_t			 since_mono_ms;	/* when the order was given */
 	struct timer		 pause;		/* until what was woken sleeps again */
+	bool			 pins;		/* it has pinned the store */
 	struct discard		 discard;
 };
 
@@ -62,6 +63,11 @@ void	listing_cat(struct client *, const struct operator_request *);
 void	listing_count(struct client *, const struct operator_request *);
 void	listing_go_on(struct client *);		/* the tool has read what it was sent */
 bool	listing_goes_to(const struct message *, struct slice domain);	/* an open recipient is there */
+
+/* pinning.c */
+void	pinning_pin(struct client *, const struct operator_request *);
+void	pinning_unpin(struct client *, const struct operator_request *);
+void	pinning_end(struct client *);		/* it goes away, and with it its pin */
 
 /* steer.c */
 void	steer(struct client *, const struct verb *, const struct operator_request *);

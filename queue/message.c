@@ -4,7 +4,9 @@
 #include "queue/message.h"
 
 #include "base/mem.h"
+#include "wire/fields.h"
 
+#define DELTA_RECIPIENTS	256
 #define MESSAGE_ARENA_MAX	(16 * 1024 * 1024)	/* 10,000 recipients of the longest kind */
 
 struct message *
@@ -79,6 +81,26 @@ message_set_outcome(struct message *m, uint32_t index, const struct outcome *o)
 	fate->last.text = slice_of(words != NULL ? words : "", text);
 	fate->last.mta = slice_of(words != NULL ? words + text : "", mta);
 	m->places[index].dirty = true;
+}
+
+int
+message_apply_delta(struct message *m, struct reader *r)
+{
+	uint32_t n = get_count(r, DELTA_RECIPIENTS, 5);
+
+	for (uint32_t i = 0; i < n && !r->bad; i++) {
+		uint32_t index = get_u32(r);
+		struct fate fate;
+
+		get_fate(r, &fate);
+		if (r->bad || index >= m->envelope.count)
+			return -1;
+		message_set_outcome(m, index, &fate.last);
+		fate.last = m->envelope.recipients[index].fate.last;	/* its words are the message's own now */
+		m->envelope.recipients[index].fate = fate;
+		m->places[index].dirty = false;
+	}
+	return reader_end(r);
 }
 
 bool

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "mail/envelope.h"
 #include "mail/queue_id.h"
+#include "ipc/reader.h"
 #include "store/store.h"
 
 struct job;
@@ -77,6 +78,8 @@ void		 message_count_open(struct message *);
 void		 message_free(struct message **);
 /* Copies outcome and words into the recipient's fate and marks it dirty. Without memory the words are lost, the fact is not. */
 void		 message_set_outcome(struct message *, uint32_t index, const struct outcome *);
+/* A STATE of the store's, as settle.c writes it. -1: it cannot be read, or names a recipient that is not there. */
+int		 message_apply_delta(struct message *, struct reader *);
 bool		 message_is_bounce(const struct message *);	/* null reverse-path */
 bool		 message_held(const struct message *);		/* any open recipient is held */
 

@@ -1,8 +1,8 @@
 /*
- * operator — people look into the queue and steer it: list, show, cat, count, hold, release, retry, delete.
+ * operator — people look into the queue and steer it: list, show, cat, count, hold, release, retry, delete, pin, unpin.
  *
  * Anybody on the machine may list, as with Postfix; to read content or change anything takes root or our own uid, which the kernel
- * tells (SO_PEERCRED). What the verbs do is in listing.c and steer.c.
+ * tells (SO_PEERCRED). What the verbs do is in listing.c, steer.c and pinning.c.
  */
 #include <errno.h>
 #include <sys/socket.h>
@@ -60,6 +60,7 @@ client_close(struct client *c)
 {
 	TAILQ_REMOVE(&c->all->clients, c, link);
 	c->all->count--;
+	pinning_end(c);
 	channel_close(&c->channel);
 	timer_stop(&c->pause);
 	if (!c->busy)
@@ -129,6 +130,8 @@ static const struct verb verbs[] = {
 	{ "count",   false, listing_count, NULL,          NULL },
 	{ "show",    false, listing_show,  NULL,          NULL },
 	{ "cat",     true,  listing_cat,   NULL,          NULL },
+	{ "pin",     true,  pinning_pin,   NULL,          NULL },
+	{ "unpin",   true,  pinning_unpin, NULL,          NULL },
 	{ "hold",    true,  NULL,          steer_hold,    "placed on hold" },
 	{ "release", true,  NULL,          steer_release, "released from hold" },
 	{ "retry",   true,  NULL,          steer_retry,   "to be tried at once" },

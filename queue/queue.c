@@ -13,7 +13,6 @@
 #include "wire/fields.h"
 
 #define ENVELOPE_BYTES_MAX	(16 * 1024 * 1024)
-#define DELTA_RECIPIENTS	256
 #define FOLD_MAX		(STORE_CHANGE_MAX - CONTENT_INLINE_MAX - 16 * 1024)
 
 static struct queue queue;	/* main.c's own: a process has one */
@@ -198,26 +197,6 @@ on_found(void *arg, struct stored *stored, const struct store_put *put)
 }
 
 static int
-apply_delta(struct message *m, struct reader *r)
-{
-	uint32_t n = get_count(r, DELTA_RECIPIENTS, 5);
-
-	for (uint32_t i = 0; i < n && !r->bad; i++) {
-		uint32_t index = get_u32(r);
-		struct fate fate;
-
-		get_fate(r, &fate);
-		if (r->bad || index >= m->envelope.count)
-			return -1;
-		message_set_outcome(m, index, &fate.last);
-		fate.last = m->envelope.recipients[index].fate.last;	/* its words are the message's own now */
-		m->envelope.recipients[index].fate = fate;
-		m->places[index].dirty = false;
-	}
-	return reader_end(r);
-}
-
-static int
 on_delta(void *arg, void *owner, uint32_t version, struct slice delta)
 {
 	struct queue *q = arg;
@@ -225,7 +204,7 @@ on_delta(void *arg, void *owner, uint32_t version, struct slice delta)
 	struct reader r = reader_of(delta);
 
 	(void)version;
-	if (apply_delta(m, &r) == 0)
+	if (message_apply_delta(m, &r) == 0)
 		return 0;
 	if (q->sweep == m)
 		q->sweep = NULL;

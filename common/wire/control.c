@@ -5,6 +5,7 @@
 
 #define ARG_LEAST	4	/* the length of an empty slice */
 #define ITEM_LEAST	40	/* address, original, a zero fate, active, next hop, why */
+#define SEGMENT_LEAST	12
 
 void
 control_boot_put(struct buf *b, const struct control_boot *boot)
@@ -179,6 +180,48 @@ queue_item_get(struct reader *r, struct arena *arena, struct queue_item *out)
 		reader_fail(r);
 	for (uint32_t i = 0; i < count && !r->bad; i++)
 		get_item_recipient(r, &out->recipients[i]);
+	if (reader_end(r) == -1)
+		return -1;
+	out->count = count;
+	return 0;
+}
+
+void
+control_pinned_put(struct buf *b, const struct control_pinned *pinned)
+{
+	put_slice(b, pinned->directory);
+	put_u64(b, pinned->messages);
+	put_u32(b, pinned->count);
+	for (uint32_t i = 0; i < pinned->count; i++) {
+		put_u32(b, pinned->segments[i].number);
+		put_u32(b, pinned->segments[i].size);
+		put_u32(b, pinned->segments[i].length);
+	}
+}
+
+static void
+get_segment(struct reader *r, struct pinned_segment *out)
+{
+	out->number = get_u32(r);
+	out->size = get_u32(r);
+	out->length = get_u32(r);
+	if (out->length > out->size)
+		reader_fail(r);
+}
+
+int
+control_pinned_get(struct reader *r, struct arena *arena, struct control_pinned *out)
+{
+	*out = (struct control_pinned){ 0 };
+	out->directory = get_text(r, PINNED_PATH_MAX);
+	out->messages = get_u64(r);
+	uint32_t count = get_count(r, PINNED_SEGMENTS_MAX, SEGMENT_LEAST);
+	if (count > 0 && (out->segments = arena_array(arena, count, sizeof(*out->segments))) == NULL)
+		reader_fail(r);
+	for (uint32_t i = 0; i < count && !r->bad; i++)
+		get_segment(r, &out->segments[i]);
+	if (out->directory.len == 0)
+		reader_fail(r);
 	if (reader_end(r) == -1)
 		return -1;
 	out->count = count;

@@ -25,11 +25,12 @@
  *	tool → daemon		OPERATOR	a verb and its arguments
  *	daemon → tool		ITEM		one queued message (list, show)
  *				BYTES		a piece of content (cat) or text
+ *				PINNED		what a backup has to copy (pin); the pin ends with `unpin` or the connection
  *				OUTCOME		the end: ok or not, one sentence
  */
 #include "wire/fields.h"
 
-#define CONTROL_VERSION		1
+#define CONTROL_VERSION		2
 #define CONF_BLOB_MAX		(256 * 1024)
 #define CONTROL_TEXT_MAX	4096
 #define CONTROL_BYTES_MAX	65536	/* one STATUS_TEXT, BYTES or OUTCOME; longer things go in several BYTES */
@@ -39,12 +40,14 @@
 #define ITEM_RECIPIENTS_MAX	100	/* in one ITEM; a message with more goes in several, one behind the other */
 #define ITEM_WHY_MAX		200
 #define PROCESS_NAME_MAX	32
+#define PINNED_SEGMENTS_MAX	1000
+#define PINNED_PATH_MAX		4096
 
 enum control_frame {
 	CONTROL_NONE, CONTROL_BOOT, CONTROL_WIRE, CONTROL_LISTENER, CONTROL_PREPARE, CONTROL_COMMIT,
 	CONTROL_PING, CONTROL_STATUS_ASK, CONTROL_STOP,
 	CONTROL_READY, CONTROL_PREPARED, CONTROL_PONG, CONTROL_STATUS_TEXT, CONTROL_REQUEST_STOP,
-	CONTROL_OPERATOR, CONTROL_ITEM, CONTROL_BYTES, CONTROL_OUTCOME, CONTROL_FRAME_COUNT
+	CONTROL_OPERATOR, CONTROL_ITEM, CONTROL_BYTES, CONTROL_OUTCOME, CONTROL_PINNED, CONTROL_FRAME_COUNT
 };
 
 enum wire_kind { WIRE_NONE, WIRE_SUBMIT, WIRE_DELIVER, WIRE_LOOKUP, WIRE_SPAWN, WIRE_HANDOFF, WIRE_CONTROL,
@@ -127,6 +130,18 @@ struct queue_item {
 	struct queue_item_recipient *recipients;	/* those not final yet; show: all */
 };
 
+struct pinned_segment {
+	uint32_t	number;		/* journal/NNN.seg */
+	uint32_t	size, length;	/* of the file; of it, what is durable: bytes */
+};
+
+struct control_pinned {
+	struct slice	directory;	/* the queue's */
+	uint64_t	messages;	/* in the queue, those that sleep included */
+	uint32_t	count;
+	struct pinned_segment *segments;
+};
+
 void	control_boot_put(struct buf *, const struct control_boot *);
 int	control_boot_get(struct reader *, struct control_boot *);
 void	control_wire_put(struct buf *, const struct control_wire *);
@@ -141,5 +156,7 @@ void	operator_request_put(struct buf *, const struct operator_request *);
 int	operator_request_get(struct reader *, struct operator_request *);
 void	queue_item_put(struct buf *, const struct queue_item *);
 int	queue_item_get(struct reader *, struct arena *, struct queue_item *);	/* slices borrowed from the frame */
+void	control_pinned_put(struct buf *, const struct control_pinned *);
+int	control_pinned_get(struct reader *, struct arena *, struct control_pinned *);	/* likewise */
 
 #endif

@@ -15,6 +15,8 @@
 
 enum { CLI_JSON = 1 << 0, CLI_DEFAULTS = 1 << 1 };	/* options that only some verbs take */
 
+struct conf;
+
 struct cli {
 	const char	*name;			/* as called: "posthorn", "mailq" */
 	const char	*config;
@@ -46,6 +48,8 @@ int	cli_finish(const struct cli *, int status);
  * status after telling. */
 int	cli_run_directory(const struct cli *, char out[CLI_PATH_MAX]);
 
+struct conf	*cli_conf(const struct cli *);	/* the configuration; NULL after every mistake was told */
+
 int	cli_mailq(int argc, char **argv);			/* the whole of mailq(1) */
 int	cli_posthorn(int argc, char **argv);			/* the whole of posthorn(1) */
 
@@ -61,6 +65,9 @@ int	verb_queue_hold(struct cli *, int, char **);
 int	verb_queue_release(struct cli *, int, char **);
 int	verb_queue_retry(struct cli *, int, char **);
 int	verb_queue_delete(struct cli *, int, char **);
+int	verb_queue_backup(struct cli *, int, char **);
+int	verb_queue_restore(struct cli *, int, char **);
+int	verb_queue_audit(struct cli *, int, char **);
 int	verb_status(struct cli *, int, char **);
 int	verb_reload(struct cli *, int, char **);
 int	verb_stop(struct cli *, int, char **);

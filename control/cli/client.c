@@ -181,17 +181,37 @@ ask_once(struct client *c, const char *verb, int argc, char **argv)
 	return status;
 }
 
+/* Where the socket is. 0, or the exit status after telling. */
+static int
+find_socket(struct cli *cli, const char *socket, char *out, size_t size)
+{
+	char directory[CLI_PATH_MAX];
+	int status = cli_run_directory(cli, directory);
+
+	if (status == EX_OK)
+		snprintf(out, size, "%s/%s", directory, socket);
+	return status;
+}
+
+int
+client_connect(struct cli *cli, const char *socket, int *status)
+{
+	char path[CLI_PATH_MAX + 16];
+
+	*status = find_socket(cli, socket, path, sizeof(path));
+	return *status == EX_OK ? reach(cli, path, status) : -1;
+}
+
 int
 client_ask(struct cli *cli, const char *socket, const char *verb, int argc, char **argv,
     const struct client_sink *sink)
 {
-	char directory[CLI_PATH_MAX], path[CLI_PATH_MAX + 16];
+	char path[CLI_PATH_MAX + 16];
 	struct client c = { .cli = cli, .sink = sink, .path = path };
-	int status = cli_run_directory(cli, directory), part;
+	int status = find_socket(cli, socket, path, sizeof(path)), part;
 
 	if (status != EX_OK)
 		return status;
-	snprintf(path, sizeof(path), "%s/%s", directory, socket);
 	arena_init(&c.arena, ITEM_MEMORY_MAX);
 	do {
 		part = argc < OPERATOR_ARGS_MAX ? argc : OPERATOR_ARGS_MAX;

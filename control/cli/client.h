@@ -18,6 +18,8 @@ struct client_sink {
 	bool	 quiet;		/* the sentence of a good end is not printed */
 };
 
+/* A connected descriptor, before anything was said. -1: *status, after telling why. */
+int	client_connect(struct cli *, const char *socket, int *status);
 /* `socket` is "queue" or "control". Returns the exit status after telling about any trouble. More
  * than OPERATOR_ARGS_MAX arguments are asked about in several questions; the first trouble ends
  * it. */

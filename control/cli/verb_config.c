@@ -9,9 +9,8 @@
 
 #define SHOWN_MAX	(8u * 1024 * 1024)
 
-/* The configuration, or NULL after every mistake has been printed. */
-static struct conf *
-load(const struct cli *cli)
+struct conf *
+cli_conf(const struct cli *cli)
 {
 	struct conf_report report;
 	struct conf *conf = NULL;
@@ -29,7 +28,7 @@ load(const struct cli *cli)
 int
 verb_check(struct cli *cli, int argc, char **argv)
 {
-	struct conf *conf = load(cli);
+	struct conf *conf = cli_conf(cli);
 	int status = conf == NULL ? EX_CONFIG : EX_OK;
 
 	(void)argc;
@@ -66,7 +65,7 @@ verb_config_show(struct cli *cli, int argc, char **argv)
 		conf_show_defaults(&text);
 		return print(cli, &text);
 	}
-	conf = load(cli);
+	conf = cli_conf(cli);
 	if (conf == NULL)
 		return EX_CONFIG;
 	conf_show(conf, &text);

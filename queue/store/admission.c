@@ -67,3 +67,26 @@ admission_copies(const struct fill *f)
 		return false;
 	return f->live <= f->bytes / 2 || f->free <= COPY_ALWAYS;
 }
+
+/* One segment more than clients need, and time to evacuate in a large ring. */
+static uint32_t
+pin_floor(const struct fill *f)
+{
+	uint32_t least = floors[STORE_CLIENT] + 1, eighth = f->segments / 8;
+
+	return eighth > least ? eighth : least;
+}
+
+bool
+admission_pins(const struct fill *f)
+{
+	uint32_t least = pin_floor(f);
+
+	return f->free > least + (f->segments > least ? f->segments - least : 0) / 2;
+}
+
+bool
+admission_unpins(const struct fill *f)
+{
+	return f->free <= pin_floor(f);
+}

@@ -27,5 +27,8 @@ bool	admission_has_room(enum store_class, const struct fill *, bool was);
 bool	admission_copies(const struct fill *);
 /* Should they leave for the spool? */
 bool	admission_evacuates(const struct fill *);
+/* While the store is pinned the ring only fills. Is there room for that to last, and has it to end? */
+bool	admission_pins(const struct fill *);
+bool	admission_unpins(const struct fill *);
 
 #endif

@@ -512,6 +512,12 @@ catalog_walk(struct catalog *c, struct slice domain, uint64_t after, struct cata
 }
 
 int
+catalog_flush(struct catalog *c, struct err *err)
+{
+	return database_checkpoint(&c->db, err);
+}
+
+int
 catalog_compact(struct catalog *c, struct err *err)
 {
 	if (database_compact(&c->db, TABLE_RECORDS, 256, err) == -1)

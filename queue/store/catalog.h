@@ -89,6 +89,8 @@ int		 catalog_due(struct catalog *, struct slice destination, int64_t until_ms, 
 int		 catalog_look(struct catalog *, int64_t until_ms, struct catalog_ids *, int64_t *next, struct err *);
 /* Ascending ids above `after`; of one domain, or (empty) of all. */
 int		 catalog_walk(struct catalog *, struct slice domain, uint64_t after, struct catalog_ids *, struct err *);
+/* All of it is on disk, and its files stay as they are until it is changed again. */
+int		 catalog_flush(struct catalog *, struct err *);
 /* Gives free pages back, a part at a time; when idle. */
 int		 catalog_compact(struct catalog *, struct err *);
 

@@ -329,6 +329,9 @@ change_finish(struct change *c)
 	case CHANGE_COPY:
 		copy_finish(store, c);
 		break;
+	case CHANGE_MARK:
+		pin_marked(store, c->result == STORE_DURABLE);
+		break;
 	default:
 		c->segment->wiping = false;
 		break;

@@ -223,6 +223,13 @@ batch_take_change(struct batch *b, struct change *change)
 	}
 }
 
+/* It is no batch and joins none. */
+static bool
+change_is_alone(const struct change *change)
+{
+	return change->kind == CHANGE_WIPE || change->kind == CHANGE_MARK;
+}
+
 static void
 list_answer(struct post_list *list, enum store_result result)
 {
@@ -260,7 +267,7 @@ gather(struct committer *c, struct post_list *batched, struct post_list *refused
 	uint64_t limit = 0;
 
 	batch_reset(&c->batch);
-	while ((change = STAILQ_FIRST(&c->taken)) != NULL && change->kind != CHANGE_WIPE) {
+	while ((change = STAILQ_FIRST(&c->taken)) != NULL && !change_is_alone(change)) {
 		if (!admitted(c->ring, &c->batch, change, free)) {
 			STAILQ_REMOVE_HEAD(&c->taken, next);
 			STAILQ_INSERT_TAIL(refused, change, next);
@@ -317,7 +324,7 @@ fail_first(struct committer *c)
 	struct post_list one = STAILQ_HEAD_INITIALIZER(one);
 	struct change *first = STAILQ_FIRST(&c->taken);
 
-	if (first == NULL || first->kind == CHANGE_WIPE)
+	if (first == NULL || change_is_alone(first))
 		return;
 	STAILQ_REMOVE_HEAD(&c->taken, next);
 	STAILQ_INSERT_TAIL(&one, first, next);
@@ -384,15 +391,32 @@ wipe(struct committer *c, struct segment *seg)
 	return STORE_DURABLE;
 }
 
+/* docs/SPOOL.md, pin: how much of each segment is durable now; earlier wipes are over. */
+static enum store_result
+mark(struct committer *c)
+{
+	struct ring *ring = c->ring;
+	struct segment *seg;
+
+	pthread_mutex_lock(&ring->lock);
+	for (uint32_t i = 0; i < ring->n; i++) {
+		seg = &ring->v[i];
+		seg->marked = seg->state == SEGMENT_SEALED ? seg->size : seg->state == SEGMENT_ACTIVE ? seg->end : 0;
+	}
+	pthread_mutex_unlock(&ring->lock);
+	return STORE_DURABLE;
+}
+
+/* One that is no batch. */
 static void
-wipe_round(struct committer *c)
+round_alone(struct committer *c)
 {
 	struct post_list one = STAILQ_HEAD_INITIALIZER(one);
 	struct change *change = STAILQ_FIRST(&c->taken);
 
 	STAILQ_REMOVE_HEAD(&c->taken, next);
 	STAILQ_INSERT_TAIL(&one, change, next);
-	change->result = wipe(c, change->segment);
+	change->result = change->kind == CHANGE_WIPE ? wipe(c, change->segment) : mark(c);
 	post_give(c->post, &one);
 }
 
@@ -419,8 +443,8 @@ committer_main(void *arg)
 	while (committer_take(c)) {
 		if (is_broken(c))
 			fail_all(c, &c->taken);
-		else if (STAILQ_FIRST(&c->taken)->kind == CHANGE_WIPE)
-			wipe_round(c);
+		else if (change_is_alone(STAILQ_FIRST(&c->taken)))
+			round_alone(c);
 		else
 			commit_round(c);
 	}

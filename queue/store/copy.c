@@ -141,7 +141,7 @@ copy_pump(struct store *store, bool copies)
 	struct change *change;
 	struct fill fill;
 
-	if (seg == NULL || seg->wiping)
+	if (seg == NULL || seg->wiping || pin_stands(&store->pin))
 		return;
 	if (TAILQ_EMPTY(&seg->live)) {
 		/* A batch of it may still be on its way to the loop, and the hunt asks what the ring knew. */

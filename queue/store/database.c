@@ -197,6 +197,14 @@ database_commit(struct database *d, struct err *err)
 	return 0;
 }
 
+int
+database_checkpoint(struct database *d, struct err *err)
+{
+	int rc = d->env->txn_checkpoint(d->env, 0, 0, DB_FORCE);
+
+	return rc == 0 ? 0 : failed(d, rc, "checkpoint", err);
+}
+
 void
 database_abort(struct database *d)
 {

@@ -34,6 +34,8 @@ void	database_forgive(void);		/* it is set aside */
 int	database_begin(struct database *, struct err *);
 int	database_commit(struct database *, struct err *);	/* flushed; -1: nothing of it is there */
 void	database_abort(struct database *);
+/* Every page and the log are on disk, and nothing is written until the next transaction or compaction. */
+int	database_checkpoint(struct database *, struct err *);
 
 /* 0, 1: not there (get, del) or there already (add); -1: err. What is got lies in *buffer, which
  * libdb grows; database_free gives it back. */

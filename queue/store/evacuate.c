@@ -157,7 +157,7 @@ is_wanted(struct store *store, struct segment *seg)
 	if (seg->oldest_since == 0)
 		seg->oldest_since = loop_now(store->loop);
 	store_fill(store, &fill);
-	return admission_evacuates(&fill) || loop_now(store->loop) - seg->oldest_since >= AGE_MOST;
+	return admission_evacuates(&fill) || pin_wants_room(&store->pin) || loop_now(store->loop) - seg->oldest_since >= AGE_MOST;
 }
 
 void
@@ -167,7 +167,7 @@ evacuation_pump(struct store *store)
 	struct segment *seg = ring_oldest(&store->ring, true);
 	struct stored *s, *next;
 
-	if (!e->able || seg == NULL || TAILQ_EMPTY(&seg->live) || !is_wanted(store, seg))
+	if (!e->able || seg == NULL || pin_stands(&store->pin) || TAILQ_EMPTY(&seg->live) || !is_wanted(store, seg))
 		return;
 	if (e->failing && loop_now(store->loop) < e->again_ms)
 		return;

@@ -55,16 +55,41 @@ evacuator_order(struct evacuator *e, struct order *o, int64_t clock_ms)
 	call_thread(e);
 }
 
-void
-evacuator_ask(struct evacuator *e, struct question *q)
+/* Under the lock. */
+static void
+ask(struct evacuator *e, struct question *q)
 {
-	pthread_mutex_lock(&e->lock);
 	if (e->closing) {
 		q->failed = true;		/* nobody answers any more */
 		STAILQ_INSERT_TAIL(&e->answered, q, next);
 	} else {
 		STAILQ_INSERT_TAIL(&e->questions, q, next);
 	}
+}
+
+void
+evacuator_ask(struct evacuator *e, struct question *q)
+{
+	pthread_mutex_lock(&e->lock);
+	ask(e, q);
+	call_thread(e);
+}
+
+/* Whoever takes this question sees `pinned`, too, and takes no orders beside it. */
+void
+evacuator_pin(struct evacuator *e, struct question *q)
+{
+	pthread_mutex_lock(&e->lock);
+	e->pinned = true;
+	ask(e, q);
+	call_thread(e);
+}
+
+void
+evacuator_unpin(struct evacuator *e)
+{
+	pthread_mutex_lock(&e->lock);
+	e->pinned = false;
 	call_thread(e);
 }
 
@@ -186,11 +211,24 @@ evacuator_doubt_catalog(struct evacuator *e, const struct err *err)
 
 /* --- the thread --------------------------------------------------------------------------------- */
 
-/* Under the lock: may the orders that wait begin now? */
+/* Under the lock: is there an order that may be begun, now or when it is due? */
+static bool
+has_orders(const struct evacuator *e)
+{
+	return !STAILQ_EMPTY(&e->orders) && (e->closing || !e->pinned);
+}
+
 static bool
 orders_ready(const struct evacuator *e)
 {
-	return !STAILQ_EMPTY(&e->orders) && (e->closing || e->due == 0 || e->due <= clock_mono_ms());
+	return has_orders(e) && (e->closing || e->due == 0 || e->due <= clock_mono_ms());
+}
+
+/* Under the lock: a pin has stopped it. */
+static bool
+hunt_waits(const struct evacuator *e)
+{
+	return e->hunt.stopped && !e->hunted && !e->pinned && !e->condemned;
 }
 
 static void
@@ -251,33 +289,45 @@ evacuator_serve_all(struct evacuator *e)
 static bool
 wait_for_work(struct evacuator *e, bool *quiet)
 {
-	int64_t now, ms, since = clock_mono_ms();
+	int64_t now, since = clock_mono_ms();
 	bool more;
 
 	pthread_mutex_lock(&e->lock);
 	*quiet = false;
-	while (STAILQ_EMPTY(&e->questions) && !orders_ready(e) && !e->closing && !*quiet) {
+	while (STAILQ_EMPTY(&e->questions) && !orders_ready(e) && !e->closing && !hunt_waits(e) && !*quiet) {
 		now = clock_mono_ms();
-		ms = STAILQ_EMPTY(&e->orders) ? since + IDLE_COMPACT - now : e->due - now;
-		thread_wait(&e->wake, &e->lock, ms);
-		*quiet = STAILQ_EMPTY(&e->orders) && clock_mono_ms() - since >= IDLE_COMPACT;
+		if (e->pinned)
+			pthread_cond_wait(&e->wake, &e->lock);
+		else
+			thread_wait(&e->wake, &e->lock, has_orders(e) ? e->due - now : since + IDLE_COMPACT - now);
+		*quiet = !e->pinned && STAILQ_EMPTY(&e->orders) && clock_mono_ms() - since >= IDLE_COMPACT;
 	}
+	*quiet = *quiet || hunt_waits(e);
 	more = !STAILQ_EMPTY(&e->questions) || !STAILQ_EMPTY(&e->orders) || !e->closing;
 	pthread_mutex_unlock(&e->lock);
 	return more;
 }
 
 static bool
+has_to_stop(struct evacuator *e)
+{
+	bool stop;
+
+	pthread_mutex_lock(&e->lock);
+	stop = e->closing || e->pinned || e->condemned;
+	pthread_mutex_unlock(&e->lock);
+	return stop;
+}
+
+static bool
 between_files(void *arg)
 {
 	struct evacuator *e = arg;
-	bool closing;
 
+	if (has_to_stop(e))
+		return false;		/* what waits is served when the hunt has let go of the catalog */
 	serve(e);
-	pthread_mutex_lock(&e->lock);
-	closing = e->closing;
-	pthread_mutex_unlock(&e->lock);
-	return !closing && !e->condemned;
+	return !has_to_stop(e);
 }
 
 static void
@@ -317,9 +367,12 @@ evacuator_main(void *arg)
 		hunt(e);
 	while (wait_for_work(e, &quiet)) {
 		serve(e);
-		if (quiet && !e->hunted)
+		/* Once pinned, and served: not a byte more. */
+		if (!quiet || has_to_stop(e))
+			continue;
+		if (!e->hunted)
 			hunt(e);
-		if (quiet && !e->condemned && catalog_compact(e->catalog, &err) == -1)
+		else if (catalog_compact(e->catalog, &err) == -1)
 			evacuator_doubt_catalog(e, &err);
 	}
 	return NULL;

@@ -45,6 +45,7 @@ struct evacuator {
 	uint32_t		 waiting;	/* orders */
 	int64_t			 due;		/* when the next round begins at the latest; 0: now */
 	bool			 closing;
+	bool			 pinned;	/* no round begins, the hunt and compaction wait */
 	uint32_t		 adopted;	/* messages that the hunt has found, not told yet */
 	bool			 hunted;	/* the hunt has ended well */
 	bool			 condemned;	/* the catalog was set aside: only a new start helps; the thread alone sets it */
@@ -68,6 +69,9 @@ void	evacuator_close(struct evacuator *);
 
 void	evacuator_order(struct evacuator *, struct order *, int64_t clock_ms);	/* takes */
 void	evacuator_ask(struct evacuator *, struct question *);			/* takes */
+/* No order is begun from now on; takes a QUESTION_STILL, which is answered when spool and catalog stand still. */
+void	evacuator_pin(struct evacuator *, struct question *);
+void	evacuator_unpin(struct evacuator *);
 /* What was finished since the last call; the lists are the caller's now. Returns how many messages
  * the hunt has brought back since: they wait for the destination without a name. *hunted: no file of
  * the spool depends on what the ring knew at the start. */

@@ -16,6 +16,7 @@
 #include "queue/store/evacuator.h"
 #include "queue/store/ids.h"
 #include "queue/store/large.h"
+#include "queue/store/pin.h"
 #include "queue/store/post.h"
 #include "queue/store/record.h"
 #include "queue/store/ring.h"
@@ -68,7 +69,7 @@ struct item {
 };
 STAILQ_HEAD(item_list, item);
 
-enum change_kind { CHANGE_NONE, CHANGE_OWNER, CHANGE_COPY, CHANGE_WIPE };
+enum change_kind { CHANGE_NONE, CHANGE_OWNER, CHANGE_COPY, CHANGE_WIPE, CHANGE_MARK };
 
 struct change {
 	STAILQ_ENTRY(change) next;
@@ -128,6 +129,7 @@ struct store {
 	struct copier		 copier;
 	struct evacuator	 evacuator;
 	struct evacuation	 evacuation;
+	struct pin		 pin;
 	struct hook		 hook;
 	struct change_list	 outbox;	/* committed in this round */
 	struct throttle		 throttle;

@@ -287,6 +287,22 @@ large_drop_unlinks(struct large *l)
 	}
 }
 
+void
+large_pin(struct large *l, bool yes)
+{
+	pthread_mutex_lock(&l->lock);
+	l->pinned = yes;
+	pthread_cond_signal(&l->wake);
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* Under the lock. */
+static bool
+may_unlink(const struct large *l)
+{
+	return l->unlinks != NULL && !l->pinned;
+}
+
 static void *
 large_main(void *arg)
 {
@@ -298,12 +314,13 @@ large_main(void *arg)
 	while (more) {
 		STAILQ_INIT(&work);
 		pthread_mutex_lock(&l->lock);
-		while (STAILQ_EMPTY(&l->waiting) && l->unlinks == NULL && !l->closing)
+		while (STAILQ_EMPTY(&l->waiting) && !may_unlink(l) && !l->closing)
 			pthread_cond_wait(&l->wake, &l->lock);
-		more = !STAILQ_EMPTY(&l->waiting) || l->unlinks != NULL;
+		more = !STAILQ_EMPTY(&l->waiting) || may_unlink(l);
 		STAILQ_CONCAT(&work, &l->waiting);
-		unlinks = l->unlinks;
-		l->unlinks = NULL;
+		unlinks = may_unlink(l) ? l->unlinks : NULL;
+		if (unlinks != NULL)
+			l->unlinks = NULL;
 		pthread_mutex_unlock(&l->lock);
 		unlink_all(l, unlinks);
 		if (!STAILQ_EMPTY(&work))

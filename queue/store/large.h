@@ -31,6 +31,7 @@ struct large {
 	struct post_list	 waiting;	/* under lock */
 	struct unlink_job	*unlinks;	/* under lock */
 	bool			 closing;	/* under lock */
+	bool			 pinned;	/* under lock: what is finished stays for now */
 	bool			 failed;	/* the thread's: the directory could not be synced */
 };
 
@@ -44,6 +45,7 @@ void	large_claim(struct large *, struct change *);	/* the change takes its files
 void	large_give(struct large *, struct post_list *);	/* empties the list; then they go to the committer */
 void	large_unlink(struct large *, uint64_t id);
 int	large_remove(struct large *, uint64_t id, struct err *);	/* at once and durably; any thread; one that is not there is fine */
+void	large_pin(struct large *, bool);		/* nothing is unlinked from now on; or again */
 void	large_drop_unlinks(struct large *);	/* after large_stop: what nobody will do any more */
 int	large_size(struct large *, uint64_t id, uint64_t *size, struct err *);	/* of the file as it is */
 /* At start: removes what no live message names. */

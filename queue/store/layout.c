@@ -32,6 +32,21 @@ check_directory(int dir, const char *path, struct err *err)
 }
 
 int
+layout_lock(int dir, const char *path, bool create, struct err *err)
+{
+	int lock = disk_open(dir, "lock", create ? O_RDWR | O_CREAT : O_RDONLY, err);
+
+	if (lock == -1 || flock(lock, LOCK_EX | LOCK_NB) == 0)
+		return lock;
+	if (errno == EWOULDBLOCK)
+		err_set(err, "%s is in use by another posthorn or one of its tools", path);
+	else
+		err_sys(err, "%s/lock", path);
+	fd_close(&lock);
+	return -1;
+}
+
+int
 layout_open(const char *path, int *dir, int *lock, struct err *err)
 {
 	*lock = -1;
@@ -39,18 +54,9 @@ layout_open(const char *path, int *dir, int *lock, struct err *err)
 		return err_sys(err, "queue directory %s", path);
 	if (check_directory(*dir, path, err) == -1)
 		goto fail;
-	if ((*lock = disk_open(*dir, "lock", O_RDWR | O_CREAT, err)) == -1)
-		goto fail;
-	if (flock(*lock, LOCK_EX | LOCK_NB) == -1) {
-		if (errno == EWOULDBLOCK)
-			err_set(err, "%s is in use by another posthorn or one of its tools", path);
-		else
-			err_sys(err, "%s/lock", path);
-		goto fail;
-	}
-	return 0;
+	if ((*lock = layout_lock(*dir, path, true, err)) != -1)
+		return 0;
 fail:
-	fd_close(lock);
 	fd_close(dir);
 	return -1;
 }
@@ -99,6 +105,8 @@ known_name(int dir, const char *name, struct err *err)
 	(void)dir;
 	if (is_known(name))
 		return 0;
+	if (strcmp(name, "RESTORING") == 0)
+		return err_set(err, "a restore of the queue directory was not finished: empty it, and say posthorn queue restore again");
 	return err_set(err, "the queue directory has no STORE but holds \"%s\": give posthorn an empty directory of its own",
 	    fmt_escaped(shown, sizeof(shown), slice_str(name)));
 }

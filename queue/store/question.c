@@ -87,6 +87,9 @@ look_up(struct evacuator *e, struct question *q, struct catalog_ids *ids, struct
 		idset_remove(&e->lent, q->id);
 		ids->count = 0;
 		return 0;
+	case QUESTION_STILL:
+		ids->count = 0;
+		return catalog_flush(e->catalog, err);
 	case QUESTION_WALK:
 		return catalog_walk(e->catalog, q->name, q->id, ids, err);
 	default:

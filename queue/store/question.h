@@ -12,7 +12,8 @@ enum question_kind {
 	QUESTION_NONE,
 	QUESTION_DUE, QUESTION_LOOK, QUESTION_ID, QUESTION_WALK,	/* these lend what they find */
 	QUESTION_PAGE,
-	QUESTION_RELEASE				/* none: it sleeps, whoever asks next may have it */
+	QUESTION_RELEASE,				/* none: it sleeps, whoever asks next may have it */
+	QUESTION_STILL					/* none: answered when nothing is written any more (evacuator_pin) */
 };
 
 struct finding {			/* a record with its envelope behind it */

@@ -37,6 +37,12 @@ index_batch(void *arg, const struct region *r, struct slice records)
 	return 0;
 }
 
+int
+recover_scan(struct recovery *rec, struct ring *ring, struct ring_found *found, struct err *err)
+{
+	return scan_ring(&rec->scan, ring, found, index_batch, rec, err);
+}
+
 static void
 take_over(struct store *store, struct recovery *rec)
 {
@@ -167,7 +173,7 @@ recover_steps(struct store *store, struct recovery *rec, struct ring_found *foun
 {
 	struct naming naming = { store, rec };
 
-	if (scan_ring(&rec->scan, &store->ring, found, index_batch, rec, err) == -1)
+	if (recover_scan(rec, &store->ring, found, err) == -1)
 		return -1;
 	STEP("recovery-4");
 	if (damage_judge(store, rec, err) == -1)

@@ -76,7 +76,7 @@ ring_add(struct ring *ring, uint32_t number, const struct store_conf *conf, bool
 	struct ring_found *f = &found[ring->n];
 
 	seg->ring = ring;
-	if (segment_open(seg, ring->dir, number, (uint32_t)conf->segment_size, make, &f->head, &f->verdict, err) == -1) {
+	if (segment_open(seg, ring->dir, number, (uint32_t)conf->segment_size, make ? SEGMENT_MAKE : SEGMENT_KEEP, &f->head, &f->verdict, err) == -1) {
 		if (must)
 			return -1;
 		log_error("the ring stays smaller than configured: %s", err->text);
@@ -114,9 +114,8 @@ ring_add_all(struct ring *ring, const struct store_conf *conf, bool fresh, struc
 	return disk_sync(ring->dir, err);
 }
 
-int
-ring_open(struct ring *ring, int queue_dir, const struct store_conf *conf, const unsigned char id[16], bool fresh,
-    struct ring_found **found, struct err *err)
+static int
+ring_begin(struct ring *ring, int queue_dir, const unsigned char id[16], struct ring_found **found, struct err *err)
 {
 	*ring = (struct ring){ .dir = -1, .next_sequence = 1, .next_batch = 1, .secret = random_u64() };
 	pthread_mutex_init(&ring->lock, NULL);
@@ -130,7 +129,14 @@ ring_open(struct ring *ring, int queue_dir, const struct store_conf *conf, const
 		return err_memory(err, "no memory");
 	for (uint32_t i = 0; i < STORE_SEGMENTS_MAX; i++)
 		ring->v[i].fd = -1;
-	if (ring_add_all(ring, conf, fresh, *found, err) == -1)
+	return 0;
+}
+
+int
+ring_open(struct ring *ring, int queue_dir, const struct store_conf *conf, const unsigned char id[16], bool fresh,
+    struct ring_found **found, struct err *err)
+{
+	if (ring_begin(ring, queue_dir, id, found, err) == -1 || ring_add_all(ring, conf, fresh, *found, err) == -1)
 		return -1;
 	for (uint32_t i = 0; i < ring->n; i++) {
 		ring->free += ring->v[i].state == SEGMENT_FREE;
@@ -138,6 +144,34 @@ ring_open(struct ring *ring, int queue_dir, const struct store_conf *conf, const
 			ring->commits = (*found)[i].head.commits;
 	}
 
+	return 0;
+}
+
+/* One that is there; what is no segment of this store is an error, as at a start. */
+static int
+ring_look_at(struct ring *ring, uint32_t number, struct ring_found *f, struct err *err)
+{
+	struct segment *seg = &ring->v[ring->n];
+
+	seg->ring = ring;
+	if (segment_open(seg, ring->dir, number, 0, SEGMENT_LOOK, &f->head, &f->verdict, err) == -1)
+		return -1;
+	if (f->verdict == SEGMENT_HEAD_NEWER || (f->verdict == SEGMENT_HEAD_WHOLE && memcmp(f->head.store, ring->store_id, 16) != 0))
+		return err_set(err, "journal/%03u.seg was written by a newer posthorn, or belongs to another store", number);
+	ring->n++;
+	return 0;
+}
+
+int
+ring_look(struct ring *ring, int queue_dir, const unsigned char id[16], struct ring_found **found, struct err *err)
+{
+	bool there[STORE_SEGMENTS_MAX] = { false };
+
+	if (ring_begin(ring, queue_dir, id, found, err) == -1 || ring_list(ring, there, err) == -1)
+		return -1;
+	for (uint32_t i = 0; i < STORE_SEGMENTS_MAX; i++)
+		if (there[i] && ring_look_at(ring, i, &(*found)[ring->n], err) == -1)
+			return -1;
 	return 0;
 }
 

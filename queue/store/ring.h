@@ -40,6 +40,8 @@ struct ring_found {				/* of one segment, for recovery */
  * that the configuration does not want as they are. Gives *found: one per segment, mem_free it. */
 int		ring_open(struct ring *, int queue_dir, const struct store_conf *, const unsigned char id[16], bool fresh,
 		    struct ring_found **found, struct err *);
+/* Opens what is there and writes nothing, now or later: for a look from outside, under the lock. */
+int		ring_look(struct ring *, int queue_dir, const unsigned char id[16], struct ring_found **found, struct err *);
 void		ring_close(struct ring *);
 
 uint32_t	ring_free_count(struct ring *);

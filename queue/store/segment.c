@@ -128,17 +128,18 @@ first_block_is_blank(struct segment *seg, bool *blank, struct err *err)
 }
 
 int
-segment_open(struct segment *seg, int dir, uint32_t number, uint32_t size, bool make,
+segment_open(struct segment *seg, int dir, uint32_t number, uint32_t size, enum segment_how how,
     struct segment_head *head, enum segment_head_verdict *verdict, struct err *err)
 {
+	static const int flags[] = { [SEGMENT_LOOK] = O_RDONLY, [SEGMENT_KEEP] = O_RDWR, [SEGMENT_MAKE] = O_RDWR | O_CREAT };
+	bool make = how == SEGMENT_MAKE, unused;
 	char name[16];
-	bool unused;
 
 	segment_name(name, sizeof(name), number);
 	seg->number = number;
 	seg->state = SEGMENT_NONE;
 	TAILQ_INIT(&seg->live);
-	if ((seg->fd = disk_open(dir, name, O_RDWR | (make ? O_CREAT : 0), err)) == -1)
+	if ((seg->fd = disk_open(dir, name, flags[how], err)) == -1)
 		return -1;
 	if (segment_look(seg, head, verdict, err) == -1)
 		goto fail;

@@ -60,11 +60,14 @@ struct segment {
 	uint64_t	 live_bytes;
 	int64_t		 oldest_since;	/* loop_now when it was first seen as the oldest; 0: not yet */
 	bool		 wiping;	/* the committer was asked to */
+	uint32_t	 marked;	/* CHANGE_MARK's answer: bytes that were durable then; 0: no mail */
 };
 
-/* Opens or makes the file, `size` bytes; one of another size is kept while it holds mail, else
- * made anew. *head and *verdict say what is in its first block. */
-int		segment_open(struct segment *, int dir, uint32_t number, uint32_t size, bool make,
+enum segment_how { SEGMENT_LOOK, SEGMENT_KEEP, SEGMENT_MAKE };	/* LOOK: nothing is ever written to it */
+
+/* Opens the file; MAKE: or makes it, `size` bytes, and one of another size anew unless it holds mail.
+ * *head and *verdict say what is in its first block. */
+int		segment_open(struct segment *, int dir, uint32_t number, uint32_t size, enum segment_how,
 		    struct segment_head *head, enum segment_head_verdict *verdict, struct err *);
 /* docs/SPOOL.md, wipe: makes the head say FREE; if it is the oldest, that none older is alive,
  * too. */

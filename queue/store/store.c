@@ -107,6 +107,7 @@ store_after(struct store *store)
 	tell_broken(store);
 	if (store->broken || store->closing)
 		return;
+	pin_look(store);
 	if (!STAILQ_EMPTY(&store->throttle.waiting))
 		loop_at_end(store->loop, &store->hook, flush_waiting, store);
 	evacuation_pump(store);
@@ -231,7 +232,7 @@ open_steps(struct store *store, const struct store_conf *conf, struct err *err)
 	STEP("recovery-1");
 	if (open_identity(store, &fresh, err) == -1)
 		return -1;
-	if (post_open(&store->post, err) == -1 || throttle_init(store, err) == -1)
+	if (post_open(&store->post, err) == -1 || throttle_init(store, err) == -1 || pin_init(store, conf->directory, err) == -1)
 		return -1;
 	committer_init(&store->committer, &store->ring, &store->post);
 	if (large_open(&store->large, store->dir, &store->committer, &store->post, err) == -1)
@@ -280,6 +281,7 @@ store_free(struct store *store)
 	if (store->post.fd != -1)
 		post_close(&store->post);
 	throttle_fini(store);
+	pin_fini(store);
 	free_lists(store);
 	fd_close(&store->lock);
 	fd_close(&store->dir);
@@ -335,6 +337,7 @@ store_close(struct store **sp)
 	store_flush(store);
 	store->closing = true;
 	throttle_end(store);
+	pin_end(store);
 	large_stop(&store->large);
 	committer_stop(&store->committer);
 	finish_all(store);

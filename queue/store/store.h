@@ -181,6 +181,26 @@ typedef void	 store_paged_cb(void *arg, uint64_t last, bool failed);
 int		 store_page(struct store *, struct slice domain, uint64_t after, uint32_t count,
 		    void (*each)(void *arg, const struct store_put *), store_paged_cb *done, void *arg);
 
+/* For a backup (docs/SPOOL.md, pin): what lies on the disk stands still while the ring goes on taking
+ * mail. No segment is wiped, no file of the spool or content of a message is made or removed, the
+ * catalog is flushed and not written. What becomes due meanwhile is done when the pin ends. */
+struct store_segment {
+	uint32_t	 number;	/* of the file in journal/ */
+	uint32_t	 size;		/* of the file, bytes */
+	uint32_t	 length;	/* of it, what is durable; what follows may be half a batch */
+};
+struct store_pinned {
+	const char	*directory;
+	uint32_t	 count;
+	const struct store_segment *segments;	/* those that hold mail; all of it borrowed for the call */
+};
+/* Runs once, from the loop; NULL: it cannot be, and why. */
+typedef void	 store_pinned_cb(void *arg, const struct store_pinned *, const char *why);
+/* -1: it is pinned already, or no memory; `done` will not run. When the ring runs short of free segments
+ * the store breaks the pin, before any client notices. */
+int		 store_pin(struct store *, store_pinned_cb *done, void *arg);
+bool		 store_unpin(struct store *);	/* did it hold until now? */
+
 bool		 store_has_room(const struct store *, enum store_class);
 struct store_figures {
 	uint64_t batches, records, bytes, syncs, copied;	/* since start; bytes as written, copied in messages */

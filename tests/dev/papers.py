@@ -2,7 +2,8 @@
 """papers — what the documents say about the tree, held against the tree.
 
 docs/TOUR.md names every C file of the processes and of common/; every path and every verb of ./dev that a document names
-exists, and so does every file that a C comment names. The numbered steps of docs/SPOOL.md are those of queue/store. A document
+exists, and so does every file that a C comment names. The numbered steps of docs/SPOOL.md are those of queue/store and
+queue/archive. A document
 is README.md or docs/*.md.
 """
 import pathlib
@@ -102,7 +103,7 @@ def comment_findings(path, files):
 
 
 def step_findings(files):
-    store = [path for path in files if path.startswith("queue/store/") and path.endswith(".c")]
+    store = [path for path in files if path.startswith(("queue/store/", "queue/archive/")) and path.endswith(".c")]
     code = {step for path in store for step in STEP_CODE.findall((ROOT / path).read_text())}
     told = {step for row in STEP_ROW.findall((ROOT / "docs/SPOOL.md").read_text()) for step in row.split(", ")}
     for step in sorted(code ^ told):

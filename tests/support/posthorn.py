@@ -295,14 +295,26 @@ class Posthorn:
     def tool(program):
         return build_directory() / "control/cli" / program
 
-    def command(self, program, *arguments, check=False, seconds=20):
+    def command(self, program, *arguments, check=False, seconds=20, fault=None):
         """One of the tools in control/cli, told which configuration it belongs to."""
-        done = subprocess.run([self.tool(program), "-c", self.conf, *map(str, arguments)],
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds * PATIENCE, check=False,
-                              env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
+        with self.begin(program, *arguments, fault=fault) as tool:
+            try:
+                out, errors = tool.communicate(timeout=seconds * PATIENCE)
+            except subprocess.TimeoutExpired:
+                tool.kill()
+                raise
+        done = subprocess.CompletedProcess(tool.args, tool.returncode, out, errors)
         if check:
             assert done.returncode == 0, f"{program} {arguments}: {done.returncode}: {done.stdout}{done.stderr}"
         return done
+
+    def begin(self, program, *arguments, fault=None):
+        """The same, and not waited for. `fault`: a plan of common/base/fault.h."""
+        environment = dict(os.environ, POSTHORN_LIBEXEC=str(build_directory()), ASAN_OPTIONS="detect_leaks=0")
+        if fault:
+            environment["POSTHORN_FAULT"] = fault
+        return subprocess.Popen([self.tool(program), "-c", self.conf, *map(str, arguments)], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
     def posthorn(self, *arguments, check=True):
         return self.command("posthorn", *arguments, check=check).stdout

@@ -85,8 +85,9 @@ RECODE(control_text, struct control_text)
 RECODE(control_stop, struct control_stop)
 RECODE(operator_request, struct operator_request)
 RECODE_ARENA(queue_item, struct queue_item)
+RECODE_ARENA(control_pinned, struct control_pinned)
 ROWS(control, ROW_OF(control_boot), ROW_OF(control_wire), ROW_OF(control_conf), ROW_OF(control_text),
-     ROW_OF(control_stop), ROW_OF(operator_request), ROW_OF(queue_item));
+     ROW_OF(control_stop), ROW_OF(operator_request), ROW_OF(queue_item), ROW_OF(control_pinned));
 
 static int
 envelope(struct reader *r, struct arena *arena, struct buf *out)

@@ -140,3 +140,30 @@ def test_a_stranger_on_this_machine_may_not_steer(mta, ledger, sink):
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False)
         assert done.returncode != 0, f"{words}: {done.stdout}{done.stderr}"
     assert [m["queue_id"] for m in mta.queue()] == [queue_id]
+
+
+def test_root_backs_up_restores_and_audits(mta, sink, tmp_path):
+    """The files of a restored queue belong to the queue's user, whoever copied them."""
+    queue = pwd.getpwnam("posthorn-queue")
+    directory, copy = mta.directory / "queue", mta.directory / "copy"
+    sink.on("RCPT", "later", "450 4.2.1 come back later")
+    for size in (1000, 400000):
+        content = b"Subject: x\r\n\r\n" + b"x" * 60 * (size // 60) + b"\r\n"
+        assert send(mta.trusted, "a@far.test", ["later@far.test", "bob@local.test"], content.replace(b"x" * 60, b"x" * 58 + b"\r\n")).code == 250
+    wait_for(lambda: len(mta.mails("bob")) == 2, 20, "the local halves")
+    mta.posthorn("queue", "backup", copy)
+    mta.stop()
+    mta.posthorn("queue", "audit")
+    shutil.rmtree(directory)
+    mta.posthorn("queue", "restore", copy)
+    for path in (directory, *directory.rglob("*")):
+        st = path.lstat()
+        assert (st.st_uid, st.st_gid) == (queue.pw_uid, queue.pw_gid), path
+        assert stat.S_IMODE(st.st_mode) & 0o077 == 0, path
+    mta.posthorn("queue", "audit")
+    mta.restart()
+    sink.forget_rules()
+    mta.posthorn("queue", "retry", "all")
+    sink.wait(2)
+    mta.wait_empty()
+    assert len(mta.mails("bob")) == 2

@@ -137,6 +137,29 @@ test_request(void **state)
 }
 
 static void
+test_pinned(void **state)
+{
+	struct pinned_segment segments[2] = { { 0, 1048576, 1048576 }, { 999, 1073741824, 8192 } };
+	struct control_pinned in = { .directory = SLICE_LIT("/var/spool/posthorn"), .messages = 12, .count = 2, .segments = segments };
+
+	(void)state;
+	control_pinned_put(&b, &in);
+	codec_check(CONTROL("control_pinned"), &b);
+	in.segments[1].length = in.segments[1].size + 1;	/* more than there is */
+	buf_reset(&b);
+	control_pinned_put(&b, &in);
+	assert_int_equal(codec_try(CONTROL("control_pinned"), buf_slice(&b)), -1);
+	in = (struct control_pinned){ .directory = SLICE_LIT("/q") };
+	buf_reset(&b);
+	control_pinned_put(&b, &in);
+	assert_int_equal(codec_try(CONTROL("control_pinned"), buf_slice(&b)), 0);
+	in.directory = SLICE_LIT("");
+	buf_reset(&b);
+	control_pinned_put(&b, &in);
+	assert_int_equal(codec_try(CONTROL("control_pinned"), buf_slice(&b)), -1);
+}
+
+static void
 test_item(void **state)
 {
 	static struct queue_item_recipient rcpts[ITEM_RECIPIENTS_MAX + 1];
@@ -232,6 +255,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		BUF(test_boot),    BUF(test_wire), BUF(test_conf_text_stop), BUF(test_bytes_limit),
 		BUF(test_request), BUF(test_item), BUF(test_spawn_start),    BUF(test_spawn_event),
+		BUF(test_pinned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,334 @@
+/*
+ * audit — see audit.h. The log's lines go into the book, then the disk's messages; then each page of it is judged.
+ */
+#include "queue/archive/audit.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "queue/archive/book.h"
+#include "queue/archive/census.h"
+#include "queue/archive/logline.h"
+#include "queue/archive/tree.h"
+#include "queue/store/layout.h"
+
+#define LINE_MOST	65536u		/* the logger's are far shorter */
+#define DAY_MS		INT64_C(86400000)
+#define SLACK_MS	INT64_C(2000)	/* stamps and delays are cut to seconds */
+
+struct audit {
+	struct book	book;
+	struct census	census;
+	int64_t		from_ms, to_ms;		/* what the logs cover; -1: nothing yet */
+	uint64_t	messages, older, in_corrupt;
+	uint64_t	lost_lines;		/* of the log, as it says itself */
+	struct sums	sums;
+	uint64_t	recipients;		/* accepted */
+	bool		trouble;
+};
+
+/* --- the log ------------------------------------------------------------------------------------ */
+
+static const enum share shares[LOGLINE_KIND_COUNT] = {
+	[LOGLINE_SENT] = SHARE_DELIVERED, [LOGLINE_EXPANDED] = SHARE_EXPANDED, [LOGLINE_BOUNCED] = SHARE_BOUNCED,
+};
+
+static int
+enter_fate(struct audit *a, struct leaf *l, const struct logline *line)
+{
+	struct holder *h = book_holder(&a->book, l, line->to, line->original);
+
+	if (h == NULL)
+		return -1;
+	if (shares[line->kind] != SHARE_NONE)
+		h->log = shares[line->kind];
+	if (l->came_ms == -1)
+		l->came_ms = line->at_ms - line->delay_ms;
+	return 0;
+}
+
+/* The notification is a message like any other: it has to be accepted, too. */
+static int
+enter_notice(struct audit *a, struct leaf *l, const struct logline *line)
+{
+	struct leaf *notice = book_leaf(&a->book, line->new_id);
+
+	l->notified = true;
+	if (notice == NULL)
+		return -1;
+	notice->notice_of = line->id;
+	return 0;
+}
+
+static int
+enter(struct audit *a, const struct logline *line)
+{
+	struct leaf *l = book_leaf(&a->book, line->id);
+
+	if (l == NULL)
+		return -1;
+	l->ended = l->ended || line->kind != LOGLINE_QUEUED;
+	switch (line->kind) {
+	case LOGLINE_QUEUED:
+		l->accepted = true;
+		l->from_nobody = line->from.len == 0;
+		l->recipients = (uint32_t)line->recipients;
+		l->came_ms = line->at_ms;
+		return 0;
+	case LOGLINE_NOTIFIED:
+		return enter_notice(a, l, line);
+	case LOGLINE_DELETED:
+		l->deleted = true;
+		return 0;
+	case LOGLINE_REMOVED:
+		l->removed = true;
+		return 0;
+	default:
+		return enter_fate(a, l, line);
+	}
+}
+
+static void
+cover(struct audit *a, int64_t at_ms)
+{
+	if (at_ms == -1)
+		return;
+	if (a->from_ms == -1 || at_ms < a->from_ms)
+		a->from_ms = at_ms;
+	if (at_ms > a->to_ms)
+		a->to_ms = at_ms;
+}
+
+/* A stamp without a year is of the one that ended with the file's last change. */
+static void
+read_line(struct logline *line, struct slice text, const struct stat *st)
+{
+	struct tm tm = { 0 };
+
+	(void)localtime_r(&st->st_mtime, &tm);
+	logline_read(line, text, tm.tm_year + 1900);
+	if (line->at_ms > (int64_t)st->st_mtime * 1000 + DAY_MS)
+		logline_read(line, text, tm.tm_year + 1899);
+}
+
+static int
+read_log(struct audit *a, const char *path, struct err *err)
+{
+	static char text[LINE_MOST];
+	static struct logline line;
+	FILE *f = fopen(path, "re");
+	struct stat st;
+	size_t n;
+	int rc = 0;
+
+	if (f == NULL || fstat(fileno(f), &st) == -1) {
+		err_sys(err, "%s", path);
+		if (f != NULL)
+			(void)fclose(f);
+		return -1;
+	}
+	while (rc == 0 && fgets(text, sizeof(text), f) != NULL) {
+		n = strlen(text);
+		read_line(&line, slice_of(text, n > 0 && text[n - 1] == '\n' ? n - 1 : n), &st);
+		cover(a, line.at_ms);
+		if (line.kind == LOGLINE_DROPPED)
+			a->lost_lines += line.recipients;
+		else if (line.kind != LOGLINE_NONE && enter(a, &line) == -1)
+			rc = err_memory(err, "no memory");
+	}
+	if (rc == 0 && ferror(f))
+		rc = err_sys(err, "%s", path);
+	(void)fclose(f);
+	return rc;
+}
+
+/* --- corrupt/ ----------------------------------------------------------------------------------- */
+
+static int
+enter_corrupt(void *arg, const char *name, struct err *err)
+{
+	struct audit *a = arg;
+	const char *dash = strchr(name, '-');
+	struct leaf *l;
+	queue_id id;
+
+	(void)err;
+	if (dash == NULL || queue_id_parse(slice_str(dash + 1), &id) == -1 || (l = book_find(&a->book, id)) == NULL || l->on_disk)
+		return 0;
+	l->damage = "it was damaged, and is in corrupt/";
+	a->in_corrupt++;
+	return 0;
+}
+
+/* --- judging ------------------------------------------------------------------------------------ */
+
+static void __attribute__((format(printf, 3, 4)))
+complain(struct audit *a, const struct leaf *l, const char *format, ...)
+{
+	char id[QUEUE_ID_LEN + 1];
+	va_list ap;
+
+	a->trouble = true;
+	printf("%s: ", queue_id_print(l->id, id));
+	va_start(ap, format);
+	(void)vprintf(format, ap);
+	va_end(ap);
+	(void)putchar('\n');
+}
+
+/* Accepted before the log begins, as far as anybody can tell. */
+static bool
+is_older(const struct audit *a, const struct leaf *l)
+{
+	return !l->accepted && (l->came_ms == -1 || a->from_ms == -1 || l->came_ms < a->from_ms + SLACK_MS);
+}
+
+static const char *
+why_missing(const struct leaf *l)
+{
+	if (l->damage != NULL)
+		return l->damage;
+	if (l->on_disk)
+		return "the disk has the message, but not them";
+	return l->removed ? "the message was removed, and the log does not say what became of them" :
+	    "neither the disk nor the log knows what became of them";
+}
+
+static void
+judge_bounce(struct audit *a, const struct leaf *l, const struct sums *s)
+{
+	if (s->share[SHARE_BOUNCED] > 0 && !l->notified && !l->owed && !l->deleted)
+		complain(a, l, "%" PRIu64 " bounced, and %s was not told", s->share[SHARE_BOUNCED],
+		    l->from_nobody ? "postmaster" : "the sender");
+}
+
+static void
+judge_notice(struct audit *a, const struct leaf *l)
+{
+	char id[QUEUE_ID_LEN + 1];
+
+	if (l->notice_of != 0 && !l->accepted)
+		complain(a, book_find(&a->book, l->notice_of), "its notification %s was never queued", queue_id_print(l->id, id));
+}
+
+static void
+judge(struct audit *a, const struct leaf *l)
+{
+	struct sums s;
+
+	judge_notice(a, l);
+	if (!l->accepted && !l->on_disk && !l->ended)
+		return;
+	if (is_older(a, l)) {
+		a->older++;
+		if (l->damage != NULL)
+			complain(a, l, "%s", l->damage);
+		return;
+	}
+	if (!l->accepted)
+		complain(a, l, "%s, and the log has not accepted it", l->on_disk ? "it is on the disk" : "the log speaks of it");
+	book_sum(l, &s);
+	a->messages += l->accepted;
+	a->recipients += l->accepted ? l->recipients : 0;
+	for (enum share i = SHARE_NONE; l->accepted && i < SHARE_COUNT; i++)
+		a->sums.share[i] += s.share[i];
+	a->sums.again += s.again;
+	if (s.share[SHARE_NONE] > 0)
+		complain(a, l, "%" PRIu64 " of %" PRIu32 " recipients missing: %s", s.share[SHARE_NONE], l->recipients, why_missing(l));
+	judge_bounce(a, l, &s);
+}
+
+/* --- telling ------------------------------------------------------------------------------------ */
+
+static const char *
+time_text(int64_t ms, char out[32])
+{
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm = { 0 };
+
+	(void)localtime_r(&seconds, &tm);
+	(void)strftime(out, 32, "%Y-%m-%d %H:%M:%S", &tm);
+	return out;
+}
+
+static void
+tell(const struct audit *a)
+{
+	static const struct { enum share share; const char *word; } rows[] = {
+		{ SHARE_QUEUED, "queued" }, { SHARE_DELIVERED, "delivered" }, { SHARE_BOUNCED, "bounced" },
+		{ SHARE_EXPANDED, "expanded" }, { SHARE_DELETED, "deleted" }, { SHARE_NONE, "missing" },
+	};
+	char from[32], to[32];
+
+	if (a->from_ms == -1)
+		printf("the log is empty\n");
+	else
+		printf("log: %s to %s\n", time_text(a->from_ms, from), time_text(a->to_ms, to));
+	printf("disk: %" PRIu64 " messages in the ring, %" PRIu64 " in the spool\n", a->census.ring, a->census.spool);
+	printf("accepted: %" PRIu64 " messages, %" PRIu64 " recipients\n", a->messages, a->recipients);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		printf("  %-10s %" PRIu64 "\n", rows[i].word, a->sums.share[rows[i].share]);
+	if (a->sums.again > 0)
+		printf("to be delivered once more: %" PRIu64 " recipients, whose end the disk does not know\n", a->sums.again);
+	if (a->older > 0)
+		printf("older than the log: %" PRIu64 " messages\n", a->older);
+	if (a->in_corrupt > 0)
+		printf("in corrupt/: %" PRIu64 " messages\n", a->in_corrupt);
+	if (a->lost_lines > 0)
+		printf("the log lacks %" PRIu64 " lines, as it says itself: what is named here may have stood there\n", a->lost_lines);
+	if (a->census.damaged > 0)
+		printf("damaged places in the ring: %" PRIu64 "\n", a->census.damaged);
+	printf(a->trouble ? "NOT conserved\n" : "conserved\n");
+}
+
+/* --- in order ----------------------------------------------------------------------------------- */
+
+static int
+read_disk(struct audit *a, const char *path, struct err *err)
+{
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), lock = -1, corrupt = -1, rc = -1;
+
+	if (dir == -1)
+		return err_sys(err, "queue directory %s", path);
+	if ((lock = layout_lock(dir, path, false, err)) != -1)
+		rc = census_take(&a->census, dir, &a->book, err);
+	if (rc == 0 && (corrupt = openat(dir, "corrupt", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) != -1)
+		rc = tree_each(corrupt, enter_corrupt, a, err);
+	fd_close(&corrupt);
+	fd_close(&lock);
+	fd_close(&dir);
+	return rc;
+}
+
+int
+audit(int argc, char **argv)
+{
+	struct audit a = { .from_ms = -1, .to_ms = -1 };
+	struct err err = { 0 };
+	int rc = 0;
+
+	book_init(&a.book);
+	for (int i = 1; rc == 0 && i < argc; i++)
+		rc = read_log(&a, argv[i], &err);
+	if (rc == 0)
+		rc = read_disk(&a, argv[0], &err);
+	if (rc == 0) {
+		for (const struct leaf *l = a.book.first; l != NULL; l = l->next)
+			judge(&a, l);
+		tell(&a);
+	} else {
+		(void)fprintf(stderr, "posthorn: no audit: %s\n", err.text);
+	}
+	book_fini(&a.book);
+	if (rc == -1)
+		return EX_NOINPUT;
+	return a.trouble ? 1 : EX_OK;
+}

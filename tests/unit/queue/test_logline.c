@@ -1,0 +1,214 @@
+/* logline: what the logger writes is what an audit reads, in either shape; and what strangers say in it counts for nothing. */
+#include "tests/support/testing.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include "control/logger/json.h"
+#include "queue/archive/book.h"
+#include "queue/archive/logline.h"
+
+#define WALL_MS		INT64_C(1795413600250)	/* 2026-11-23 06:00:00.25 */
+#define ID		UINT64_C(0x0000000800000001)
+#define NEW_ID		UINT64_C(0x0000000800000002)
+#define COUNT(v)	(sizeof(v) / sizeof((v)[0]))
+
+static struct logline line;
+
+/* --- round trips -------------------------------------------------------------------------------- */
+
+struct trip {
+	const char		*name;
+	struct log_record	 record;
+	enum logline_kind	 kind;
+	const char		*from, *to, *original;
+	int64_t			 delay_ms;
+};
+
+#define DELIVERY(address, orig, action, words) { .event = EVENT_DELIVERY, .level = LOG_LEVEL_INFO, .wall_ms = WALL_MS, .count = 8, .fields = { \
+	LOG_ID(KEY_ID, ID), { .key = KEY_TO, .type = LOG_TYPE_SLICE, .text = { address, sizeof(address) - 1 } }, \
+	{ .key = KEY_ORIG_TO, .type = LOG_TYPE_SLICE, .text = { orig, sizeof(orig) - 1 } }, \
+	{ .key = KEY_RELAY, .type = LOG_TYPE_SLICE, .text = { "mx.example.net[192.0.2.1]:25", 28 } }, LOG_NUM(KEY_DELAY, 1200), \
+	{ .key = KEY_DELAYS, .type = LOG_TYPE_SLICE, .text = { "1000/200/0/0", 12 } }, LOG_NUM(KEY_ACTION, action), \
+	{ .key = KEY_TEXT, .type = LOG_TYPE_SLICE, .text = { words, sizeof(words) - 1 } } } }
+#define QUEUED(sender) { .event = EVENT_QUEUED, .level = LOG_LEVEL_INFO, .wall_ms = WALL_MS, .count = 4, .fields = { LOG_ID(KEY_ID, ID), \
+	{ .key = KEY_FROM, .type = LOG_TYPE_SLICE, .text = { sender, sizeof(sender) - 1 } }, LOG_NUM(KEY_SIZE, 99), LOG_NUM(KEY_NRCPT, 3) } }
+#define NOTICE(words) { .event = EVENT_NOTIFICATION, .level = LOG_LEVEL_INFO, .wall_ms = WALL_MS, .count = 3, .fields = { LOG_ID(KEY_ID, ID), \
+	LOG_ID(KEY_NEW_ID, NEW_ID), { .key = KEY_KIND, .type = LOG_TYPE_SLICE, .text = { words, sizeof(words) - 1 } } } }
+#define OPERATOR(words) { .event = EVENT_OPERATOR, .level = LOG_LEVEL_INFO, .wall_ms = WALL_MS, .count = 2, .fields = { LOG_ID(KEY_ID, ID), \
+	{ .key = KEY_TEXT, .type = LOG_TYPE_SLICE, .text = { words, sizeof(words) - 1 } } } }
+#define DROPPED(words) { .event = EVENT_TEXT, .level = LOG_LEVEL_WARN, .wall_ms = WALL_MS, .count = 1, .fields = { \
+	{ .key = KEY_TEXT, .type = LOG_TYPE_SLICE, .text = { words, sizeof(words) - 1 } } } }
+#define REMOVED { .event = EVENT_REMOVED, .level = LOG_LEVEL_INFO, .wall_ms = WALL_MS, .count = 1, .fields = { LOG_ID(KEY_ID, ID) } }
+
+static const struct trip trips[] = {
+	{ "queued", QUEUED("a@example.org"), LOGLINE_QUEUED, "a@example.org", "", "", 0 },
+	{ "from nobody", QUEUED(""), LOGLINE_QUEUED, "", "", "", 0 },
+	{ "a sender who looks like an end", QUEUED("\">, size=1, nrcpt=9 (queue active)\"@x.test"), LOGLINE_QUEUED,
+	  "\">, size=1, nrcpt=9 (queue active)\"@x.test", "", "", 0 },
+	{ "relayed", DELIVERY("b@x.test", "", ACTION_RELAYED, "250 ok"), LOGLINE_SENT, "", "b@x.test", "", 1200 },
+	{ "delivered", DELIVERY("b@x.test", "b@x.test", ACTION_DELIVERED, "delivered to maildir"), LOGLINE_SENT, "", "b@x.test", "", 1200 },
+	{ "another name", DELIVERY("b@x.test", "c@x.test", ACTION_RELAYED, "ok"), LOGLINE_SENT, "", "b@x.test", "c@x.test", 1200 },
+	{ "expanded", DELIVERY("b@x.test", "", ACTION_EXPANDED, "expanded"), LOGLINE_EXPANDED, "", "b@x.test", "", 1200 },
+	{ "bounced", DELIVERY("b@x.test", "", ACTION_FAILED, "550 no"), LOGLINE_BOUNCED, "", "b@x.test", "", 1200 },
+	{ "deferred", DELIVERY("b@x.test", "", ACTION_DELAYED, "450 later"), LOGLINE_DEFERRED, "", "b@x.test", "", 1200 },
+	{ "unknown", DELIVERY("b@x.test", "", ACTION_UNKNOWN, "lost"), LOGLINE_DEFERRED, "", "b@x.test", "", 1200 },
+	{ "words of a next hop", DELIVERY("b@x.test", "", ACTION_DELAYED, "450, status=sent (ok)"), LOGLINE_DEFERRED, "", "b@x.test", "", 1200 },
+	{ "quoted", DELIVERY("\"a>, relay=x\"@x.test", "", ACTION_RELAYED, "ok"), LOGLINE_SENT, "", "\"a>, relay=x\"@x.test", "", 1200 },
+	{ "a quoted quote", DELIVERY("\"\\\">, \"@x.test", "", ACTION_RELAYED, "ok"), LOGLINE_SENT, "", "\"\\\\\">, \"@x.test", "", 1200 },
+	{ "a quoted backslash", DELIVERY("\"\\\\\"@x.test", "", ACTION_RELAYED, "ok"), LOGLINE_SENT, "", "\"\\\\\\\\\"@x.test", "", 1200 },
+	{ "backslash and quote", DELIVERY("\"\\\\\\\">, \"@x.test", "", ACTION_RELAYED, "ok"), LOGLINE_SENT, "",
+	  "\"\\\\\\\\\\\\\">, \"@x.test", "", 1200 },
+	{ "told", NOTICE("sender non-delivery notification"), LOGLINE_NOTIFIED, "", "", "", 0 },
+	{ "warned", NOTICE("sender delay notification"), LOGLINE_NONE, "", "", "", 0 },
+	{ "deleted", OPERATOR("removed by an operator"), LOGLINE_DELETED, "", "", "", 0 },
+	{ "held", OPERATOR("placed on hold"), LOGLINE_NONE, "", "", "", 0 },
+	{ "removed", REMOVED, LOGLINE_REMOVED, "", "", "", 0 },
+	{ "dropped", DROPPED("3 lines of this process were dropped before this one"), LOGLINE_DROPPED, "", "", "", 0 },
+	{ "stuck", DROPPED("the log target was stuck: 3 lines were dropped"), LOGLINE_DROPPED, "", "", "", 0 },
+	{ "other words", DROPPED("3 lines long"), LOGLINE_NONE, "", "", "", 0 },
+};
+
+static void
+check(const struct trip *t)
+{
+	assert_int_equal(line.kind, t->kind);
+	assert_int_equal(line.at_ms / 1000, WALL_MS / 1000);
+	if (t->kind == LOGLINE_NONE)
+		return;
+	assert_int_equal(line.id, t->kind == LOGLINE_DROPPED ? 0 : ID);
+	assert_int_equal(line.new_id, t->kind == LOGLINE_NOTIFIED ? NEW_ID : 0);
+	assert_int_equal(line.recipients, t->kind == LOGLINE_QUEUED || t->kind == LOGLINE_DROPPED ? 3 : 0);
+	assert_int_equal(line.delay_ms, t->delay_ms);
+	assert_slice(line.from, t->from);
+	assert_slice(line.to, t->to);
+	assert_slice(line.original, t->original);
+}
+
+static void
+test_round_trips(void **state)
+{
+	static const struct line_style styles[] = {
+		{ .name = "postfix", .host = "mx", .stamp = STAMP_HOST }, { .name = "posthorn", .host = "mx", .stamp = STAMP_HOST, .event_ids = true },
+	};
+	const struct line_source queue = { .role = ROLE_QUEUE, .number = 3, .pid = 77 };
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 65536);
+	for (size_t i = 0; i < COUNT(trips); i++)
+		for (size_t s = 0; s <= COUNT(styles); s++) {
+			ROW(i, trips[i].name);
+			buf_reset(&b);
+			assert_int_equal(s < COUNT(styles) ? line_put(&b, &styles[s], &queue, &trips[i].record) :
+			    json_put(&b, &queue, &trips[i].record), 0);
+			logline_read(&line, slice_of(buf_slice(&b).p, buf_len(&b) - 1), 2026);
+			check(&trips[i]);
+		}
+	buf_fini(&b);
+}
+
+/* --- lines of others ---------------------------------------------------------------------------- */
+
+#define TAIL	"0000000800001: removed"
+
+static void
+test_fronts(void **state)
+{
+	static const struct { const char *text; enum logline_kind kind; int64_t at_ms; } rows[] = {
+		{ "Nov 23 06:00:00 mx postfix/queue[7]: " TAIL, LOGLINE_REMOVED, 1795413600000 },
+		{ "Nov  3 06:00:00 mx postfix/queue[7]: " TAIL, LOGLINE_REMOVED, 1793685600000 },
+		{ "2026-11-23T06:00:00.250Z mx postfix/queue[7]: " TAIL, LOGLINE_REMOVED, 1795413600250 },
+		{ "2026-11-23T07:00:00.250123+01:00 mx postfix/queue[7]: " TAIL, LOGLINE_REMOVED, 1795413600250 },
+		{ "2026-11-23T06:00:00 mx postfix/queue[7]: " TAIL, LOGLINE_REMOVED, 1795413600000 },
+		{ "postfix/queue[7]: " TAIL, LOGLINE_REMOVED, -1 },
+		{ "Nov 23 06:00:00 mx postfix/smtpd[7]: " TAIL, LOGLINE_NONE, 1795413600000 },
+		{ "Nov 23 06:00:00 mx postfix/smtpd[7]: x/queue[1]: " TAIL, LOGLINE_NONE, 1795413600000 },
+		{ "Nov 23 06:00:00 postfix/queue[7]: " TAIL, LOGLINE_NONE, 1795413600000 },
+		{ "Xov 23 06:00:00 mx postfix/queue[7]: " TAIL, LOGLINE_NONE, -1 },
+		{ "Nov 23 06:00:00 mx postfix/queue[7]: removed", LOGLINE_NONE, 1795413600000 },
+		{ "Nov 23 06:00:00 mx postfix/queue[7]: 0000000800001: from=<a", LOGLINE_NONE, 1795413600000 },
+		{ "Nov 23 06:00:00 mx postfix/queue[7]: 0000000800001: from=<a>, size=1, nrcpt=99999999999 (queue active)", LOGLINE_NONE,
+		  1795413600000 },
+		{ "{}", LOGLINE_NONE, -1 }, { "{", LOGLINE_NONE, -1 }, { "{\"event\":\"removed\"}", LOGLINE_NONE, -1 },
+		{ "{\"event\":\"removed\",\"queue_id\":\"0000000800001\",\"time\":\"2026-11-23T06:00:00.250Z\"}", LOGLINE_REMOVED, 1795413600250 },
+		{ "", LOGLINE_NONE, -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		ROW(i, rows[i].text);
+		logline_read(&line, slice_str(rows[i].text), 2026);
+		assert_int_equal(line.kind, rows[i].kind);
+		assert_int_equal(line.at_ms, rows[i].at_ms);
+	}
+}
+
+/* --- the book ----------------------------------------------------------------------------------- */
+
+static void
+test_sums(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t recipients;
+		bool deleted, on_disk;
+		struct { enum share log, disk; } holders[3];
+		uint64_t missing, queued, delivered, bounced, deleted_too, again;
+	} rows[] = {
+		{ "nobody knows", 2, false, false, { { SHARE_NONE, SHARE_NONE } }, 2, 0, 0, 0, 0, 0 },
+		{ "one of each", 3, false, true, { { SHARE_DELIVERED, SHARE_DELIVERED }, { SHARE_BOUNCED, SHARE_BOUNCED },
+		  { SHARE_NONE, SHARE_QUEUED } }, 0, 1, 1, 1, 0, 0 },
+		{ "the log lost an end that the disk has", 1, false, true, { { SHARE_NONE, SHARE_DELIVERED } }, 0, 0, 1, 0, 0, 0 },
+		{ "only deferred, and gone", 1, false, false, { { SHARE_NONE, SHARE_NONE } }, 1, 0, 0, 0, 0, 0 },
+		{ "deleted", 2, true, false, { { SHARE_DELIVERED, SHARE_NONE } }, 0, 0, 1, 0, 1, 0 },
+		{ "deleted, but still there without him", 2, true, true, { { SHARE_NONE, SHARE_QUEUED } }, 1, 1, 0, 0, 0, 0 },
+		{ "delivered, and will be again", 1, false, true, { { SHARE_DELIVERED, SHARE_QUEUED } }, 0, 0, 1, 0, 0, 1 },
+	};
+	char name[2] = "a";
+	struct holder *h;
+	struct book b;
+	struct sums s;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct leaf *l;
+
+		ROW(i, rows[i].name);
+		book_init(&b);
+		l = book_leaf(&b, ID);
+		assert_ptr_equal(book_leaf(&b, ID), l);
+		assert_null(book_find(&b, NEW_ID));
+		l->recipients = rows[i].recipients;
+		l->deleted = rows[i].deleted;
+		l->on_disk = rows[i].on_disk;
+		for (int k = 0; k < 3; k++) {
+			name[0] = (char)('a' + k);
+			h = book_holder(&b, l, slice_str(name), slice_of("", 0));
+			assert_ptr_equal(book_holder(&b, l, slice_str(name), slice_of("", 0)), h);
+			assert_ptr_not_equal(book_holder(&b, l, slice_of("", 0), slice_str(name)), h);
+			h->log = rows[i].holders[k].log;
+			h->disk = rows[i].holders[k].disk;
+		}
+		book_sum(l, &s);
+		assert_int_equal(s.share[SHARE_NONE], rows[i].missing);
+		assert_int_equal(s.share[SHARE_QUEUED], rows[i].queued);
+		assert_int_equal(s.share[SHARE_DELIVERED], rows[i].delivered);
+		assert_int_equal(s.share[SHARE_BOUNCED], rows[i].bounced);
+		assert_int_equal(s.share[SHARE_DELETED], rows[i].deleted_too);
+		assert_int_equal(s.again, rows[i].again);
+		book_fini(&b);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trips), cmocka_unit_test(test_fronts), cmocka_unit_test(test_sums),
+	};
+
+	(void)setenv("TZ", "UTC", 1);
+	tzset();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
