@@ -45,7 +45,9 @@ struct client {
 	uint32_t		 nargs, arg;	/* arguments, and which one is under way */
 	struct slice		 args[OPERATOR_ARGS_MAX];
 	int64_t			 since_mono_ms;	/* when the order was given */
-	struct timer		 pause;		/* until what was woken sleeps again */
+	struct idset		 unsettled;	/* changed, and not on disk yet */
+	int64_t			 patience_ms;	/* loop_now until which they are waited for */
+	struct timer		 pause;		/* until what was woken sleeps again, or what was changed is on disk */
 	bool			 pins;		/* it has pinned the store */
 	struct discard		 discard;
 };

@@ -51,6 +51,7 @@ client_free(void *arg)
 
 	timer_fini(&c->pause);
 	idset_fini(&c->shown);
+	idset_fini(&c->unsettled);
 	arena_fini(&c->arena);
 	mem_free(c);
 }
@@ -213,6 +214,7 @@ client_new(struct operators *o, int fd)
 	c->may_change = peer.uid == 0 || peer.uid == geteuid();
 	arena_init(&c->arena, REQUEST_MAX);
 	idset_init(&c->shown);
+	idset_init(&c->unsettled);
 	c->channel = channel_open(o->queue->loop, fd, &channel_ops, c, NULL);
 	if (c->channel == NULL) {
 		client_free(c);

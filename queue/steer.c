@@ -2,13 +2,14 @@
  * steer — verbs that change: hold, release, retry, delete; one message, those of a domain, or all.
  *
  * What sleeps is woken page by page, changed like any other, and falls asleep again; a pause between pages lets it, so that
- * an order about a million messages never has them all in memory.
+ * an order about a million messages never has them all in memory. The answer comes when all changes are on disk.
  */
 #include "queue/client.h"
 
 #define PAGE		256		/* messages that sleep, woken at a time */
 #define AWAKE_MOST	4096u		/* more than these in memory: the next page waits until they sleep again */
 #define PAUSE		INT64_C(10)	/* ms between two pages */
+#define PATIENCE	INT64_C(20000)	/* ms that changes may take to reach the disk before somebody has to be told */
 #define NAP		INT64_C(200)	/* ms until those that were put to sleep are counted again */
 
 static void next_argument(struct client *);
@@ -96,11 +97,29 @@ steer_delete(struct client *c, struct message *m)
 
 /* --- whom --------------------------------------------------------------------------------------- */
 
+static bool
+is_settled(void *arg, uint64_t id)
+{
+	const struct message *m = queue_find(arg, id);
+
+	if (m == NULL)
+		return true;		/* gone, or it sleeps as it was changed */
+	if (m->deleted || m->settling || m->due_queued || m->blocked)
+		return false;
+	for (uint32_t i = 0; i < m->envelope.count; i++)
+		if (m->places[i].dirty)
+			return false;
+	return true;
+}
+
 static void
 apply(struct client *c, struct message *m)
 {
 	c->verb->each(c, m);
 	c->count++;
+	if (!is_settled(c->queue, m->id))
+		(void)idset_add(&c->unsettled, m->id);		/* without memory nobody waits for it */
+	c->patience_ms = loop_now(c->queue->loop) + PATIENCE;
 }
 
 static bool
@@ -127,6 +146,8 @@ end(struct client *c)
 	c->verb = NULL;
 	idset_fini(&c->shown);
 	idset_init(&c->shown);
+	idset_fini(&c->unsettled);
+	idset_init(&c->unsettled);
 }
 
 static void
@@ -155,11 +176,29 @@ page_woken(void *arg, const struct store_woken *w)
 			apply(c, m);
 	}
 	c->after = w->last;
+	idset_prune(&c->unsettled, is_settled, c->queue);
 	if (w->failed || w->last == 0) {
 		c->arg++;
 		next_argument(c);
 	} else {
 		timer_set(&c->pause, PAUSE);
+	}
+}
+
+/* All was done; is it on disk? */
+static void
+conclude(struct client *c)
+{
+	idset_prune(&c->unsettled, is_settled, c->queue);
+	if (c->unsettled.ids.count == 0) {
+		client_say(c, true, "%u message%s %s", c->count, c->count == 1 ? "" : "s", c->verb->done);
+		end(c);
+	} else if (loop_now(c->queue->loop) < c->patience_ms) {
+		timer_set(&c->pause, PAUSE);
+	} else {
+		client_say(c, false, "%u message%s %s, but of %zu that is not on disk yet, and would be undone by a crash: is the disk full?",
+		    c->count, c->count == 1 ? "" : "s", c->verb->done, c->unsettled.ids.count);
+		end(c);
 	}
 }
 
@@ -184,7 +223,11 @@ steer_go_on(void *arg)
 {
 	struct client *c = arg;
 
-	if (c->verb != NULL && c->channel != NULL && !c->busy)
+	if (c->verb == NULL || c->channel == NULL || c->busy)
+		return;
+	if (c->arg == c->nargs)
+		conclude(c);
+	else
 		next_page(c);
 }
 
@@ -243,8 +286,7 @@ next_argument(struct client *c)
 		if (!one(c, id))
 			return;
 	}
-	client_say(c, true, "%u message%s %s", c->count, c->count == 1 ? "" : "s", c->verb->done);
-	end(c);
+	conclude(c);
 }
 
 void

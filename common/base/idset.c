@@ -60,6 +60,29 @@ idset_add(struct idset *l, uint64_t id)
 	return 0;
 }
 
+struct pruning {
+	struct idset	*set;
+	bool		(*goes)(void *, uint64_t);
+	void		*arg;
+};
+
+static void
+prune_one(struct hash_node *node, void *arg)
+{
+	const struct pruning *p = arg;
+
+	if (p->goes(p->arg, CONTAINER_OF(node, struct member, node)->id))
+		free_one(node, p->set);
+}
+
+void
+idset_prune(struct idset *l, bool (*goes)(void *arg, uint64_t id), void *arg)
+{
+	struct pruning p = { l, goes, arg };
+
+	hash_each(&l->ids, prune_one, &p);
+}
+
 void
 idset_remove(struct idset *l, uint64_t id)
 {

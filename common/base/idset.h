@@ -14,6 +14,7 @@ void	idset_init(struct idset *);
 void	idset_fini(struct idset *);
 int	idset_add(struct idset *, uint64_t id);	/* twice is fine. -1: no memory */
 void	idset_remove(struct idset *, uint64_t id);
+void	idset_prune(struct idset *, bool (*goes)(void *arg, uint64_t id), void *arg);	/* without those that `goes` names */
 bool	idset_has(void *set, uint64_t id);	/* takes a struct idset: fits where a callback is asked for */
 
 #endif

@@ -114,6 +114,29 @@ test_leases(void **state)
 	stage_status_is(s, "messages", 0);
 }
 
+/* What an operator was told is done survives whatever comes next. */
+static void
+test_orders_are_durable(void **state)
+{
+	struct stage_set *s = *state;
+
+	stage_smtpd(s, ROLE_TRUSTED);
+	for (int i = 0; i < 3; i++)
+		(void)stage_submit(s, "a@client.test", "b@far.test", 1);
+	stage_operator(s, "hold", "all");
+	stage_crash(s);
+	stage_all(s);
+	stage_rounds(s, 100);
+	assert_int_equal(s->job_count, 0);
+	stage_operator(s, "release", "all");
+	stage_crash(s);
+	stage_all(s);
+	(void)stage_job(s, 0);
+	stage_operator(s, "delete", "all");
+	stage_crash(s);
+	stage_status_is(s, "messages", 0);
+}
+
 /* Twice its agent crashed: then it goes alone. The third time: a person has to look. A death from outside does not count. */
 static void
 test_deadly_job(void **state)
@@ -332,7 +355,7 @@ main(void)
 {
 #define CASE(t)	cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(test_agent_dies), CASE(test_other_takes_over), CASE(test_dead_before_hello), CASE(test_leases),
+		CASE(test_agent_dies), CASE(test_other_takes_over), CASE(test_dead_before_hello), CASE(test_leases), CASE(test_orders_are_durable),
 		CASE(test_deadly_job), CASE(test_delete), CASE(test_delete_gives_room), CASE(test_agent_dies_with_deleted),
 		CASE(test_hold), CASE(test_many), CASE(test_less_memory),
 	};
