@@ -1,6 +1,5 @@
 /*
- * log — records gathered during a round of the loop,
- * sent as one datagram, counted when the socket is full.
+ * log — records gathered during a round of the loop, sent as one datagram, or as a larger one later.
  *
  * A process has one log wire, so this is the house's other mutable global besides base/log. Threads
  * may log: a lock guards the datagram in hand.
@@ -9,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -17,6 +17,8 @@
 #include "wire/fields.h"
 
 #define HEADER_SIZE	12	/* u32 process, u64 dropped */
+#define FULL_MOST	64	/* full datagrams that wait for room in the socket: 4 MiB */
+#define LAST_WORDS	200	/* ms that a process which ends waits for logger to take them */
 
 static struct {
 	pthread_mutex_t	lock;
@@ -24,7 +26,9 @@ static struct {
 	uint32_t	process;
 	uint64_t	sequence, dropped;
 	uint32_t	records;	/* in the datagram in hand; read without the lock by log_wire_flush */
-	struct buf	out;
+	struct buf	out;		/* the datagram in hand */
+	struct buf	full[FULL_MOST];	/* a ring, of those behind it in `count` */
+	uint32_t	first, count;
 } wire = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
 static void
@@ -36,21 +40,58 @@ begin_datagram(void)
 	wire.records = 0;
 }
 
-/* What the socket does not take now is lost and counted; logging never waits (nor does mail for it). */
-static void
-send_datagram(void)
+/* False: logger has not read enough yet. Whatever else goes wrong: nobody will read it, and it is gone. */
+static bool
+send_one(const struct buf *b)
 {
 	ssize_t n;
 
-	if (wire.records == 0 || wire.fd == -1)
-		return;
 	do
-		n = send(wire.fd, wire.out.mem + wire.out.start, buf_len(&wire.out), MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = send(wire.fd, b->mem + b->start, buf_len(b), MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n == -1 && errno == EINTR);
-	if (n == -1)
+	return n != -1 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+/* True: all that was full has left. */
+static bool
+send_full(void)
+{
+	while (wire.count > 0) {
+		struct buf *b = &wire.full[wire.first];
+
+		if (!send_one(b))
+			return false;
+		buf_fini(b);
+		wire.first = (wire.first + 1) % FULL_MOST;
+		wire.count--;
+	}
+	return true;
+}
+
+/* What the socket does not take waits for the next round, and grows meanwhile: logging never waits (nor does mail for it). */
+static void
+send_datagram(void)
+{
+	if (wire.records == 0 || wire.fd == -1 || !send_full() || !send_one(&wire.out))
+		return;
+	wire.dropped = 0;
+	begin_datagram();
+}
+
+/* The datagram in hand is full: it leaves, or lines up, or is lost and counted. */
+static void
+put_aside(void)
+{
+	send_datagram();
+	if (wire.records == 0)
+		return;
+	if (wire.count == FULL_MOST) {
 		wire.dropped += wire.records;
-	else
+	} else {
+		wire.full[(wire.first + wire.count++) % FULL_MOST] = wire.out;
+		buf_init(&wire.out, LOG_DATAGRAM_MAX);
 		wire.dropped = 0;
+	}
 	begin_datagram();
 }
 
@@ -104,6 +145,7 @@ try_record(enum log_event event, enum log_level level, uint32_t session, const s
 	}
 	buf_cut(&wire.out, before);
 	wire.out.failed = false;
+	wire.sequence--;
 	return -1;
 }
 
@@ -114,7 +156,7 @@ add_record(enum log_event event, enum log_level level, uint32_t session, const s
 {
 	if (try_record(event, level, session, fields, count) == 0)
 		return;
-	send_datagram();
+	put_aside();
 	if (try_record(event, level, session, fields, count) == -1)
 		wire.dropped++;
 }
@@ -167,9 +209,18 @@ log_wire_flush(void *unused)
 void
 log_wire_close(void)
 {
-	log_wire_flush(NULL);
+	struct pollfd room = { .events = POLLOUT };
+
 	log_sink_set(NULL, NULL);
 	pthread_mutex_lock(&wire.lock);
+	room.fd = wire.fd;
+	send_datagram();
+	for (int left = LAST_WORDS / 10; wire.fd != -1 && (wire.records > 0 || wire.count > 0) && left > 0; left--) {
+		(void)poll(&room, 1, 10);
+		send_datagram();
+	}
+	while (wire.count > 0)
+		buf_fini(&wire.full[(wire.first + --wire.count) % FULL_MOST]);
 	fd_close(&wire.fd);
 	buf_fini(&wire.out);
 	pthread_mutex_unlock(&wire.lock);
