@@ -449,7 +449,7 @@ has_hunted(void *arg)
 static void
 full_ring(const char *point, const char *error)
 {
-	uint32_t all = 0;
+	uint32_t all = 0, found;
 	char plan[64];
 
 	fault_plan("catalog-commit:1+:ENOSPC");	/* nothing leaves the ring */
@@ -480,21 +480,25 @@ full_ring(const char *point, const char *error)
 		page("", 0, 200);
 		assert_false(paged_failed);
 	}
+	found = npaged;
 	for (uint32_t i = 0; i < nmails; i++) {
 		bool twice = false;
 
 		for (uint32_t k = 0; k < npaged; k++)
 			twice = twice || paged[k].id == mails[i].id;
-		npaged += !twice;
+		found += !twice;
 	}
-	assert_int_equal(npaged, all);
+	assert_int_equal(found, all);
 }
 
 static void
 test_full_ring_without_memory(void **state)
 {
-	full_ring("alloc", "ENOMEM");
-	again(state);
+	/* Copied forward, each failing start takes of what is left of the ring; the spool gives it back. */
+	if (plans) {
+		full_ring("alloc", "ENOMEM");
+		again(state);
+	}
 	full_ring("store-write", "EIO");
 	again(state);
 	full_ring("store-sync", "EIO");
