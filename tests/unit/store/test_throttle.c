@@ -68,7 +68,7 @@ test_space_comes(void **state)
 	put(STORE_CLIENT, "d1", "small", 5);
 	store_flush(store);
 	all = nmails;
-	assert_int_equal(answers, all - 3);
+	assert_true(answers <= all - 3);
 	assert_true(store_has_room(store, STORE_CLIENT));	/* nobody has waited in vain */
 	stand_still(false);
 	wait_until(is_answered_n, &all);
