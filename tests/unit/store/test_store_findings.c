@@ -70,6 +70,52 @@ test_an_empty_file_stops_no_start(void **state)
 	assert_int_equal(files_in("corrupt"), 2);
 }
 
+static char big[500000];
+
+static uint32_t
+free_segments(void)
+{
+	struct store_figures f;
+
+	store_figures(store, &f);
+	return f.free_segments;
+}
+
+static bool
+all_free(void *arg)
+{
+	(void)arg;
+	return free_segments() == 8;
+}
+
+static bool
+all_answered(void *arg)
+{
+	(void)arg;
+	return answers == nmails;
+}
+
+/* Space for one message of a client is left and four come in one round: they wait for what evacuation makes, like one that
+ * comes when there is none. */
+static void
+test_a_rounds_clients_wait_together(void **state)
+{
+	(void)state;
+	turn_until(all_free, NULL);
+	store->evacuation.ordered = UINT32_MAX / 2;	/* none is made yet */
+	while (free_segments() > 5) {
+		put(STORE_CLIENT, "d1", big, sizeof(big));
+		wait_answers(1);
+	}
+	for (int i = 0; i < 4; i++)
+		put(STORE_CLIENT, "d1", big, sizeof(big));
+	store_flush(store);
+	store->evacuation.ordered = 0;
+	wait_until(all_answered, NULL);
+	assert_int_equal(full, 0);
+	assert_int_equal(durable, nmails);
+}
+
 #ifdef POSTHORN_FAULTS
 /* No memory for one record while a start asks the catalog: the start fails, and the catalog is what it was. */
 static void
@@ -102,6 +148,7 @@ main(void)
 #define P(f)	cmocka_unit_test_setup_teardown(f, setup_plans, teardown)
 	const struct CMUnitTest tests[] = {
 		P(test_nothing_can_be_set_aside), P(test_an_empty_file_stops_no_start),
+		P(test_a_rounds_clients_wait_together),
 #ifdef POSTHORN_FAULTS
 		P(test_no_memory_in_recovery_keeps_the_catalog),
 #endif
