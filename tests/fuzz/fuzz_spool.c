@@ -22,6 +22,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
+static char directory[] = "/tmp/fuzz-spool-XXXXXX";
 static struct spool spool;
 static int file = -1;
 
@@ -33,13 +34,15 @@ remove_all(void)
 	snprintf(path, sizeof(path), "0000002a.0001/%s", queue_id_print(ID, name));
 	(void)unlinkat(spool.dir, path, 0);
 	(void)unlinkat(spool.dir, "0000002a.0001", AT_REMOVEDIR);
+	snprintf(path, sizeof(path), "%s/spool", directory);
+	(void)rmdir(path);
+	(void)rmdir(directory);
 }
 
-/* In memory where there is such a place. */
 static void
 make(void)
 {
-	char directory[] = "/tmp/fuzz-spool-XXXXXX", name[QUEUE_ID_LEN + 1], path[80];
+	char name[QUEUE_ID_LEN + 1], path[80];
 	struct err err;
 	int dir;
 
