@@ -192,13 +192,13 @@ flip_ring(struct ledger *ledger, bool orderly, double until)
 }
 
 int
-main(void)
+main(int argc, char **argv)
 {
 	struct ledger *ledger = ledger_new();
-	double start = now();
+	double start = now(), seconds = argc > 1 && atoi(argv[1]) > 0 ? atoi(argv[1]) : SECONDS;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	flip_ring(ledger, true, start + SECONDS / 2.0);
-	flip_ring(ledger, false, start + SECONDS);
+	flip_ring(ledger, true, start + seconds / 2);
+	flip_ring(ledger, false, start + seconds);
 	return score();
 }

@@ -130,15 +130,46 @@ verb_bench()
 	POSTHORN_BUILD=$builds/release PYTHONPATH=$here/tests/support /usr/bin/python3 tests/bench/bench.py "$@"
 }
 
+# The C programs of tests/crash in shorter runs: each step and each failing call, and few of the random ones.
+cover_crash()
+{
+	local dir=$results/crash-cover
+	mkdir -p "$dir"
+	say "crash (cover)"
+	# shellcheck disable=SC2016
+	printf '%s\0%s\0%s\0%s\0' \
+	    tests/crash/store_kill "$dir/store_kill.tap" 900 10 \
+	    tests/crash/store_errors "$dir/store_errors.tap" 900 '' \
+	    tests/crash/store_flip "$dir/store_flip.tap" 900 60 |
+	    (cd "$builds/cover" && xargs -0 -r -n 4 -P "$jobs" bash -c 'suite_program "$1" "$2" "$3" $4' suite)
+	suite_tap "crash (cover)" "$dir"
+}
+
+# Branches of a folder that a run can take: without those that the compiler adds, and without the bugs that assert finds.
+cover_branches()
+{
+	printf '\n--- %s\n' "$1"
+	gcovr -r "$here" --object-directory "$builds/cover" -f "$1/" -b --sort-percentage \
+	    --exclude-throw-branches --exclude-unreachable-branches --exclude-lines-by-pattern '.*\bassert\(.*' \
+	    "$builds/cover"
+}
+
 verb_cover()
 {
+	local folder
+
 	packages_need "${packages_build[@]}" "${packages_test[@]}" "${packages_cover[@]}"
 	build_for_tests cover
 	results=$builds/results
 	rm -rf "$results"
 	mkdir -p "$results"
 	declare -gA stages=()
+	find "$builds/cover" -name '*.gcda' -delete
 	suite_unit cover
+	cover_crash
 	gcovr -r "$here" --object-directory "$builds/cover" -e tests/ --sort-percentage "$builds/cover"
+	for folder in queue/store common/ipc; do
+		cover_branches "$folder"
+	done
 	suites_sum
 }

@@ -226,7 +226,7 @@ suite_tsan()
 	mkdir -p "$dir"
 	say "store (tsan)"
 	# shellcheck disable=SC2016
-	for program in $(build_variable tsan 'filter tests/unit/store/%,$(UNIT_TESTS)') tests/crash/store_kill; do
+	for program in $(build_variable tsan 'filter tests/unit/store/% tests/unit/queue/test_owner,$(UNIT_TESTS)') tests/crash/store_kill; do
 		arguments=''
 		# Random kills only: those at a step take minutes here.
 		[ "$program" != tests/crash/store_kill ] || arguments="30 none"
@@ -266,7 +266,7 @@ build_store()
 {
 	build_ready "$1"
 	# shellcheck disable=SC2016,SC2046
-	build_tree "$1" $(build_variable "$1" 'filter tests/unit/store/%,$(UNIT_TESTS)') tests/crash/store_kill
+	build_tree "$1" $(build_variable "$1" 'filter tests/unit/store/% tests/unit/queue/test_owner,$(UNIT_TESTS)') tests/crash/store_kill
 }
 
 suites_clean()

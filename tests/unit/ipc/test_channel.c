@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -558,6 +559,159 @@ test_no_memory(void **state)
 #endif
 }
 
+/* --- what the system says ------------------------------------------------------------------------- */
+
+/* Takes the descriptor, whatever it is, and says why not. */
+static void
+test_no_wire(void **state)
+{
+	struct err err;
+
+	(void)state;
+	assert_null(channel_open(loop, -1, &ops, &left, &err));
+	assert_non_null(strstr(err.text, "test"));
+	run(2);
+	assert_int_equal(left.ends, 0);
+}
+
+/* It closed without reading what was said: told once, and whatever is said then is refused. */
+static void
+test_reset(void **state)
+{
+	(void)state;
+	run(2);
+	assert_int_equal(send_text(&left, SLICE_LIT("unread")), 0);
+	run(2);
+	fd_close(&raw);
+	run(1000);
+	assert_int_equal(left.ends, 1);
+	assert_int_equal(send_text(&left, SLICE_LIT("more")), -1);
+	channel_flush(left.channel);
+	run(2);
+	assert_int_equal(left.ends, 1);
+}
+
+/* Said before the first handshake, or with it, by who has broken into the peer. */
+static void
+test_bad_beginnings(void **state)
+{
+	static const struct { const char *name; unsigned type; bool with_fd; struct slice body; } rows[] = {
+		{ "no handshake", TEXT, false, SLICE_LIT("\0\0\0\0") },
+		{ "a handshake with a descriptor", FRAME_HANDSHAKE, true, SLICE_LIT("1WHP\4\0\0\0test\1\0") },
+		{ "an empty handshake", FRAME_HANDSHAKE, false, SLICE_LIT("") },
+		{ "another magic", FRAME_HANDSHAKE, false, SLICE_LIT("2WHP\4\0\0\0test\1\0") },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int fds[2], fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+		assert_int_equal(setup_loop(), 0);
+		fds_before--;			/* /dev/null */
+		ROW(i, rows[i].name);
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+		raw = fds[1];
+		start(&left, fds[0], &ops);
+		write_frame((uint32_t)rows[i].body.len, (uint16_t)rows[i].type, rows[i].with_fd, 0, rows[i].body, rows[i].with_fd ? fd : -1);
+		fd_close(&fd);
+		run(1000);
+		assert_int_equal(left.ends, 1);
+		assert_int_equal(left.frames, 0);
+		assert_int_equal(teardown(state), 0);
+	}
+}
+
+static void
+send_fds(size_t n)
+{
+	union { struct cmsghdr align; char bytes[CMSG_SPACE(40 * sizeof(int))]; } control = { 0 };
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)"x", .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_SPACE(n * sizeof(int)) };
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), fds[40];
+	struct cmsghdr *h = CMSG_FIRSTHDR(&msg);
+
+	for (size_t i = 0; i < n; i++)
+		fds[i] = null;
+	h->cmsg_level = SOL_SOCKET;
+	h->cmsg_type = SCM_RIGHTS;
+	h->cmsg_len = CMSG_LEN(n * sizeof(int));
+	memcpy(CMSG_DATA(h), fds, n * sizeof(int));
+	(void)sendmsg(raw, &msg, MSG_NOSIGNAL);
+	fd_close(&null);
+}
+
+/* More with one byte than are taken at a time, or more in all than may wait. */
+static void
+test_too_many_descriptors(void **state)
+{
+	(void)state;
+	run(2);
+	send_fds(40);
+	run(1000);
+	assert_int_equal(left.ends, 1);
+	assert_string_equal(left.why, "too many descriptors");
+}
+
+static void
+test_descriptors_that_pile_up(void **state)
+{
+	(void)state;
+	run(2);
+	assert_int_equal(write(raw, "\377\0\0\0\2\0\1\0", 8), 8);	/* a frame that goes on for a while */
+	run(2);
+	for (int i = 0; i < 9 && left.ends == 0; i++) {
+		send_fds(8);
+		run(2);
+	}
+	assert_int_equal(left.ends, 1);
+	assert_string_equal(left.why, "too many descriptors");
+}
+
+/* Flushed while a frame is being filled: what was ended before it leaves, and it follows whole. */
+static void
+test_flush_in_between(void **state)
+{
+	struct buf *b;
+
+	(void)state;
+	assert_int_equal(send_text(&left, SLICE_LIT("first")), 0);
+	b = channel_begin(left.channel, TEXT);
+	channel_flush(left.channel);
+	assert_int_equal(channel_pending(left.channel), 8);		/* its head */
+	put_slice(b, SLICE_LIT("second"));
+	assert_int_equal(channel_end(left.channel), 0);
+	run(5);
+	assert_slice(buf_slice(&right.texts), "first|second|");
+	channel_pause(right.channel, false);		/* it is not paused: nothing changes */
+	channel_pause(right.channel, true);
+	channel_pause(right.channel, true);
+	assert_int_equal(send_text(&left, SLICE_LIT("third")), 0);
+	run(5);
+	assert_slice(buf_slice(&right.texts), "first|second|");
+	channel_pause(right.channel, false);
+	run(5);
+	assert_slice(buf_slice(&right.texts), "first|second|third|");
+}
+
+/* No descriptor is left for the copy of one: the frame cannot be sent, and its channel ends. */
+static void
+test_no_descriptor_left(void **state)
+{
+	struct rlimit was, none;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = was;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(send_file(&left, fd), -1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+	fd_close(&fd);
+	run(1000);
+	assert_int_equal(left.ends, 1);
+	assert_int_equal(right.frames, 0);
+}
+
 #define PAIR(fn)	cmocka_unit_test_setup_teardown(fn, setup_pair, teardown)
 #define RAW(fn)		cmocka_unit_test_setup_teardown(fn, setup_raw, teardown)
 
@@ -579,6 +733,9 @@ main(void)
 		PAIR(test_close_in_handler),
 		PAIR(test_close_with_queued_descriptor),
 		cmocka_unit_test(test_no_memory),
+		RAW(test_no_wire), RAW(test_reset), cmocka_unit_test(test_bad_beginnings),
+		RAW(test_too_many_descriptors), RAW(test_descriptors_that_pile_up),
+		PAIR(test_flush_in_between), PAIR(test_no_descriptor_left),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

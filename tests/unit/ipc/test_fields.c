@@ -87,6 +87,8 @@ test_count(void **state)
 		{ SLICE_LIT("\2\0\0\0abcd"), 1, 1, 0, true },
 		{ SLICE_LIT("\0\0\0\0"), 10, 2, 0, false },
 		{ SLICE_LIT("\xff\xff\xff\xff" "abc"), UINT32_MAX, 1, 0, true },
+		{ SLICE_LIT("\7\0\0\0"), 10, 0, 7, false },		/* items without bytes */
+		{ SLICE_LIT("\7\0\0"), 10, 0, 0, true },
 	};
 
 	(void)state;
@@ -129,12 +131,39 @@ test_writer_limit(void **state)
 	buf_fini(&b);
 }
 
+static void
+test_number(void **state)
+{
+	struct reader none = reader_of(SLICE_LIT("\0\0\0\0\0\0\0\0")), one = reader_of(SLICE_LIT("\1\0\0\0\0\0\0\0"));
+
+	(void)state;
+	assert_int_equal(get_number(&none), 0);
+	assert_int_equal(reader_end(&none), -1);
+	assert_int_equal(get_number(&one), 1);
+	assert_int_equal(reader_end(&one), 0);
+}
+
+/* A length that its four bytes cannot hold. */
+static void
+test_slice_too_long(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	put_slice(&b, slice_of("", (size_t)UINT32_MAX + 1));
+	assert_true(b.failed);
+	assert_int_equal(buf_len(&b), 0);
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_sticky), cmocka_unit_test(test_slice_limits),
 		cmocka_unit_test(test_count), cmocka_unit_test(test_enum), cmocka_unit_test(test_writer_limit),
+		cmocka_unit_test(test_number), cmocka_unit_test(test_slice_too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -180,7 +180,7 @@ on_destination(void *arg, struct slice name, uint64_t messages, int64_t earliest
 	snprintf(t->name, sizeof(t->name), "%.*s", SLICE_FMT(name));
 }
 
-static const struct store_ops plan_ops = { .found = on_found, .delta = on_delta, .fold = on_fold, .room = on_room,
+const struct store_ops plan_ops = { .found = on_found, .delta = on_delta, .fold = on_fold, .room = on_room,
 	.broken = on_broken, .plan = on_plan, .spooled = on_spooled, .asleep = on_asleep, .knows = on_knows,
 	.destination = on_destination };
 

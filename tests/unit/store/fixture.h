@@ -32,7 +32,7 @@ extern char directory[64];
 extern struct store_conf conf;
 extern struct loop *loop;
 extern struct store *store;
-extern const struct store_ops ops;
+extern const struct store_ops ops, plan_ops;
 extern struct mail mails[MANY];
 extern uint32_t nmails;
 extern uint32_t answers, durable, full, failures, broken_told;	/* since the store was opened */
