@@ -50,10 +50,15 @@ write_on(int fd, const void *p, size_t len)
 	return fault_at("catalog-write") != 0 ? -1 : write(fd, p, len);
 }
 
+/* libdb puts the answer where it had the old address: after a failure nobody has that any more. */
 static void *
 grow(void *p, size_t n)
 {
-	return mem_grow(p, n, 1);
+	void *more = mem_grow(p, n, 1);
+
+	if (more == NULL)
+		mem_free(p);
+	return more;
 }
 
 static void
