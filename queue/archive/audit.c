@@ -4,6 +4,7 @@
 #include "queue/archive/audit.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -291,6 +292,22 @@ tell(const struct audit *a)
 
 /* --- in order ----------------------------------------------------------------------------------- */
 
+/* What lies there was written by the queue's user, and libdb reads it: not with more rights than he has. */
+static int
+become_owner(int dir, const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(dir, &st) == -1)
+		return err_sys(err, "%s", path);
+	if (geteuid() != 0 || st.st_uid == 0)
+		return 0;
+	if (setgroups(0, NULL) == -1 || setresgid(st.st_gid, st.st_gid, st.st_gid) == -1 ||
+	    setresuid(st.st_uid, st.st_uid, st.st_uid) == -1)
+		return err_sys(err, "cannot become the owner of %s", path);
+	return 0;
+}
+
 static int
 read_disk(struct audit *a, const char *path, struct err *err)
 {
@@ -298,7 +315,7 @@ read_disk(struct audit *a, const char *path, struct err *err)
 
 	if (dir == -1)
 		return err_sys(err, "queue directory %s", path);
-	if ((lock = layout_lock(dir, path, false, err)) != -1)
+	if (become_owner(dir, path, err) == 0 && (lock = layout_lock(dir, path, false, err)) != -1)
 		rc = census_take(&a->census, dir, &a->book, err);
 	if (rc == 0 && (corrupt = openat(dir, "corrupt", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) != -1)
 		rc = tree_each(corrupt, enter_corrupt, a, err);
@@ -323,6 +340,7 @@ audit(int argc, char **argv)
 	if (rc == 0) {
 		for (const struct leaf *l = a.book.first; l != NULL; l = l->next)
 			judge(&a, l);
+		a.trouble = a.trouble || a.census.damaged > 0;		/* what was there, nobody knows */
 		tell(&a);
 	} else {
 		(void)fprintf(stderr, "posthorn: no audit: %s\n", err.text);

@@ -28,6 +28,11 @@
 #define FILE_MOST	(2u * 1024 * 1024)
 #define ESCAPED_MAX	2100		/* of an address: four bytes for each */
 
+struct copying {
+	struct tree	tree;
+	int		from, to;
+};
+
 struct counting {
 	struct census	*census;
 	struct book	*book;
@@ -298,11 +303,37 @@ remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 	return remove(path);
 }
 
+/* libdb obeys other files (DB_CONFIG), which are nobody's business here. */
+static int
+copy_one(void *arg, const char *name, struct err *err)
+{
+	struct copying *c = arg;
+	struct stat st;
+
+	if (strcmp(name, "catalog.db") != 0 && strncmp(name, "log.", 4) != 0)
+		return 0;
+	if (fstatat(c->from, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return err_sys(err, "db/%s", name);
+	return tree_copy_part(&c->tree, c->from, c->to, name, (uint64_t)st.st_size, (uint64_t)st.st_size, NULL, 0, err);
+}
+
+static int
+copy_catalog(int queue_dir, int to, struct err *err)
+{
+	struct copying c = { .from = disk_open(queue_dir, "db", O_RDONLY | O_DIRECTORY, err), .to = -1 };
+	int rc = -1;
+
+	if (c.from != -1 && (c.to = tree_make_folder(&c.tree, to, "db", err)) != -1)
+		rc = tree_each(c.from, copy_one, &c, err);
+	fd_close(&c.from);
+	fd_close(&c.to);
+	return rc;
+}
+
 static int
 open_catalog(struct counting *c, struct err *err)
 {
 	const char *tmp = getenv("TMPDIR");
-	struct tree tree = { 0 };
 	char path[PATH_MAX + 4];
 	int to, rc;
 
@@ -314,7 +345,7 @@ open_catalog(struct counting *c, struct err *err)
 	}
 	if ((to = open(c->copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) == -1)
 		return err_sys(err, "%s", c->copy);
-	rc = tree_copy(&tree, c->dir, to, "db", err);
+	rc = copy_catalog(c->dir, to, err);
 	fd_close(&to);
 	snprintf(path, sizeof(path), "%s/db", c->copy);
 	return rc == -1 ? -1 : catalog_open(&c->catalog, path, err);

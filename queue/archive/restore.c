@@ -110,6 +110,19 @@ give(const struct restore *r, int fd, struct err *err)
 	return !r->tree.given || fchown(fd, r->tree.uid, r->tree.gid) == 0 ? 0 : err_sys(err, "%s", r->path);
 }
 
+/* A lock that was there before is the directory's own, and no other name of somebody's file. */
+static int
+check_lock(const struct restore *r, struct err *err)
+{
+	struct stat dir, lock;
+
+	if (fstat(r->dir, &dir) == -1 || fstat(r->lock, &lock) == -1)
+		return err_sys(err, "%s/lock", r->path);
+	if (!S_ISREG(lock.st_mode) || lock.st_nlink != 1 || (lock.st_uid != dir.st_uid && lock.st_uid != geteuid()))
+		return err_set(err, "%s/lock is not the lock of a queue: remove it", r->path);
+	return 0;
+}
+
 /* docs/SPOOL.md, restore: 2 an empty directory, ours, locked, and a word that it is no queue. */
 static int
 open_place(struct restore *r, struct err *err)
@@ -124,8 +137,8 @@ open_place(struct restore *r, struct err *err)
 	/* Whatever is there may be somebody else's: nothing is made or given away before that is known. */
 	if (faccessat(r->dir, "lock", F_OK, AT_SYMLINK_NOFOLLOW) == -1 && check_empty(r, err) == -1)
 		return -1;
-	if ((r->lock = layout_lock(r->dir, r->path, true, err)) == -1 || check_empty(r, err) == -1 || find_owner(r, err) == -1 ||
-	    give(r, r->dir, err) == -1 || give(r, r->lock, err) == -1)
+	if ((r->lock = layout_lock(r->dir, r->path, true, err)) == -1 || check_lock(r, err) == -1 || check_empty(r, err) == -1 ||
+	    find_owner(r, err) == -1 || give(r, r->dir, err) == -1 || give(r, r->lock, err) == -1)
 		return -1;
 	if ((fd = disk_open(r->dir, "RESTORING", O_WRONLY | O_CREAT | O_EXCL, err)) == -1)
 		return -1;

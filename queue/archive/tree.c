@@ -80,9 +80,12 @@ make_file(struct tree *t, int to, const char *name, uint64_t size, struct err *e
 {
 	int fd = disk_open(to, name, O_WRONLY | O_CREAT | O_EXCL, err);
 
-	if (fd != -1 && (give(t, fd, err) == -1 || ftruncate(fd, (off_t)size) == -1)) {
-		if (err->code == 0)
-			err_sys(err, "%s", name);
+	if (fd == -1)
+		return -1;
+	if (give(t, fd, err) == -1) {
+		fd_close(&fd);
+	} else if (ftruncate(fd, (off_t)size) == -1) {
+		(void)err_sys(err, "%s", name);
 		fd_close(&fd);
 	}
 	return fd;

@@ -18,8 +18,10 @@
 #include "queue/store/disk.h"
 
 #define HEAD		12u		/* of a record */
+#define SECTOR		512u
 #define FIRST		28u		/* length of a log's first record */
 #define FILE_MAX	(64u * 1024 * 1024)
+#define INVERSE		0x3e0f83e1u	/* of 33, modulo 2^32 */
 #define LOGS_MAX	256u
 #define PREFIX		"log."
 
@@ -56,32 +58,85 @@ record_at(struct slice file, size_t at)
 	return (hash(file.p + at + HEAD, len - HEAD) ^ number_at(file, at) ^ len) == number_at(file, at + 8) ? len : 0;
 }
 
-/* Does any record say that it comes right behind what should be at `bad`? */
 static bool
-goes_on_behind(struct slice file, uint32_t bad)
+is_zero(const char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (p[i] != 0)
+			return false;
+	return true;
+}
+
+/* Between a bad record and a good one: the rest of a sector, or a whole one, that was never written. */
+static bool
+lacks_a_sector(struct slice file, size_t bad, size_t good)
+{
+	size_t end;
+
+	for (size_t at = bad; (end = at / SECTOR * SECTOR + SECTOR) <= good; at = end)
+		if (is_zero(file.p + at, end - at))
+			return true;
+	return false;
+}
+
+/* Would one byte of this body, changed, turn one hash into the other? A byte counts 33 for each byte behind it, to the power. */
+static bool
+one_byte_explains(const unsigned char *body, size_t len, uint32_t has, uint32_t should)
+{
+	uint32_t difference = should - has;
+
+	while (len-- > 0) {
+		int32_t change = (int32_t)difference;
+
+		if (change >= -255 && change <= 255 && body[len] + change >= 0 && body[len] + change <= 255)
+			return true;
+		difference *= INVERSE;
+	}
+	return false;
+}
+
+/* A record from `bad` to `good` behind the one at `before`, with one byte wrong somewhere in it. */
+static bool
+is_flipped(struct slice file, uint32_t before, uint32_t bad, uint32_t good)
+{
+	size_t len = good - bad;
+	uint32_t has, should;
+
+	if (len <= HEAD)
+		return false;
+	has = hash(file.p + bad + HEAD, len - HEAD);
+	should = number_at(file, bad + 8) ^ before ^ (uint32_t)len;
+	for (uint32_t byte = 0xff; byte != 0; byte <<= 8)
+		if (((has ^ should) & ~byte) == 0)
+			return true;		/* none of the body: its checksum, or the numbers in front */
+	return one_byte_explains((const unsigned char *)file.p + bad + HEAD, len - HEAD, has, should);
+}
+
+/* Does any record say that it comes right behind what should be at `bad`, all of which was written? */
+static bool
+goes_on_behind(struct slice file, uint32_t before, uint32_t bad)
 {
 	for (size_t at = bad + 1; at + HEAD < file.len; at++)
 		if (number_at(file, at) == bad && record_at(file, at) != 0)
-			return true;
+			return is_flipped(file, before, bad, (uint32_t)at) || !lacks_a_sector(file, bad, at);
 	return false;
 }
 
 int
 dblog_check_file(struct slice file, bool last)
 {
-	size_t at = record_at(file, 0);
-	uint32_t len;
+	uint32_t at = record_at(file, 0), before = 0, len;
 
 	/* Made, and not one record written: the machine died then. */
-	if (at == 0 && last && !goes_on_behind(file, 0))
+	if (at == 0 && last && !goes_on_behind(file, 0, 0))
 		return 0;
 	if (at != FIRST)
 		return -1;
-	while ((len = record_at(file, at)) != 0)
-		at += len;
+	for (; (len = record_at(file, at)) != 0; at += len)
+		before = at;
 	if (at + HEAD >= file.len || (!last && number_at(file, at + 4) == 0 && number_at(file, at) == 0))
 		return 0;
-	return !last || goes_on_behind(file, (uint32_t)at) ? -1 : 0;
+	return !last || goes_on_behind(file, before, at) ? -1 : 0;
 }
 
 static int
