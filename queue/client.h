@@ -41,6 +41,8 @@ struct client {
 	void			(*wanted)(struct client *, struct message *);	/* once the message named by `after` is awake */
 	struct idset		 shown;		/* those that were awake when they were shown */
 	/* steering */
+	bool			 walking;	/* through what sleeps, by id: `after` */
+	uint32_t		 naps;		/* before this page */
 	const struct verb	*verb;
 	uint32_t		 nargs, arg;	/* arguments, and which one is under way */
 	struct slice		 args[OPERATOR_ARGS_MAX];
@@ -73,6 +75,7 @@ void	pinning_end(struct client *);		/* it goes away, and with it its pin */
 
 /* steer.c */
 void	steer(struct client *, const struct verb *, const struct operator_request *);
+void	steer_woken(struct client *, struct message *);	/* it sleeps no more, through this order or anything else */
 void	steer_go_on(void *client);		/* the pause is over */
 void	steer_hold(struct client *, struct message *);
 void	steer_release(struct client *, struct message *);

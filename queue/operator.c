@@ -248,6 +248,15 @@ operators_listen(struct operators *o, int fd)
 }
 
 void
+operators_woken(struct operators *o, struct message *m)
+{
+	struct client *c;
+
+	TAILQ_FOREACH(c, &o->clients, link)
+		steer_woken(c, m);
+}
+
+void
 operators_forget(struct operators *o, struct message *m)
 {
 	struct client *c;

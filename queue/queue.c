@@ -192,6 +192,7 @@ on_found(void *arg, struct stored *stored, const struct store_put *put)
 	if (q->started) {
 		take_up(q, m);
 		queue_woken(q, m);
+		operators_woken(q->operators, m);
 	}
 	return m;
 }

@@ -126,5 +126,6 @@ struct operators *operators_new(struct queue *, struct err *);
 void		 operators_free(struct operators **);
 void		 operators_listen(struct operators *, int fd);	/* takes the listening socket */
 void		 operators_forget(struct operators *, struct message *);	/* listings step over it */
+void		 operators_woken(struct operators *, struct message *);	/* a message of the spool is in memory again */
 
 #endif

@@ -10,6 +10,7 @@
 #define AWAKE_MOST	4096u		/* more than these in memory: the next page waits until they sleep again */
 #define PAUSE		INT64_C(10)	/* ms between two pages */
 #define PATIENCE	INT64_C(20000)	/* ms that changes may take to reach the disk before somebody has to be told */
+#define NAPS_MOST	10
 #define NAP		INT64_C(200)	/* ms until those that were put to sleep are counted again */
 
 static void next_argument(struct client *);
@@ -144,6 +145,7 @@ static void
 end(struct client *c)
 {
 	c->verb = NULL;
+	c->walking = false;
 	idset_fini(&c->shown);
 	idset_init(&c->shown);
 	idset_fini(&c->unsettled);
@@ -160,24 +162,43 @@ refuse(struct client *c)
 	end(c);
 }
 
-/* Those that have just been woken are the last ones of the list. */
+/* Whoever woke it: the walk passes over what is awake. What it has passed has had its turn. */
+void
+steer_woken(struct client *c, struct message *m)
+{
+	if (c->verb == NULL || !c->walking || m->id <= c->after || !is_named(m, c->domain) || idset_has(&c->shown, m->id))
+		return;
+	(void)idset_add(&c->shown, m->id);
+	apply(c, m);
+}
+
+static bool
+is_passed(void *arg, uint64_t id)
+{
+	const struct client *c = arg;
+
+	return id <= c->after;
+}
+
+/* Those that were there are changed already. */
 static void
 page_woken(void *arg, const struct store_woken *w)
 {
 	struct client *c = arg;
-	struct message *m, *before;
-	uint32_t left = w->count;
 
 	if (!client_is_back(c))
 		return;
-	for (m = TAILQ_LAST(&c->queue->all, messages); m != NULL && left > 0; m = before, left--) {
-		before = TAILQ_PREV(m, messages, all);
-		if (is_named(m, c->domain) && !idset_has(&c->shown, m->id))
-			apply(c, m);
+	if (w->failed) {
+		client_say(c, false, "the catalog cannot be read now; %u messages were %s: try again later", c->count, c->verb->done);
+		end(c);
+		return;
 	}
 	c->after = w->last;
+	c->naps = 0;
+	idset_prune(&c->shown, is_passed, c);
 	idset_prune(&c->unsettled, is_settled, c->queue);
-	if (w->failed || w->last == 0) {
+	if (w->last == 0) {
+		c->walking = false;
 		c->arg++;
 		next_argument(c);
 	} else {
@@ -205,7 +226,8 @@ conclude(struct client *c)
 static void
 next_page(struct client *c)
 {
-	if (c->queue->awake > AWAKE_MOST) {
+	/* What busy destinations keep awake does not hold an order up for ever. */
+	if (c->queue->awake > AWAKE_MOST && c->naps++ < NAPS_MOST) {
 		queue_rest_all(c->queue);
 		timer_set(&c->pause, NAP);
 		return;
@@ -276,6 +298,7 @@ next_argument(struct client *c)
 		if (client_domain(c->args[c->arg], &c->domain)) {
 			all_awake(c);
 			c->after = 0;
+			c->walking = true;
 			next_page(c);
 			return;
 		}

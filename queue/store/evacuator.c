@@ -29,7 +29,7 @@
 #define BALLAST_FREE	(UINT64_C(2) << 30)	/* on a disk with less free space there is none */
 #define SCRATCH_MAX	(2u * 1024 * 1024)
 #define OPENING		"opening"	/* in db/: a byte for each start that began to open the catalog and has not ended that */
-#define OPENINGS_MOST	2u
+#define OPENINGS_MOST	3u
 
 /* --- given and taken ---------------------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 #include "queue/store/inside.h"
 
 #define ROOM_MOST	INT64_C(10000)	/* ms that mail may take to leave the ring */
+#define HELD_MOST	(INT64_C(900) * 1000)	/* ms that it may stand: what is put off meanwhile stays in memory */
 
 static const char short_of_room[] = "the ring is too full for it: try again when less mail comes in, or ask for more segments";
 
@@ -151,6 +152,16 @@ look_for_room(struct store *store, const struct fill *fill)
 		stand_still(store);
 }
 
+static void
+break_off(struct store *store, const char *why, const char *answered)
+{
+	struct pin *p = &store->pin;
+
+	log_warn("%s: the backup is broken off, mail goes on", why);
+	let_go(store, p->done == NULL ? PIN_BROKEN : PIN_NONE);
+	answer(p, NULL, answered);
+}
+
 void
 pin_look(struct store *store)
 {
@@ -163,9 +174,9 @@ pin_look(struct store *store)
 	if (p->step == PIN_ROOM) {
 		look_for_room(store, &fill);
 	} else if (admission_unpins(&fill)) {
-		log_warn("the ring runs short: the backup is broken off, mail goes on");
-		let_go(store, p->done == NULL ? PIN_BROKEN : PIN_NONE);
-		answer(p, NULL, short_of_room);
+		break_off(store, "the ring runs short", short_of_room);
+	} else if (p->step == PIN_HELD && loop_now(store->loop) >= p->until_ms) {
+		break_off(store, "it takes too long", NULL);
 	}
 }
 
@@ -193,6 +204,8 @@ pin_marked(struct store *store, bool good)
 	}
 	pinned.segments = v;
 	p->step = PIN_HELD;
+	p->until_ms = loop_now(store->loop) + HELD_MOST;
+	timer_set(&p->timer, HELD_MOST);
 	answer(p, &pinned, NULL);
 	mem_free(v);
 }

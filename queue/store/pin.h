@@ -29,7 +29,7 @@ enum pin_step {
 struct pin {
 	enum pin_step	 step;
 	bool		 asked;		/* an answer of evacuator or committer is on its way, wanted or not */
-	int64_t		 until_ms;	/* ROOM: loop_now when it has to do */
+	int64_t		 until_ms;	/* loop_now. ROOM: when it has to do; HELD: when it is broken off */
 	struct timer	 timer;
 	store_pinned_cb	*done;		/* NULL: it has been told */
 	void		*arg;

@@ -132,17 +132,33 @@ ring_begin(struct ring *ring, int queue_dir, const unsigned char id[16], struct 
 	return 0;
 }
 
+/* Of all heads that can be read; the counter may wrap. */
+static uint32_t
+latest_commits(const struct ring_found *found, uint32_t n)
+{
+	uint32_t latest = 0;
+	bool any = false;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t commits = found[i].head.commits;
+
+		if (found[i].verdict == SEGMENT_HEAD_WHOLE && (!any || (int32_t)(commits - latest) > 0)) {
+			latest = commits;
+			any = true;
+		}
+	}
+	return latest;
+}
+
 int
 ring_open(struct ring *ring, int queue_dir, const struct store_conf *conf, const unsigned char id[16], bool fresh,
     struct ring_found **found, struct err *err)
 {
 	if (ring_begin(ring, queue_dir, id, found, err) == -1 || ring_add_all(ring, conf, fresh, *found, err) == -1)
 		return -1;
-	for (uint32_t i = 0; i < ring->n; i++) {
+	for (uint32_t i = 0; i < ring->n; i++)
 		ring->free += ring->v[i].state == SEGMENT_FREE;
-		if ((int32_t)((*found)[i].head.commits - ring->commits) > 0)	/* the counter may wrap */
-			ring->commits = (*found)[i].head.commits;
-	}
+	ring->commits = latest_commits(*found, ring->n);
 
 	return 0;
 }

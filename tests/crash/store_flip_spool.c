@@ -26,7 +26,7 @@
 #define PATIENCE	30u		/* s for one start */
 #define FILES_MAX	1024u
 #define WAKE		64u
-#define STARTS_MOST	4		/* libdb dies of some damage: after three such starts its files are set aside */
+#define STARTS_MOST	5		/* libdb may die of damage: after three such starts its files are set aside */
 
 enum end { END_WELL, END_NOT_OPENED = 2, END_CONDEMNED = 3, END_BROKEN_PROMISE = 4 };
 

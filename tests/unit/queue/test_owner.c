@@ -427,6 +427,43 @@ test_spool(void **state)
 	assert_int_equal(s->job_count, MAILS);
 }
 
+/* "hold all" while a destination wakes its mail: what it wakes between two pages is asleep for the first look and awake for the pages. */
+static void
+test_hold_all_misses_none(void **state)
+{
+	enum { MAILS = 600 };
+	struct stage_set *s = *state;
+	uint32_t given;
+
+	s->content_size = 60 * 1024;
+	s->conf->queue.destination_jobs = 4;
+	restart(s);
+	stage_all(s);
+	for (uint32_t i = 0; i < MAILS; i++)
+		(void)stage_submit(s, "local@mail.test", "b@dead.test", 1);
+	for (uint32_t i = 0; i < 4; i++)
+		stage_report(s, stage_job(s, i), ACTION_DELAYED, dead, true);
+	for (int i = 0; i < 20 && stage_status(s, "awake") > 0; i++)
+		stage_turn(s, 1500);
+	assert_true(stage_status(s, "spooled") > MAILS / 2);
+	given = s->job_count;
+	stage_turn(s, 90000);		/* it does not back off any more */
+	stage_operator(s, "hold", "all");
+	assert_string_equal(s->said, "600 messages placed on hold");
+	stage_rounds(s, 200);
+	for (int i = 0; i < 60; i++) {
+		while (given < s->job_count)
+			stage_report(s, stage_job(s, given++), ACTION_DELAYED, soon, true);
+		stage_rounds(s, 20);
+	}
+	given = s->job_count;
+	for (int i = 0; i < 6; i++)
+		stage_turn(s, HOUR);
+	stage_rounds(s, 300);
+	if (s->job_count > given)
+		fail_msg("%u jobs were started hours after everything was held", s->job_count - given);
+}
+
 /* An operator's retry reaches mail that sleeps for a destination that backs off: one attempt for all of it, not one for each. */
 static void
 test_retry_probes_once(void **state)
@@ -615,7 +652,7 @@ main(void)
 		CASE(test_every_failure_is_told), CASE(test_notices_wait), CASE(test_expires_in_line),
 		CASE(test_dead_destination), CASE(test_expires_while_asked), CASE(test_lookup_forgets),
 		CASE(test_stop_with_news), CASE(test_stop_while_asked), CASE(test_claim), CASE(test_many_recipients),
-		CASE(test_full_ring), CASE(test_spool), CASE(test_lease_of_sleeper), CASE(test_retry_probes_once),
+		CASE(test_full_ring), CASE(test_spool), CASE(test_hold_all_misses_none), CASE(test_lease_of_sleeper), CASE(test_retry_probes_once),
 		CASE(test_ring_turns), CASE(test_no_memory),
 	};
 

@@ -231,6 +231,21 @@ test_broken_when_short(void **state)
 	assert_true(store_unpin(store));
 }
 
+/* A tool that hangs does not keep mail from its rest for ever. */
+static void
+test_broken_when_long(void **state)
+{
+	(void)state;
+	assert_true(pin());
+	run_minutes(14);
+	assert_true(store_unpin(store));
+	assert_true(pin());
+	run_minutes(16);
+	assert_false(store_unpin(store));
+	assert_true(pin());
+	assert_true(store_unpin(store));
+}
+
 static void
 test_one_at_a_time(void **state)
 {
@@ -325,7 +340,7 @@ main(void)
 {
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup_plans, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_no_wipe), T(test_marks), T(test_spool_stands_still), T(test_large_content_stays), T(test_broken_when_short),
+		T(test_no_wipe), T(test_marks), T(test_spool_stands_still), T(test_large_content_stays), T(test_broken_when_short), T(test_broken_when_long),
 		T(test_one_at_a_time), T(test_let_go_early), T(test_closing), T(test_hunt_goes_on), T(test_without_a_spool),
 	};
 

@@ -3,12 +3,15 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/crc32c.h"
 #include "base/fault.h"
 #include "base/fd.h"
-#include "queue/store/segment.h"
+#include "base/mem.h"
+#include "queue/store/ids.h"
+#include "queue/store/ring.h"
 
 /* Nobody delivers: clients are refused at about half, states and completions go on, and room
  * returns when mail leaves. */
@@ -329,6 +332,47 @@ test_ring_grows_and_shrinks(void **state)
 	assert_null(store_open(NULL, &conf, &ops, NULL, NULL));
 }
 
+/* A ring is looked at without a store: nothing is made, and what is no segment of it is an error. */
+static void
+test_look(void **state)
+{
+	static const unsigned char nobody[16] = { 1 };
+	struct ring_found *found = NULL;
+	struct err err = { 0 };
+	struct ring ring;
+	struct ids ids;
+	char path[128];
+	int dir;
+
+	(void)state;
+	put(STORE_CLIENT, "here", "c", 1);
+	wait_answers(1);
+	close_store();
+	assert_int_not_equal(dir = open(directory, O_RDONLY | O_DIRECTORY), -1);
+	assert_int_equal(ids_read(&ids, dir, &err), IDS_READ);
+	snprintf(path, sizeof(path), "%s/journal/003.seg", directory);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(ring_look(&ring, dir, ids.store, &found, &err), 0);
+	assert_int_equal(ring.n, 7);
+	assert_int_equal(found[0].verdict, SEGMENT_HEAD_WHOLE);
+	assert_int_equal(found[0].head.use, SEGMENT_USE_MAIL);
+	ring_close(&ring);
+	mem_free(found);
+	assert_int_equal(ring_look(&ring, dir, nobody, &found, &err), -1);
+	assert_non_null(strstr(err.text, "another store"));
+	ring_close(&ring);
+	mem_free(found);
+	snprintf(path, sizeof(path), "%s/journal/900.seg", directory);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(ring_look(&ring, dir, ids.store, &found, &err), -1);
+	ring_close(&ring);
+	mem_free(found);
+	assert_int_equal(rmdir(path), 0);
+	fd_close(&dir);
+	open_store();
+	assert_int_equal(files_in("journal"), 8);
+}
+
 #ifdef POSTHORN_FAULTS
 /* One sync fails: the batch goes to the next segment. Both fail: nobody hears yes, the owner is
  * told to stop. */
@@ -441,7 +485,7 @@ main(void)
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_full_and_free_again), T(test_completions_never_starve), T(test_copy_forward),
-		T(test_set_aside), T(test_salvage), T(test_damage_at_a_segments_end), T(test_ring_order), T(test_torn_open),
+		T(test_set_aside), T(test_salvage), T(test_damage_at_a_segments_end), T(test_ring_order), T(test_torn_open), T(test_look),
 		T(test_rot), T(test_ring_grows_and_shrinks),
 #ifdef POSTHORN_FAULTS
 		T(test_sync_fails), T(test_wipe_fails), T(test_no_memory),
