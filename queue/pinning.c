@@ -64,7 +64,7 @@ pinning_unpin(struct client *c, const struct operator_request *request)
 	if (held)
 		log_info("a backup has its copy");
 	client_say(c, held, held ? "the store stood still all the time" :
-	    "the ring ran short meanwhile: the backup is not whole, make another one");
+	    "the ring ran short meanwhile, or it took too long: the backup is not whole, make another one");
 }
 
 void

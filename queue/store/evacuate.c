@@ -316,9 +316,9 @@ evacuation_take(struct store *store)
 	struct question *q;
 	struct order *o;
 	bool hunted;
-	uint32_t adopted = evacuator_take(&store->evacuator, &orders, &questions, &hunted);
+	uint32_t adopted = evacuator_take(&store->evacuator, &orders, &questions, &hunted, &store->evacuation.totals);
 
-	store->ring.commits = evacuator_totals(&store->evacuator).commits;
+	store->ring.commits = store->evacuation.totals.commits;
 	if (hunted)
 		store->evacuation.keep_below = 0;
 
@@ -423,6 +423,7 @@ evacuation_begin(struct store *store)
 
 	if (!store->evacuator.hunted)
 		store->evacuation.keep_below = store->ring.next_sequence;
+	store->evacuation.totals = evacuator_totals(&store->evacuator);
 	catalog_each_destination(store->evacuator.catalog, tell_destination, store);
 	for (uint32_t i = 0; i < store->ring.n; i++)
 		TAILQ_FOREACH(s, &store->ring.v[i].live, in_segment)

@@ -94,7 +94,8 @@ evacuator_unpin(struct evacuator *e)
 }
 
 uint32_t
-evacuator_take(struct evacuator *e, struct order_list *orders, struct question_list *questions, bool *hunted)
+evacuator_take(struct evacuator *e, struct order_list *orders, struct question_list *questions, bool *hunted,
+    struct catalog_totals *totals)
 {
 	uint32_t adopted;
 
@@ -105,6 +106,7 @@ evacuator_take(struct evacuator *e, struct order_list *orders, struct question_l
 	STAILQ_CONCAT(questions, &e->answered);
 	adopted = e->adopted;
 	*hunted = e->hunted;
+	*totals = e->totals;
 	e->adopted = 0;
 	pthread_mutex_unlock(&e->lock);
 	return adopted;

@@ -74,8 +74,8 @@ void	evacuator_pin(struct evacuator *, struct question *);
 void	evacuator_unpin(struct evacuator *);
 /* What was finished since the last call; the lists are the caller's now. Returns how many messages
  * the hunt has brought back since: they wait for the destination without a name. *hunted: no file of
- * the spool depends on what the ring knew at the start. */
-uint32_t evacuator_take(struct evacuator *, struct order_list *, struct question_list *, bool *hunted);
+ * the spool depends on what the ring knew at the start. *totals: with all of it, and nothing else. */
+uint32_t evacuator_take(struct evacuator *, struct order_list *, struct question_list *, bool *hunted, struct catalog_totals *totals);
 bool	evacuator_has_news(struct evacuator *);
 bool	evacuator_is_condemned(struct evacuator *, char why[256]);
 struct catalog_totals evacuator_totals(struct evacuator *);

@@ -109,6 +109,7 @@ struct evacuation {
 	int64_t		 again_ms;		/* loop_now: not tried before */
 	uint32_t	 ordered;		/* orders out of the ring that are under way */
 	uint64_t	 evacuated;		/* messages, since the start */
+	struct catalog_totals totals;		/* as of what the loop has heard: nothing counts here and in the ring, too */
 	uint64_t	 keep_below;		/* segments that the start found: not wiped until the hunt has ended well */
 	int64_t		 base_ms, base_mono_ms;	/* of the store's clock */
 	struct timer	 timer;

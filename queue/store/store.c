@@ -408,8 +408,8 @@ store_figures(const struct store *store, struct store_figures *out)
 	out->live = store->live;
 	out->live_bytes = store->live_contents;
 	if (store->evacuation.able) {
-		out->spooled = evacuator_totals(&s->evacuator).messages;
-		out->spooled_bytes = evacuator_totals(&s->evacuator).bytes;
+		out->spooled = s->evacuation.totals.messages;
+		out->spooled_bytes = s->evacuation.totals.bytes;
 		out->evacuated = store->evacuation.evacuated;
 	}
 }

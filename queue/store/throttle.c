@@ -80,6 +80,7 @@ throttle_takes_back(struct store *store, struct change *c)
 	if (c->result != STORE_FULL || !may_wait(store, c))
 		return false;
 	c->result = STORE_RESULT_NONE;
+	c->large = false;		/* its files are synced: they need not be read again */
 	hold(store, c, &store->throttle.returned);
 	return true;
 }

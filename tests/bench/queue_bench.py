@@ -294,7 +294,8 @@ def options_of(arguments):
 
 def main(arguments):
     options, port = options_of(arguments), free_port()
-    say(f"{options.messages:,} messages for {options.destinations:,} dead destinations; {SEGMENTS} segments of "
+    segments = DEFAULT_SEGMENTS if runs.evacuation_in_tree() else SEGMENTS
+    say(f"{options.messages:,} messages for {options.destinations:,} dead destinations; {segments} segments of "
         f"{segment_mib(options.messages)} MiB")
     with place(options.size_gib) as directory, runs.sink(directory, f"127.99.0.{LIVE}", 1, port) as (_, count), \
             runs.dns(directory, BASE, f"127.99.1.53:{free_port('127.99.1.53')}") as conf:
