@@ -164,10 +164,13 @@ static int
 ask_once(struct client *c, const char *verb, int argc, char **argv)
 {
 	struct err err = { 0 };
+	static const struct timeval for_ever = { 0 };
 	int status = EX_OK, fd = reach(c->cli, c->path, &status);
 
 	if (fd == -1)
 		return status;
+	if (c->sink->patient)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &for_ever, sizeof(for_ever));
 	c->chan = chan_sync_open(fd, "control", CONTROL_VERSION, &err);
 	if (c->chan == NULL)
 		return wire_trouble(c, &err);

@@ -16,6 +16,7 @@ struct client_sink {
 	int	(*bytes)(void *arg, struct slice);
 	void	*arg;
 	bool	 quiet;		/* the sentence of a good end is not printed */
+	bool	 patient;	/* an answer may take as long as it takes: until the server answers or ends */
 };
 
 /* A connected descriptor, before anything was said. -1: *status, after telling why. */

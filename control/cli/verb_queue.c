@@ -134,7 +134,7 @@ verb_queue_cat(struct cli *cli, int argc, char **argv)
 static int
 order(struct cli *cli, const char *verb, int argc, char **argv)
 {
-	struct client_sink sink = { .arg = cli->out };
+	struct client_sink sink = { .arg = cli->out, .patient = true };		/* "all" may be a million */
 	int status = check_targets(cli, argc, argv);
 
 	return status == EX_OK ? client_ask(cli, "queue", verb, argc, argv, &sink) : status;

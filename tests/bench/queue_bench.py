@@ -262,6 +262,8 @@ def measure_all(server, directory, options, port, count):
     if queued != options.messages:
         raise runs.Failed(f"{options.messages} were acknowledged and {queued} are there\n{server.explain()}")
     tell(results, f"PSS of queue, {beside}, MiB", queue_pss(server))
+    # Half of the ring is mail of the filling, which leaves while the first new mail comes in.
+    tell(results, f"accept, {beside}, first 10 s", accept_rate(server, 10, count))
     tell(results, f"accept, {beside}", accept_rate(server, options.seconds, count))
     tell(results, f"canary, {beside}", canary(server, sink, options.seconds))
     tell(results, "posthorn queue count", listing(server, "posthorn", "queue", "count"))
