@@ -189,7 +189,6 @@ may_sleep(const struct queue *q, const struct message *m)
 	    recipients_rest(m) && jobs_rest(q, m);
 }
 
-
 void
 queue_rest(struct queue *q, struct message *m)
 {

@@ -240,7 +240,10 @@ watch_start(struct watch *w, struct loop *loop, int fd, int wants, void (*fn)(vo
 	if (w->event == NULL)
 		return -1;
 	watch_want(w, wants);
-	return w->wants == wants ? 0 : -1;
+	if (w->wants == wants)
+		return 0;
+	watch_stop(w);
+	return -1;
 }
 
 void

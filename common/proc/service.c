@@ -449,7 +449,7 @@ service_main(const struct service *service, int argc, char **argv)
 	set_signals();
 	if (start(&r, &err) == -1) {
 		r.status = refuse(&r, &err);
-		log_wire_flush(NULL);
+		log_wire_close();
 		_exit(r.status);
 	}
 	if (!r.done && loop_run(r.process.loop) == -1)

@@ -4,8 +4,8 @@
  * log — one datagram to `logger` holds the lines of one round of a process: typed records, not text.
  *
  * Sending never blocks: what the socket does not take waits for the next round, up to 4 MiB of it;
- * beyond that lines are lost and counted, and the count is told with the next datagram that gets through. logger makes the Postfix-shaped line or the JSON object from the
- * same record (control/logger/lines.c, json.c), so both carry the same facts and the same event id
+ * beyond that lines are lost and counted, and the count is told with the next datagram that gets
+ * through. logger makes the Postfix-shaped line or the JSON object from the same record (control/logger/lines.c, json.c), so both carry the same facts and the same event id
  * (process number of this start, counter).
  */
 #include "base/log.h"

@@ -104,12 +104,6 @@ find_owner(struct restore *r, struct err *err)
 	return 0;
 }
 
-static int
-give(const struct restore *r, int fd, struct err *err)
-{
-	return !r->tree.given || fchown(fd, r->tree.uid, r->tree.gid) == 0 ? 0 : err_sys(err, "%s", r->path);
-}
-
 /* A lock that was there before is the directory's own, and no other name of somebody's file. */
 static int
 check_lock(const struct restore *r, struct err *err)
@@ -138,11 +132,11 @@ open_place(struct restore *r, struct err *err)
 	if (faccessat(r->dir, "lock", F_OK, AT_SYMLINK_NOFOLLOW) == -1 && check_empty(r, err) == -1)
 		return -1;
 	if ((r->lock = layout_lock(r->dir, r->path, true, err)) == -1 || check_lock(r, err) == -1 || check_empty(r, err) == -1 ||
-	    find_owner(r, err) == -1 || give(r, r->dir, err) == -1 || give(r, r->lock, err) == -1)
+	    find_owner(r, err) == -1 || tree_give(&r->tree, r->dir, err) == -1 || tree_give(&r->tree, r->lock, err) == -1)
 		return -1;
 	if ((fd = disk_open(r->dir, "RESTORING", O_WRONLY | O_CREAT | O_EXCL, err)) == -1)
 		return -1;
-	rc = give(r, fd, err) == -1 || disk_sync(fd, err) == -1 ? -1 : disk_sync(r->dir, err);
+	rc = tree_give(&r->tree, fd, err) == -1 || disk_sync(fd, err) == -1 ? -1 : disk_sync(r->dir, err);
 	fd_close(&fd);
 	return rc;
 }

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "queue/store/bytes.h"
 #include "queue/store/disk.h"
 
 #define PIECE		(128u * 1024)
@@ -43,14 +44,8 @@ tree_show_end(struct tree *t)
 
 /* --- one file ----------------------------------------------------------------------------------- */
 
-static bool
-is_zero(const char *p, size_t n)
-{
-	return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
-}
-
-static int
-give(const struct tree *t, int fd, struct err *err)
+int
+tree_give(const struct tree *t, int fd, struct err *err)
 {
 	return !t->given || fchown(fd, t->uid, t->gid) == 0 ? 0 : err_sys(err, "give it to its owner");
 }
@@ -68,7 +63,7 @@ copy_bytes(int in, int out, uint64_t at, uint64_t end, struct err *err)
 			return -1;
 		for (size_t done = 0, step; done < n; done += step) {
 			step = n - done < DISK_BLOCK ? n - done : DISK_BLOCK;
-			if (!is_zero(piece + done, step) && disk_write(out, piece + done, step, at + done, err) == -1)
+			if (!bytes_are_zero(piece + done, step) && disk_write(out, piece + done, step, at + done, err) == -1)
 				return -1;
 		}
 	}
@@ -82,7 +77,7 @@ make_file(struct tree *t, int to, const char *name, uint64_t size, struct err *e
 
 	if (fd == -1)
 		return -1;
-	if (give(t, fd, err) == -1) {
+	if (tree_give(t, fd, err) == -1) {
 		fd_close(&fd);
 	} else if (ftruncate(fd, (off_t)size) == -1) {
 		(void)err_sys(err, "%s", name);
@@ -156,7 +151,7 @@ tree_make_folder(struct tree *t, int to, const char *name, struct err *err)
 
 	if (disk_mkdir(to, name, err) == -1 || (fd = disk_open(to, name, O_RDONLY | O_DIRECTORY, err)) == -1)
 		return -1;
-	if (give(t, fd, err) == -1)
+	if (tree_give(t, fd, err) == -1)
 		fd_close(&fd);
 	return fd;
 }

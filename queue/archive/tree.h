@@ -32,6 +32,7 @@ int	tree_make_folder(struct tree *, int to, const char *name, struct err *);	/* 
 int	tree_count(struct tree *, int from, const char *name, struct err *);
 /* Calls `each` for every name in a folder but "." and ".."; 0 goes on, anything else ends it and is returned. */
 int	tree_each(int dir, int (*each)(void *arg, const char *name, struct err *), void *arg, struct err *);
+int	tree_give(const struct tree *, int fd, struct err *);	/* to whom what is made belongs, if it is `given` */
 /* Clears the line of progress. */
 void	tree_show_end(struct tree *);
 

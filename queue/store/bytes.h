@@ -2,7 +2,19 @@
 #define STORE_BYTES_H
 /* bytes — numbers at rest: little-endian, unaligned, the same on every machine; big-endian where
  * the order of bytes has to be the order of numbers. */
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
+
+/* What was never written, or says nothing. */
+static inline bool
+bytes_are_zero(const void *at, size_t len)
+{
+	const unsigned char *p = at;
+
+	return len == 0 || (p[0] == 0 && memcmp(p, p + 1, len - 1) == 0);
+}
 
 static inline void
 bytes_put16(unsigned char *p, uint16_t v)

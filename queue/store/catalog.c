@@ -32,7 +32,7 @@ struct catalog {
 	DBT		 got;		/* the last record that was read */
 	struct buf	 scratch;
 	struct places	 places;
-	struct catalog_totals totals, before;	/* before: as committed */
+	struct catalog_totals totals;
 	uint32_t	 floor;		/* commits of the catalog before this one */
 	bool		 stale;		/* an abort could not read them again: nothing may be numbered or counted before */
 };
@@ -53,7 +53,6 @@ load(struct catalog *c, struct err *err)
 		c->totals = (struct catalog_totals){ .messages = bytes_get_big(v, 8), .bytes = bytes_get_big(v + 8, 8),
 		    .clock_ms = (int64_t)(bytes_get_big(v + 16, 8) & INT64_MAX), .commits = (uint32_t)bytes_get_big(v + 24, 4) };
 	}
-	c->before = c->totals;
 	return 0;
 }
 
@@ -74,7 +73,6 @@ catalog_open(struct catalog **cp, const char *path, struct err *err)
 		return -1;
 	}
 	*cp = c;
-
 	return 0;
 }
 
@@ -354,11 +352,9 @@ catalog_commit(struct catalog *c, int64_t clock_ms, struct err *err)
 	if ((int32_t)(c->floor - c->totals.commits) > 0)
 		c->totals.commits = c->floor;
 	c->totals.commits++;
-
 	if (places_write(&c->places, err) == -1 || write_totals(c, err) == -1 || database_commit(&c->db, err) == -1)
 		goto fail;
 	places_written(&c->places);
-	c->before = c->totals;
 	return 0;
 fail:
 	catalog_abort(c);

@@ -51,12 +51,10 @@ enum catalog_found { CATALOG_NONE, CATALOG_FOUND, CATALOG_ABSENT, CATALOG_FAILED
 /* `path` is the environment's directory, which exists. One that is empty, or was never made whole, has a clock of 0. -1: it
  * cannot be used; what would help is to set it aside and make it anew. */
 int		 catalog_open(struct catalog **, const char *path, struct err *);
-
 void		 catalog_close(struct catalog **);
 /* libdb takes damage in its log for the log's end. The ring knows of so many commits: false, if this catalog has fewer, and what
  * is missing has left the ring. A fresh one goes on counting from there. */
 bool		 catalog_is_current(struct catalog *, uint32_t commits);
-
 
 /* A transaction: begin, put and forget, commit. After a failure it is aborted and nothing of it
  * is there. Commit returns when the log is flushed. */

@@ -136,8 +136,7 @@ write_and_sync(struct committer *c, struct segment *seg, uint16_t flags, struct 
 	    .sequence = c->ring->next_batch, .oldest = ring_oldest_sequence(c->ring), .offset = seg->end };
 	struct segment_head life = { .use = SEGMENT_USE_MAIL, .sequence = seg->sequence, .nonce = seg->nonce,
 	    .size = seg->size, .commits = c->ring->commits };
-	uint64_t at
- = opens ? 0 : seg->end;
+	uint64_t at = opens ? 0 : seg->end;
 
 	batch_seal(b, &head);
 	memcpy(life.store, c->ring->store_id, sizeof(life.store));

@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "queue/store/bytes.h"
 #include "queue/store/disk.h"
 
 #define HEAD		12u		/* of a record */
@@ -58,15 +59,6 @@ record_at(struct slice file, size_t at)
 	return (hash(file.p + at + HEAD, len - HEAD) ^ number_at(file, at) ^ len) == number_at(file, at + 8) ? len : 0;
 }
 
-static bool
-is_zero(const char *p, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (p[i] != 0)
-			return false;
-	return true;
-}
-
 /* Between a bad record and a good one: the rest of a sector, or a whole one, that was never written. */
 static bool
 lacks_a_sector(struct slice file, size_t bad, size_t good)
@@ -74,7 +66,7 @@ lacks_a_sector(struct slice file, size_t bad, size_t good)
 	size_t end;
 
 	for (size_t at = bad; (end = at / SECTOR * SECTOR + SECTOR) <= good; at = end)
-		if (is_zero(file.p + at, end - at))
+		if (bytes_are_zero(file.p + at, end - at))
 			return true;
 	return false;
 }

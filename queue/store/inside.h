@@ -173,7 +173,6 @@ int		 throttle_init(struct store *, struct err *);
 void		 throttle_fini(struct store *);
 bool		 throttle_holds(struct store *, struct change *);	/* takes it: it waits */
 bool		 throttle_takes_back(struct store *, struct change *);	/* the same, of one that found no space after all */
-
 void		 throttle_release(struct store *, struct post_list *);	/* those for whom there is space now */
 void		 throttle_end(struct store *);		/* all of them are refused */
 bool		 throttle_says_full(const struct store *);	/* clients had better come back later */

@@ -44,22 +44,13 @@ segment_head_put(unsigned char block[SEGMENT_HEAD], const struct segment_head *h
 	bytes_put32(block + 60, crc32c(0, block, 60));
 }
 
-static bool
-is_blank(struct slice block)
-{
-	for (size_t i = 0; i < block.len; i++)
-		if (block.p[i] != 0)
-			return false;
-	return true;
-}
-
 enum segment_head_verdict
 segment_head_get(struct slice block, struct segment_head *h)
 {
 	const unsigned char *p = (const unsigned char *)block.p;
 
 	*h = (struct segment_head){ 0 };
-	if (is_blank(block))
+	if (bytes_are_zero(block.p, block.len))
 		return SEGMENT_HEAD_BLANK;
 	if (block.len < 64 || memcmp(p, magic, sizeof(magic)) != 0 || crc32c(0, p, 60) != bytes_get32(p + 60))
 		return SEGMENT_HEAD_BAD;
@@ -123,7 +114,7 @@ first_block_is_blank(struct segment *seg, bool *blank, struct err *err)
 		return 0;
 	if (disk_read(seg->fd, block, sizeof(block), SEGMENT_HEAD, err) == -1)
 		return -1;
-	*blank = is_blank(slice_of(block, sizeof(block)));
+	*blank = bytes_are_zero(block, sizeof(block));
 	return 0;
 }
 
