@@ -258,6 +258,16 @@ remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 }
 
 int
+setup_plans(void **state)
+{
+	if (setup(state) != 0)
+		return -1;
+	plans = true;
+	reopen();
+	return 0;
+}
+
+int
 teardown(void **state)
 {
 	(void)state;
@@ -641,3 +651,12 @@ killed_at(const char *plan, void (*work)(void))
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 }
 #endif
+
+void
+one_asleep(void)
+{
+	put(STORE_CLIENT, "d1 example.org", "content", 7);
+	wait_answers(1);
+	leave_ring();
+	sleep_well(&mails[0]);
+}

@@ -54,6 +54,7 @@ extern bool paged_failed;
 extern void (*during_fold)(struct mail *);	/* called from fold; NULL */
 
 int	setup(void **state);		/* a fresh store, 8 x 1 MiB, open */
+int	setup_plans(void **state);	/* the same, whose owner makes plans: mail may leave the ring and sleep */
 int	teardown(void **state);
 void	open_store(void);
 void	close_store(void);
@@ -67,6 +68,7 @@ bool	is_asleep(void *mail);
 void	turn_until(bool (*)(void *), void *arg);	/* the same, with a clock that runs by minutes */
 void	leave_ring(void);		/* all mail that is not finished goes to the spool */
 void	sleep_well(struct mail *);	/* asleep */
+void	one_asleep(void);		/* one more message, of d1 and example.org, in the spool and asleep */
 bool	is_answered(void *before);	/* a question, since `answered` was *before */
 void	wake_due(const char *destination, uint32_t count);	/* waits for the answer */
 void	wake_look(uint32_t count);

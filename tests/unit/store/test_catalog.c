@@ -1,9 +1,9 @@
 /* catalog: records, their rows, destinations, and what failing calls leave. */
+#include "tests/support/tempdir.h"
 #include "tests/support/testing.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -45,15 +45,6 @@ setup(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static int
 teardown(void **state)
 {
 	(void)state;
@@ -61,7 +52,8 @@ teardown(void **state)
 	fault_plan(NULL);
 #endif
 	catalog_close(&catalog);
-	return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	tempdir_remove(directory);
+	return 0;
 }
 
 /* --- small hands --------------------------------------------------------------------------------- */

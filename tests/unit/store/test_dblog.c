@@ -1,8 +1,8 @@
 /* test_dblog — the log of a real catalog, cut off and damaged at every place. */
+#include "tests/support/tempdir.h"
 #include "tests/support/testing.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -60,20 +60,12 @@ setup(void **state)
 }
 
 static int
-remove_one(const char *name, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(name);
-}
-
-static int
 teardown(void **state)
 {
 	(void)state;
 	free(bytes);
-	return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	tempdir_remove(directory);
+	return 0;
 }
 
 static void
@@ -150,7 +142,7 @@ test_torn_in_any_order(void **state)
 		memcpy(copy + at, before + at, 512);
 		wrong += dblog_check_file(slice_of(copy, sizeof(copy)), true) == -1;
 	}
-	(void)nftw(own, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	tempdir_remove(own);
 	if (wrong > 0)
 		fail_msg("%u of %u sectors, each missing alone from an unacknowledged flush, are called damage", wrong, all);
 }

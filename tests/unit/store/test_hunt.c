@@ -1,10 +1,10 @@
 /* hunt: what the ring knows is left over, what the catalog knows stays, everything else is mail and comes back. */
+#include "tests/support/tempdir.h"
 #include "tests/support/testing.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -72,15 +72,6 @@ setup(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static int
 teardown(void **state)
 {
 	struct post_list list;
@@ -95,7 +86,8 @@ teardown(void **state)
 	spool_close(&spool);
 	catalog_close(&catalog);
 	fd_close(&queue_dir);
-	return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	tempdir_remove(directory);
+	return 0;
 }
 
 /* --- small hands --------------------------------------------------------------------------------- */
@@ -277,7 +269,7 @@ test_many(void **state)
 	assert_int_equal(catalog_totals(catalog).messages, 300 + pauses);
 	/* Without pauses they are adopted in transactions of 256. */
 	catalog_close(&catalog);
-	assert_int_equal(nftw(db, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	tempdir_remove(db);
 	assert_int_equal(mkdirat(queue_dir, "db", 0700), 0);
 	assert_int_equal(catalog_open(&catalog, db, &err), 0);
 	start(NULL, 0);

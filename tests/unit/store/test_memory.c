@@ -16,16 +16,6 @@
 
 static char large[300000];
 
-static int
-setup_plans(void **state)
-{
-	if (setup(state) != 0)
-		return -1;
-	plans = true;
-	reopen();
-	return 0;
-}
-
 /* Mail of every kind: in the spool asleep, large and asleep, awake with and without a state; in the ring with and without
  * one, empty, large. What was finished is not among them. */
 static void

@@ -50,7 +50,7 @@ pin(void)
 }
 
 static int
-setup_plans(void **state)
+setup_pin(void **state)
 {
 	if (setup(state) == -1)
 		return -1;
@@ -338,7 +338,7 @@ test_without_a_spool(void **state)
 int
 main(void)
 {
-#define T(f)	cmocka_unit_test_setup_teardown(f, setup_plans, teardown)
+#define T(f)	cmocka_unit_test_setup_teardown(f, setup_pin, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_no_wipe), T(test_marks), T(test_spool_stands_still), T(test_large_content_stays), T(test_broken_when_short), T(test_broken_when_long),
 		T(test_one_at_a_time), T(test_let_go_early), T(test_closing), T(test_hunt_goes_on), T(test_without_a_spool),

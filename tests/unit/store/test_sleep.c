@@ -10,16 +10,6 @@
 
 #define HOUR	INT64_C(3600000)
 
-static int
-setup_plans(void **state)
-{
-	if (setup(state) != 0)
-		return -1;
-	plans = true;
-	reopen();
-	return 0;
-}
-
 /* `n` messages of these envelopes in the spool, awake, in mails[0..n-1]. */
 static void
 spool_all(const char *const *envelopes, uint32_t n)

@@ -1,10 +1,10 @@
 /* spool: files come whole or not at all, names of strangers are no mail, and what is read is checked. */
+#include "tests/support/tempdir.h"
 #include "tests/support/testing.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -49,15 +49,6 @@ setup(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
-static int
 teardown(void **state)
 {
 	(void)state;
@@ -66,7 +57,8 @@ teardown(void **state)
 #endif
 	spool_close(&spool);
 	fd_close(&queue_dir);
-	return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	tempdir_remove(directory);
+	return 0;
 }
 
 /* --- small hands --------------------------------------------------------------------------------- */

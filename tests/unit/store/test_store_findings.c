@@ -11,25 +11,6 @@
 #include "queue/store/corrupt.h"
 #include "queue/store/inside.h"
 
-static int
-setup_plans(void **state)
-{
-	if (setup(state) != 0)
-		return -1;
-	plans = true;
-	reopen();
-	return 0;
-}
-
-static void
-one_asleep(void)
-{
-	put(STORE_CLIENT, "d1 example.org", "content", 7);
-	wait_answers(1);
-	leave_ring();
-	sleep_well(&mails[0]);
-}
-
 /* What has no bytes is set aside like anything else, with its reason. */
 static void
 test_nothing_can_be_set_aside(void **state)

@@ -13,16 +13,6 @@
 #include "base/fd.h"
 #include "queue/store/inside.h"
 
-static int
-setup_plans(void **state)
-{
-	if (setup(state) != 0)
-		return -1;
-	plans = true;
-	reopen();
-	return 0;
-}
-
 /* --- the wipe and the post ----------------------------------------------------------------------- */
 
 static char big[700000];

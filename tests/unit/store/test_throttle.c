@@ -8,16 +8,6 @@
 
 static char big[500000];
 
-static int
-setup_plans(void **state)
-{
-	if (setup(state) != 0)
-		return -1;
-	plans = true;
-	reopen();
-	return 0;
-}
-
 /* Evacuation gives no more orders, as if all that it may give were under way. */
 static void
 stand_still(bool still)

@@ -16,16 +16,6 @@
 static char big[600000];
 static struct err err;
 
-static int
-setup_plans(void **state)
-{
-	if (setup(state) != 0)
-		return -1;
-	plans = true;
-	reopen();
-	return 0;
-}
-
 /* Without the fixture's insistence. */
 static bool
 open_with(const char *plan)
@@ -339,15 +329,6 @@ test_unreadable_in_the_spool(void **state)
 }
 
 /* --- the catalog --------------------------------------------------------------------------------- */
-
-static void
-one_asleep(void)
-{
-	put(STORE_CLIENT, "d1 example.org", "content", 7);
-	wait_answers(1);
-	leave_ring();
-	sleep_well(&mails[0]);
-}
 
 /* Garbage where the catalog was: aside with it, whole, and all mail is there again. */
 static void
