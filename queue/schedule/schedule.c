@@ -108,6 +108,8 @@ consider_each(struct hash_node *node, void *arg)
 void
 schedule_pause(struct schedule *s, enum transport transport, bool pause)
 {
+	if (s->rings[transport].paused == pause)
+		return;			/* said with each result; there may be ten thousand destinations */
 	s->rings[transport].paused = pause;
 	hash_each(&s->destinations, consider_each, s);
 	schedule_run_soon(s);
