@@ -118,9 +118,12 @@ class Ours(Measured, posthorn.Posthorn):
             lines.append(f"{user}:x:{me.pw_uid}:{me.pw_gid}:{user}:{home}:/usr/sbin/nologin\n")
         (self.directory / "users").write_text("".join(lines))
 
-    def spawn(self):
+    def configure(self, over=None):
+        super().configure(over)
         for path in [self.directory, self.run, *self.directory.rglob("*")]:
             os.chown(path, self.runs_as.pw_uid, self.runs_as.pw_gid)
+
+    def spawn(self):
         as_user = {"user": self.runs_as.pw_uid, "group": self.runs_as.pw_gid, "extra_groups": []} if os.getuid() == 0 else {}
         with open(self.errors, "ab") as errors:
             self.process = subprocess.Popen(
