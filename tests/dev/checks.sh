@@ -149,7 +149,7 @@ cover_crash()
 cover_branches()
 {
 	printf '\n--- %s\n' "$1"
-	gcovr -r "$here" --object-directory "$builds/cover" -f "$1/" -b --sort-percentage \
+	gcovr -r "$here" --gcov-ignore-parse-errors --object-directory "$builds/cover" -f "$1/" -b --sort-percentage \
 	    --exclude-throw-branches --exclude-unreachable-branches --exclude-lines-by-pattern '.*\bassert\(.*' \
 	    "$builds/cover"
 }
@@ -167,7 +167,7 @@ verb_cover()
 	find "$builds/cover" -name '*.gcda' -delete
 	suite_unit cover
 	cover_crash
-	gcovr -r "$here" --object-directory "$builds/cover" -e tests/ --sort-percentage "$builds/cover"
+	gcovr -r "$here" --gcov-ignore-parse-errors --object-directory "$builds/cover" -e tests/ --sort-percentage "$builds/cover"
 	for folder in queue/store common/ipc; do
 		cover_branches "$folder"
 	done
