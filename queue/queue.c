@@ -145,6 +145,15 @@ doubt_fates(struct message *m)
 			m->envelope.recipients[i].fate.flags |= FATE_MAYBE;
 }
 
+/* Nor whether the operator meant all of it: nothing of it leaves. */
+static void
+hold_fates(struct message *m)
+{
+	for (uint32_t i = 0; i < m->envelope.count; i++)
+		if (!action_final(m->envelope.recipients[i].fate.last.action))
+			m->envelope.recipients[i].fate.flags |= FATE_HELD;
+}
+
 static struct message *
 message_from(const struct store_put *put)
 {
@@ -186,6 +195,8 @@ on_found(void *arg, struct stored *stored, const struct store_put *put)
 	m->arrival_mono_ms = clock_mono_ms();	/* set right by take_up or queue_woken: the store's clock may not run yet */
 	if (put->maybe)
 		doubt_fates(m);
+	if (put->held)
+		hold_fates(m);
 	insert(q, m);
 	m->is_spooled = stored_is_spooled(stored);
 	q->awake += m->is_spooled;

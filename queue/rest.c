@@ -80,6 +80,15 @@ is_waiting(const struct message *m, uint32_t i)
 	return is_open(m, i) && !(m->envelope.recipients[i].fate.flags & FATE_HELD);
 }
 
+static bool
+is_held(const struct message *m)
+{
+	for (uint32_t i = 0; i < m->envelope.count; i++)
+		if (is_open(m, i) && (m->envelope.recipients[i].fate.flags & FATE_HELD))
+			return true;
+	return false;
+}
+
 /* Somebody has no way yet, or one that belongs to nobody any more. */
 static bool
 is_unrouted(const struct message *m)
@@ -148,6 +157,8 @@ queue_plan(void *arg, void *owner, int64_t now_ms, struct plan *out)
 	if (is_unrouted(m))
 		plan_row(out, slice_of("", 0), priority_of(m), now_ms + UNROUTED_AGAIN);
 	plan_domains(m, out);
+	if (is_held(m))
+		plan_hold(out);
 	if (look != PLAN_NEVER)
 		plan_look(out, look);
 }

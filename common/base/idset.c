@@ -83,6 +83,27 @@ idset_prune(struct idset *l, bool (*goes)(void *arg, uint64_t id), void *arg)
 	hash_each(&l->ids, prune_one, &p);
 }
 
+struct showing {
+	void	(*each)(void *, uint64_t);
+	void	*arg;
+};
+
+static void
+show_one(struct hash_node *node, void *arg)
+{
+	const struct showing *s = arg;
+
+	s->each(s->arg, CONTAINER_OF(node, struct member, node)->id);
+}
+
+void
+idset_each(struct idset *l, void (*each)(void *arg, uint64_t id), void *arg)
+{
+	struct showing s = { each, arg };
+
+	hash_each(&l->ids, show_one, &s);
+}
+
 void
 idset_remove(struct idset *l, uint64_t id)
 {

@@ -108,7 +108,8 @@ static int
 copy_all(struct backup *b, struct err *err)
 {
 	STEP("backup-3");
-	if (copy_ring(b, err) == -1 || tree_copy(&b->tree, b->queue, b->dir, "db", err) == -1)
+	if (copy_ring(b, err) == -1 || tree_copy(&b->tree, b->queue, b->dir, "db", err) == -1 ||
+	    tree_copy(&b->tree, b->queue, b->dir, "holds", err) == -1)
 		return -1;
 	b->tree.links = b->tree.may_vanish = true;
 	b->tree.loose_in = "large";

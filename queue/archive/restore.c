@@ -54,7 +54,7 @@ check_backup(struct restore *r, struct err *err)
 	if (strcmp(r->old.text, r->marker.store) != 0 || r->old.epoch != r->marker.epoch)
 		return err_set(err, "%s: STORE and BACKUP are not of the same backup", r->from_path);
 	if (tree_count(&all, r->from, "journal", err) == -1 || tree_count(&all, r->from, "db", err) == -1 ||
-	    tree_count(&all, r->from, "spool", err) == -1)
+	    tree_count(&all, r->from, "holds", err) == -1 || tree_count(&all, r->from, "spool", err) == -1)
 		return err_wrap(err, "%s", r->from_path);
 	if (all.files != r->marker.files || all.bytes != r->marker.bytes)
 		return err_set(err, "%s is not whole: it has %" PRIu64 " files of %" PRIu64 " bytes, BACKUP says %" PRIu64 " of %" PRIu64,
@@ -192,7 +192,7 @@ copy_all(struct restore *r, struct err *err)
 	STEP("restore-3");
 	ids_draw(&r->fresh, r->dir);
 	if (copy_ring(r, err) == -1 || tree_copy(&r->tree, r->from, r->dir, "spool", err) == -1 ||
-	    tree_copy(&r->tree, r->from, r->dir, "db", err) == -1)
+	    tree_copy(&r->tree, r->from, r->dir, "db", err) == -1 || tree_copy(&r->tree, r->from, r->dir, "holds", err) == -1)
 		return -1;
 	STEP("restore-4");
 	return disk_sync_system(r->dir, err);

@@ -25,7 +25,7 @@
 #define TOTALS_SIZE		28u
 #define INDEX_KEY_MAX		(1 + PLAN_NAME_MAX + 1 + 8)
 
-enum { RECORD_LARGE = 1, RECORD_MAYBE = 2 };
+enum { RECORD_LARGE = 1, RECORD_MAYBE = 2, RECORD_HELD = 4 };
 
 struct catalog {
 	struct database	 db;
@@ -118,7 +118,7 @@ record_encode(struct catalog *c, const struct catalog_record *r, struct slice pl
 	struct buf *b = &c->scratch;
 	unsigned char *bytes;
 
-	head[1] = (unsigned char)((r->large ? RECORD_LARGE : 0) | (r->maybe ? RECORD_MAYBE : 0));
+	head[1] = (unsigned char)((r->large ? RECORD_LARGE : 0) | (r->maybe ? RECORD_MAYBE : 0) | (r->held ? RECORD_HELD : 0));
 	bytes_put32(head + 4, r->version);
 	bytes_put64(head + 8, r->folder);
 	bytes_put64(head + 16, r->size);
@@ -151,9 +151,9 @@ record_decode(uint64_t id, struct slice in, struct catalog_record *r, struct sli
 	    bytes_get32(p + 44) != crc32c(crc32c(0, p, 44), p + RECORD_HEAD_SIZE, in.len - RECORD_HEAD_SIZE))
 		return -1;
 	*r = (struct catalog_record){ .id = id, .version = bytes_get32(p + 4), .large = (p[1] & RECORD_LARGE) != 0,
-	    .maybe = (p[1] & RECORD_MAYBE) != 0, .folder = bytes_get64(p + 8), .size = bytes_get64(p + 16),
-	    .place = bytes_get32(p + 24), .crc = bytes_get32(p + 28),
-	    .envelope = slice_of(in.p + RECORD_HEAD_SIZE + plan_len, envelope_len) };
+	    .maybe = (p[1] & RECORD_MAYBE) != 0, .held = (p[1] & RECORD_HELD) != 0,
+	    .folder = bytes_get64(p + 8), .size = bytes_get64(p + 16), .place = bytes_get32(p + 24),
+	    .crc = bytes_get32(p + 28), .envelope = slice_of(in.p + RECORD_HEAD_SIZE + plan_len, envelope_len) };
 	*plan = slice_of(in.p + RECORD_HEAD_SIZE, plan_len);
 	return 0;
 }
@@ -257,6 +257,8 @@ index_change(struct catalog *c, uint64_t id, struct slice plan, bool add, struct
 	struct slice k;
 
 	while (plan_take(&plan, &item) != PLAN_END) {
+		if (item.part == PLAN_HOLD)
+			continue;		/* no index: holds.h */
 		if (item.part == PLAN_ROW) {
 			if ((add ? add_row(c, &item, id, err) : drop_row(c, &item, id, err)) == -1)
 				return -1;

@@ -27,6 +27,7 @@ struct catalog_record {
 	uint32_t	version;	/* of the state that the envelope shows */
 	bool		large;		/* the content is spool/large/<id> */
 	bool		maybe;		/* made anew from a file: what came after it is not known */
+	bool		held;		/* made anew, and an operator kept it (holds.h) */
 	uint64_t	folder;		/* spool/<folder>/<id> */
 	uint32_t	place;		/* where the content begins in that file */
 	uint32_t	crc;		/* crc32c of the content */

@@ -468,10 +468,14 @@ evacuator_open(struct evacuator *e, const char *queue_path, int queue_dir, uint3
 	buf_init(&e->scratch, SCRATCH_MAX);
 	if (snprintf(e->path, sizeof(e->path), "%s/db", queue_path) >= (int)sizeof(e->path))
 		return err_set(err, "the queue directory has too long a name");
-	if (spool_open(&e->spool, queue_dir, epoch, err) == -1 || open_warily(e, err) == -1)
+	if (spool_open(&e->spool, queue_dir, epoch, err) == -1 || holds_open(&e->holds, queue_dir, err) == -1 ||
+	    open_warily(e, err) == -1)
 		return -1;
+	if (e->holds.bad > 0)
+		post_say(post, LOG_LEVEL_ERROR, "holds/list: %" PRIu64 " lines cannot be read. That matters only if the catalog is lost as"
+		    " well: then as many messages that were held may leave", e->holds.bad);
 	make_ballast(queue_dir);
-	hunt_init(&e->hunt, e->catalog, &e->spool, post, queue_dir);
+	hunt_init(&e->hunt, e->catalog, &e->spool, &e->holds, post, queue_dir);
 	e->totals = catalog_totals(e->catalog);
 	return 0;
 }
@@ -562,6 +566,7 @@ evacuator_close(struct evacuator *e)
 	}
 	hunt_fini(&e->hunt);
 	catalog_close(&e->catalog);
+	holds_close(&e->holds);
 	spool_close(&e->spool);
 	idset_fini(&e->lent);
 	buf_fini(&e->scratch);

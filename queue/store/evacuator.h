@@ -17,6 +17,7 @@
 
 
 #include "base/idset.h"
+#include "queue/store/holds.h"
 #include "queue/store/hunt.h"
 #include "queue/store/order.h"
 #include "queue/store/question.h"
@@ -27,6 +28,7 @@ struct post;
 struct evacuator {
 	struct catalog		*catalog;
 	struct spool		 spool;
+	struct holds		 holds;		/* the thread's */
 	struct large		*large;		/* for the directory of large contents */
 	struct post		*post;		/* rings when something was finished; words for the log */
 	int			 queue_dir;

@@ -12,6 +12,7 @@
 #include "mail/queue_id.h"
 #include "queue/store/corrupt.h"
 #include "queue/store/disk.h"
+#include "queue/store/holds.h"
 #include "queue/store/post.h"
 
 #define TOGETHER	256u		/* adopted in one transaction */
@@ -19,9 +20,9 @@
 #define FILE_MAX	(2u * 1024 * 1024)
 
 void
-hunt_init(struct hunt *h, struct catalog *catalog, struct spool *spool, struct post *post, int queue_dir)
+hunt_init(struct hunt *h, struct catalog *catalog, struct spool *spool, struct holds *holds, struct post *post, int queue_dir)
 {
-	*h = (struct hunt){ .catalog = catalog, .spool = spool, .post = post, .queue_dir = queue_dir };
+	*h = (struct hunt){ .catalog = catalog, .spool = spool, .holds = holds, .post = post, .queue_dir = queue_dir };
 	buf_init(&h->bytes, FILE_MAX);
 }
 
@@ -108,7 +109,7 @@ adopt(struct hunt *h, uint64_t folder, uint64_t id, struct err *err)
 	plan_init(&plan);
 	plan_row(&plan, slice_of("", 0), PLAN_MAIL, 0);
 	rc = plan_failed(&plan) ? err_memory(err, "no memory") : catalog_put(h->catalog, &(struct catalog_record){ .id = id,
-	    .version = r.version, .large = r.large, .maybe = true, .folder = folder,
+	    .version = r.version, .large = r.large, .maybe = true, .held = holds_has(h->holds, id), .folder = folder,
 	    .place = (uint32_t)(RECORD_PUT_HEAD + r.envelope.len), .crc = r.content_crc, .size = r.content_size,
 	    .envelope = r.envelope }, plan_slice(&plan), err);
 	plan_fini(&plan);

@@ -15,11 +15,13 @@
 #include "queue/store/catalog.h"
 #include "queue/store/spool.h"
 
+struct holds;
 struct post;
 
 struct hunt {
 	struct catalog	*catalog;
 	struct spool	*spool;
+	struct holds	*holds;
 	struct post	*post;
 	int		 queue_dir;
 	uint64_t	*ids;		/* whose PUT or DONE the ring held at the start, ascending; owned */
@@ -32,7 +34,7 @@ struct hunt {
 	void		*arg;
 };
 
-void	hunt_init(struct hunt *, struct catalog *, struct spool *, struct post *, int queue_dir);
+void	hunt_init(struct hunt *, struct catalog *, struct spool *, struct holds *, struct post *, int queue_dir);
 void	hunt_fini(struct hunt *);
 int	hunt_run(struct hunt *, struct err *);	/* all of it; may be repeated */
 

@@ -65,7 +65,7 @@ static bool
 is_known(const char *name)
 {
 	static const char *const known[] = { ".", "..", "lock", "STORE.new", "journal", "spool", "db", "ballast",
-	    "corrupt", "lost+found" };
+	    "holds", "corrupt", "lost+found" };
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(name, known[i]) == 0)
@@ -151,7 +151,7 @@ layout_make(int dir, struct err *err)
 
 	STEP("make-1");
 	if (disk_mkdir(dir, "journal", err) == -1 || disk_mkdir(dir, "spool", err) == -1 ||
-	    disk_mkdir(dir, "db", err) == -1 || disk_mkdir(dir, "corrupt", err) == -1)
+	    disk_mkdir(dir, "db", err) == -1 || disk_mkdir(dir, "holds", err) == -1 || disk_mkdir(dir, "corrupt", err) == -1)
 		return -1;
 	if ((spool = disk_open(dir, "spool", O_RDONLY | O_DIRECTORY, err)) == -1)
 		return -1;

@@ -115,6 +115,19 @@ spool_round(struct evacuator *e, struct order_list *round, struct err *err)
 	return sync_files(e, round, err);
 }
 
+/* What is held is known beside the catalog before the catalog says so. */
+static int
+note_holds(struct evacuator *e, struct order_list *round, struct err *err)
+{
+	struct order *o;
+
+	STAILQ_FOREACH(o, round, next)
+		if (o->result == ORDER_NONE_YET &&
+		    holds_note(&e->holds, o->record.id, o->kind != ORDER_FORGET && plan_holds(o->plan)) == -1)
+			return err_memory(err, "no memory for the holds");
+	return holds_sync(&e->holds, err);
+}
+
 static int
 catalog_change(struct evacuator *e, struct order *o, struct err *err)
 {
@@ -178,7 +191,7 @@ change_round(struct evacuator *e, struct order_list *round, int64_t clock_ms)
 
 	if (STAILQ_EMPTY(round))
 		return;
-	if (spool_round(e, round, &err) == -1)
+	if (spool_round(e, round, &err) == -1 || note_holds(e, round, &err) == -1)
 		evacuator_put_off(e, &err);
 	else if (catalog_round(e, round, clock_ms, &err) == -1)
 		evacuator_doubt_catalog(e, &err);
@@ -212,6 +225,7 @@ forget_round(struct evacuator *e, struct order_list *round, int64_t clock_ms)
 		evacuator_put_off(e, &err);
 	else
 		good = true;
+	(void)note_holds(e, round, &err);	/* that one says too much does no harm */
 	STAILQ_FOREACH(o, round, next) {
 		o->result = good ? ORDER_DONE : ORDER_NOT_DONE;
 		if (good)

@@ -61,6 +61,12 @@ plan_domain(struct plan *p, struct slice domain)
 	add(p, PLAN_DOMAIN, PLAN_NONE, 0, slice_of(small, len));
 }
 
+void
+plan_hold(struct plan *p)
+{
+	add(p, PLAN_HOLD, PLAN_NONE, 0, slice_of("", 0));
+}
+
 bool
 plan_failed(const struct plan *p)
 {
@@ -80,10 +86,22 @@ plan_take(struct slice *in, struct plan_item *out)
 	size_t len;
 
 	if (in->len < ITEM_HEAD || (len = bytes_get16(head + 10)) > in->len - ITEM_HEAD || len > PLAN_NAME_MAX ||
-	    head[0] == PLAN_END || head[0] > PLAN_DOMAIN || head[1] >= PLAN_PRIORITY_COUNT)
+	    head[0] == PLAN_END || head[0] > PLAN_HOLD || head[1] >= PLAN_PRIORITY_COUNT)
 		return out->part = PLAN_END;
 	*out = (struct plan_item){ .part = (enum plan_part)head[0], .priority = (enum plan_priority)head[1],
 	    .at_ms = (int64_t)(bytes_get64(head + 2) & INT64_MAX), .name = slice_of(in->p + ITEM_HEAD, len) };
 	slice_drop(in, ITEM_HEAD + len);
 	return out->part;
+}
+
+bool
+plan_holds(struct slice plan)
+{
+	struct plan_item item;
+	enum plan_part part;
+
+	do
+		part = plan_take(&plan, &item);
+	while (part != PLAN_HOLD && part != PLAN_END);
+	return part == PLAN_HOLD;
 }

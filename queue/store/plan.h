@@ -24,10 +24,11 @@ void	plan_reset(struct plan *);
 void	plan_row(struct plan *, struct slice destination, enum plan_priority, int64_t due_ms);
 void	plan_look(struct plan *, int64_t at_ms);	/* at most once; without it nobody looks */
 void	plan_domain(struct plan *, struct slice domain);	/* of a recipient, in any case of letters; twice is fine */
+void	plan_hold(struct plan *);			/* an operator keeps it, or a part of it; twice is fine */
 bool	plan_failed(const struct plan *);		/* no memory */
 struct slice plan_slice(const struct plan *);
 
-enum plan_part { PLAN_END, PLAN_ROW, PLAN_LOOK, PLAN_DOMAIN };
+enum plan_part { PLAN_END, PLAN_ROW, PLAN_LOOK, PLAN_DOMAIN, PLAN_HOLD };
 struct plan_item {
 	enum plan_part		part;
 	enum plan_priority	priority;
@@ -36,5 +37,6 @@ struct plan_item {
 };
 /* Takes one item off the front. PLAN_END: nothing is left, or what is left is no plan. */
 enum plan_part	plan_take(struct slice *, struct plan_item *);
+bool		plan_holds(struct slice plan);
 
 #endif

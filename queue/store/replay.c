@@ -164,7 +164,8 @@ static int
 show_spooled(struct store *store, struct stored *s, const struct entry *e, const struct catalog_record *r, struct err *err)
 {
 	struct store_put found = { .id = r->id, .version = r->version, .envelope = r->envelope, .content = slice_of("", 0),
-	    .large = r->large, .large_size = r->large ? r->size : 0, .large_crc = r->large ? r->crc : 0, .maybe = r->maybe };
+	    .large = r->large, .large_size = r->large ? r->size : 0, .large_crc = r->large ? r->crc : 0, .maybe = r->maybe,
+	    .held = r->held };
 	int rc;
 
 	if ((s->owner = store->ops->found(store->arg, s, &found)) == NULL)

@@ -55,7 +55,7 @@ put_of(const struct finding *f)
 
 	return (struct store_put){ .id = r->id, .version = r->version, .envelope = r->envelope, .content = slice_of("", 0),
 	    .large = r->large, .large_size = r->large ? r->size : 0, .large_crc = r->large ? r->crc : 0,
-	    .maybe = r->maybe, .awake = f->lent };
+	    .maybe = r->maybe, .held = r->held, .awake = f->lent };
 }
 
 /* Whoever asks next may have it. Without memory it is not found again before the next start. */

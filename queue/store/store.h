@@ -63,6 +63,7 @@ struct store_put {
 	struct slice	content;	/* inline; empty when large */
 	bool		large;		/* the content is the file spool/large/<id> */
 	bool		maybe;		/* found: made anew without its latest states; what is open may have been delivered */
+	bool		held;		/* found: made anew, and an operator kept it or a part of it */
 	bool		awake;		/* paged: somebody has it in memory, where its state may be newer */
 	uint64_t	large_size;	/* of the content; also of a small one that is paged */
 	uint32_t	large_crc;	/* crc32c of the file; checked before the batch that names it */

@@ -109,7 +109,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="replays the random choices of another run")
     parser.add_argument("--phase", action="append", default=[], help="only this phase of the kills, faults with this in the plan, "
                         "power cuts at points or random, or this peer")
-    parser.add_argument("--cut", help="only this power cut, by the name that a failure prints")
+    parser.add_argument("--cut", help="only this power cut, by the name that a failure prints; LAYOUT/KIND/SCENE: all of them")
     parser.add_argument("--keep", action="store_true", help="leave the directories behind")
     parser.add_argument("parts", nargs="*", help="power, full, clock, ring, faults, kills; all when not said. peers: other MTAs")
     options = parser.parse_args()

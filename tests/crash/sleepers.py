@@ -69,6 +69,19 @@ def catalog_lost(actor, large=True):
     sync(queue)
 
 
+def held_and_catalog_lost(actor):
+    """What is held is held after the catalog was made anew, and nothing else is."""
+    asleep(actor)
+    actor.station.start()
+    held = [message["queue_id"] for message in actor.listed() if "stay4@" in str(message)]
+    actor.ask("queue", "hold", *held)
+    actor.deferred()
+    actor.mta.stop()
+    queue = actor.station.disks[0].place / "queue"
+    shutil.rmtree(queue / "db")
+    sync(queue)
+
+
 def cut_off(actor):
     """Files in the spool that no transaction names: the power goes (behind this) before the first one is committed."""
     waiting_long(actor)
@@ -91,6 +104,19 @@ def wake(actor):
     """The next hop is back, and nobody says so."""
     actor.empty()
     spool_empty(actor)
+
+
+def only_held(listed):
+    return listed is not None and all(message["queue_name"] == "hold" for message in listed)
+
+
+def still_held(actor):
+    """The next hop is back and takes what nobody holds; then the rest, if it was not released before the power went."""
+    actor.station.next_hop.open = True
+    actor.ask("queue", "retry", "all")
+    actor.until(lambda: only_held(actor.listed()), "only held mail")
+    actor.ask("queue", "release", "all")
+    finish(actor)
 
 
 def evacuate(actor):
@@ -157,6 +183,7 @@ SLEEPERS = [
     Scene("asleep-deleted", asleep, delete_asleep, settings=HOURS),
     Scene("evacuation-cut-off", cut_off, finish, settings=HOURS, started=False, twice=True),
     Scene("catalog-lost", catalog_lost, finish, settings=HOURS, started=False, twice=True),
+    Scene("catalog-lost-held", held_and_catalog_lost, still_held, settings=HOURS, started=False, twice=True),
     Scene("catalog-condemned", asleep, condemned, settings=HOURS, also=("catalog-commit", 1, "EIO"), aside="catalog-"),
     Scene("wrap-evacuating", store, wrap_asleep, settings=HOURS, often=True),
     Scene("copy-forward", store, wrap, also=NO_SPACE, often=True),

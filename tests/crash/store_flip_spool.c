@@ -351,7 +351,7 @@ flip_below(struct flips *f, const char *folder, double until)
 static void
 flip_store(struct ledger *ledger, uint64_t seed, bool orderly, double seconds)
 {
-	static const char *const folders[] = { "journal", "spool", "db/catalog.db", "db" };
+	static const char *const folders[] = { "journal", "spool", "db/catalog.db", "db", "holds" };
 	static struct flips f;
 	char directory[64];
 	double began;
@@ -368,7 +368,7 @@ flip_store(struct ledger *ledger, uint64_t seed, bool orderly, double seconds)
 	memcpy(f.rows, ledger->rows, ledger->n * sizeof(*f.rows));
 	began = now();
 	for (uint32_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
-		flip_below(&f, folders[i], began + seconds * (i + 1) / 4);
+		flip_below(&f, folders[i], began + seconds * (i + 1) / (sizeof(folders) / sizeof(folders[0])));
 	free(f.rows);
 	scratch_remove(directory);
 	scratch_remove(f.copy);

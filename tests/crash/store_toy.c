@@ -170,6 +170,13 @@ message_free(struct toy_message *m)
 
 /* --- the store's questions --- */
 
+/* By an operator, as far as the store knows. */
+static bool
+is_kept(uint64_t id)
+{
+	return id % 11 == 0;
+}
+
 static void check_live(struct toy *, struct toy_message *);
 
 static void *
@@ -187,6 +194,8 @@ on_found(void *arg, struct stored *stored, const struct store_put *put)
 	m = message_new(t, row);
 	m->stored = stored;
 	m->maybe = put->maybe;
+	if (put->maybe && is_kept(put->id) && !put->held)
+		broken(t->ledger, "made anew, and not held any more:", put->id);
 	if (put->envelope.len < ENVELOPE_FIXED || memcmp(put->envelope.p, &put->id, 8) != 0 ||
 	    memcmp(put->envelope.p + 8, &row->len, 4) != 0)
 		violation(t->ledger, "not the envelope that was put:", put->id);
@@ -270,6 +279,8 @@ on_plan(void *arg, void *owner, int64_t now, struct plan *plan)
 		plan_row(plan, SLICE_LIT("another"), PLAN_MAIL, now + (int64_t)(m->row->id % 100));
 	plan_look(plan, now + (int64_t)(m->row->id % 50));
 	plan_domain(plan, SLICE_LIT("Example.ORG"));
+	if (is_kept(m->row->id))
+		plan_hold(plan);
 }
 
 static void

@@ -273,12 +273,12 @@ def at_random(directory, images, seed, long, kinds, report, at_most):
 
 
 def again(directory, images, seed, name, report):
-    """One cut by its name."""
-    layout, kind, scene, point, nth = name.split("/")
+    """One cut by its name, or all that a scene offers."""
+    layout, kind, scene, *point = name.split("/")
     suite = AtPoints(directory, images, seed, report)
     try:
-        suite.survey(layout, kind, [row for row in SCENES if row.name == scene])
-        suite.perform_all([Cut(suite.rehearsals[layout, kind, scene], point, int(nth))])
+        cuts = suite.survey(layout, kind, [row for row in SCENES if row.name == scene])
+        suite.perform_all([Cut(suite.rehearsals[layout, kind, scene], point[0], int(point[1]))] if point else cuts)
         suite.finish()
     finally:
         suite.end()

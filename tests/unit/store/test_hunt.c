@@ -15,12 +15,14 @@
 #include "base/mem.h"
 #include "mail/queue_id.h"
 #include "queue/store/database.h"
+#include "queue/store/holds.h"
 #include "queue/store/hunt.h"
 #include "queue/store/post.h"
 
 static char directory[64], db[80];
 static int queue_dir;
 static struct spool spool;
+static struct holds holds;
 static struct catalog *catalog;
 static struct post post;
 static struct hunt hunt;
@@ -42,7 +44,7 @@ start(const uint64_t *known, size_t count)
 	hunt_fini(&hunt);
 	spool_close(&spool);
 	assert_int_equal(spool_open(&spool, queue_dir, ++epoch, &err), 0);
-	hunt_init(&hunt, catalog, &spool, &post, queue_dir);
+	hunt_init(&hunt, catalog, &spool, &holds, &post, queue_dir);
 	if (count > 0) {
 		assert_non_null(hunt.ids = mem_dup(known, count * sizeof(*known)));
 		hunt.count = count;
@@ -61,13 +63,14 @@ setup(void **state)
 	snprintf(db, sizeof(db), "%s/db", directory);
 	assert_int_not_equal(queue_dir = open(directory, O_RDONLY | O_DIRECTORY), -1);
 	assert_true(mkdirat(queue_dir, "spool", 0700) == 0 && mkdirat(queue_dir, "spool/large", 0700) == 0 &&
-	    mkdirat(queue_dir, "db", 0700) == 0 && mkdirat(queue_dir, "corrupt", 0700) == 0);
+	    mkdirat(queue_dir, "db", 0700) == 0 && mkdirat(queue_dir, "holds", 0700) == 0 && mkdirat(queue_dir, "corrupt", 0700) == 0);
 	epoch = 1;
 	assert_int_equal(spool_open(&spool, queue_dir, epoch, &err), 0);
 	assert_int_equal(catalog_open(&catalog, db, &err), 0);
+	assert_int_equal(holds_open(&holds, queue_dir, &err), 0);
 	assert_int_equal(post_open(&post, &err), 0);
 	hunt = (struct hunt){ 0 };
-	hunt_init(&hunt, catalog, &spool, &post, queue_dir);
+	hunt_init(&hunt, catalog, &spool, &holds, &post, queue_dir);
 	return 0;
 }
 
@@ -83,6 +86,7 @@ teardown(void **state)
 	post_take(&post, &list);
 	post_close(&post);
 	hunt_fini(&hunt);
+	holds_close(&holds);
 	spool_close(&spool);
 	catalog_close(&catalog);
 	fd_close(&queue_dir);
@@ -189,6 +193,20 @@ test_verdicts(void **state)
 	start(known, 3);
 	assert_int_equal(hunt_run(&hunt, &err), 0);
 	assert_true(hunt.seen == 3 && hunt.removed == 0 && hunt.adopted == 0);
+}
+
+/* The file was written before somebody held the message. */
+static void
+test_held_comes_back_held(void **state)
+{
+	(void)state;
+	(void)file(1, false);
+	(void)file(2, false);
+	assert_int_equal(holds_note(&holds, 2, true), 0);
+	start(NULL, 0);
+	assert_int_equal(hunt_run(&hunt, &err), 0);
+	assert_true(get(1) == CATALOG_FOUND && found.maybe && !found.held);
+	assert_true(get(2) == CATALOG_FOUND && found.maybe && found.held);
 }
 
 static void
@@ -348,7 +366,8 @@ main(void)
 {
 #define T(f)	cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_verdicts), T(test_damaged_files_are_kept), T(test_what_cannot_be_read_stays), T(test_many),
+		T(test_verdicts), T(test_held_comes_back_held),
+		T(test_damaged_files_are_kept), T(test_what_cannot_be_read_stays), T(test_many),
 #ifdef POSTHORN_FAULTS
 		T(test_failing_calls),
 #endif

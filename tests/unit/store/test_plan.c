@@ -33,6 +33,7 @@ test_round_trip(void **state)
 		{ PLAN_DOMAIN, "Example.ORG", "example.org", PLAN_NONE, 0, 0 },
 		{ PLAN_DOMAIN, "[a@`{Z]", "[a@`{z]", PLAN_NONE, 0, 0 },			/* neighbours of the letters */
 		{ PLAN_DOMAIN, "", "", PLAN_NONE, 0, 0 },
+		{ PLAN_HOLD, "", "", PLAN_NONE, 0, 0 },
 	};
 	struct plan_item item;
 	struct slice in;
@@ -47,10 +48,13 @@ test_round_trip(void **state)
 				plan_row(&p, slice_str(rows[i].name), rows[i].priority, rows[i].at_ms);
 			else if (rows[i].part == PLAN_LOOK)
 				plan_look(&p, rows[i].at_ms);
+			else if (rows[i].part == PLAN_HOLD)
+				plan_hold(&p);
 			else
 				plan_domain(&p, slice_str(rows[i].name));
 		assert_false(plan_failed(&p));
 		in = plan_slice(&p);
+		assert_true(plan_holds(in));
 		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 			ROW(i, rows[i].name);
 			assert_int_equal(plan_take(&in, &item), rows[i].part);
@@ -59,6 +63,7 @@ test_round_trip(void **state)
 		}
 		assert_int_equal(plan_take(&in, &item), PLAN_END);
 		assert_int_equal(in.len, 0);
+		assert_false(plan_holds(in));
 	}
 	plan_fini(&p);
 }
@@ -98,7 +103,7 @@ test_no_plan(void **state)
 	} rows[] = {
 		{ "nothing", 0, 99, 0 },	{ "half a head", 6, 99, 0 },	{ "a head but one", 11, 99, 0 },
 		{ "no name", 12, 99, 0 },	{ "a name cut short", 14, 99, 0 },
-		{ "an end", 15, 0, PLAN_END },	{ "no part", 15, 0, PLAN_DOMAIN + 1 },	{ "no part at all", 15, 0, 255 },
+		{ "an end", 15, 0, PLAN_END },	{ "no part", 15, 0, PLAN_HOLD + 1 },	{ "no part at all", 15, 0, 255 },
 		{ "no priority", 15, 1, PLAN_PRIORITY_COUNT },	{ "a longer name", 15, 10, 4 },
 		{ "a far longer name", 15, 11, 200 },
 	};
