@@ -429,6 +429,20 @@ log_news(struct settlement *s)
 	}
 }
 
+/* The phrase that log readers know, and for an audit whose bounce it tells of: recipients of one message may fail at different times. */
+static void
+log_notice(const struct message *m, const struct told *told, queue_id own)
+{
+	log_event(EVENT_NOTIFICATION, LOG_LEVEL_INFO, 0, LOG_ID(KEY_ID, m->id), LOG_ID(KEY_NEW_ID, own),
+	    LOG_STR(KEY_KIND, told->kind == DSN_FAILURE ? "sender non-delivery notification" : "sender delay notification"));
+	for (uint32_t i = 0; told->kind == DSN_FAILURE && i < told->count; i++) {
+		const struct recipient *rcpt = &m->envelope.recipients[told->indexes[i]];
+
+		log_event(EVENT_TOLD, LOG_LEVEL_INFO, 0, LOG_ID(KEY_ID, m->id), LOG_ID(KEY_NEW_ID, own),
+		    LOG_SLICE(KEY_TO, rcpt->address), LOG_SLICE(KEY_ORIG_TO, rcpt->original));
+	}
+}
+
 static void
 adopt_notice(struct settlement *s, struct told *told)
 {
@@ -437,9 +451,7 @@ adopt_notice(struct settlement *s, struct told *told)
 	if (n == NULL)
 		return;
 	told->notice = NULL;
-	log_event(EVENT_NOTIFICATION, LOG_LEVEL_INFO, 0, LOG_ID(KEY_ID, s->message->id), LOG_ID(KEY_NEW_ID, n->id),
-	    LOG_STR(KEY_KIND, told->kind == DSN_FAILURE ? "sender non-delivery notification" :
-	    "sender delay notification"));
+	log_notice(s->message, told, n->id);
 	log_event(EVENT_QUEUED, LOG_LEVEL_INFO, 0, LOG_ID(KEY_ID, n->id), LOG_SLICE(KEY_FROM, n->envelope.reverse_path),
 	    LOG_NUM(KEY_SIZE, n->envelope.size), LOG_NUM(KEY_NRCPT, n->envelope.count));
 	queue_adopt(s->queue, n);

@@ -53,20 +53,20 @@ enter_fate(struct audit *a, struct leaf *l, const struct logline *line)
 		h->log = shares[line->kind];
 	if (l->came_ms == -1)
 		l->came_ms = line->at_ms - line->delay_ms;
-	return 0;
+	return h->log == SHARE_BOUNCED ? book_bounced(&a->book, h, line->to) : 0;
 }
 
-/* The notification is a message like any other: it has to be accepted, too. */
 static int
 enter_notice(struct audit *a, struct leaf *l, const struct logline *line)
 {
-	struct leaf *notice = book_leaf(&a->book, line->new_id);
+	struct holder *h = book_holder(&a->book, l, line->to, line->original);
 
-	l->notified = true;
-	if (notice == NULL)
+	if (h == NULL)
 		return -1;
-	notice->notice_of = line->id;
-	return 0;
+	h->notice = line->new_id;
+	if (h->log == SHARE_NONE)
+		h->log = SHARE_BOUNCED;		/* the line that said so is lost */
+	return book_bounced(&a->book, h, line->to);
 }
 
 static int
@@ -204,20 +204,30 @@ why_missing(const struct leaf *l)
 }
 
 static void
-judge_bounce(struct audit *a, const struct leaf *l, const struct sums *s)
-{
-	if (s->share[SHARE_BOUNCED] > 0 && !l->notified && !l->owed && !l->deleted)
-		complain(a, l, "%" PRIu64 " bounced, and %s was not told", s->share[SHARE_BOUNCED],
-		    l->from_nobody ? "postmaster" : "the sender");
-}
-
-static void
-judge_notice(struct audit *a, const struct leaf *l)
+judge_bounce(struct audit *a, const struct leaf *l, const struct holder *h)
 {
 	char id[QUEUE_ID_LEN + 1];
 
-	if (l->notice_of != 0 && !l->accepted)
-		complain(a, book_find(&a->book, l->notice_of), "its notification %s was never queued", queue_id_print(l->id, id));
+	switch (book_telling(&a->book, l, h)) {
+	case TELLING_NONE:
+		complain(a, l, "<%.*s> bounced, and %s was not told", SLICE_FMT(h->address), l->from_nobody ? "postmaster" : "the sender");
+		break;
+	case TELLING_LOST:
+		complain(a, l, "<%.*s> bounced, and its notification %s was never queued", SLICE_FMT(h->address),
+		    queue_id_print(h->notice, id));
+		break;
+	default:
+		break;
+	}
+}
+
+/* Whoever is told is told after the bounce: what the log has of the one it has of the other, too, however old the message is. */
+static void
+judge_bounces(struct audit *a, const struct leaf *l, bool older)
+{
+	for (const struct holder *h = l->holders; h != NULL; h = h->next)
+		if ((older ? h->log : holder_share(h)) == SHARE_BOUNCED)
+			judge_bounce(a, l, h);
 }
 
 static void
@@ -225,9 +235,9 @@ judge(struct audit *a, const struct leaf *l)
 {
 	struct sums s;
 
-	judge_notice(a, l);
 	if (!l->accepted && !l->on_disk && !l->ended)
 		return;
+	judge_bounces(a, l, is_older(a, l));
 	if (is_older(a, l)) {
 		a->older++;
 		if (l->damage != NULL)
@@ -236,15 +246,16 @@ judge(struct audit *a, const struct leaf *l)
 	}
 	if (!l->accepted)
 		complain(a, l, "%s, and the log has not accepted it", l->on_disk ? "it is on the disk" : "the log speaks of it");
-	book_sum(l, &s);
+	book_sum(&a->book, l, &s);
 	a->messages += l->accepted;
 	a->recipients += l->accepted ? l->recipients : 0;
 	for (enum share i = SHARE_NONE; l->accepted && i < SHARE_COUNT; i++)
 		a->sums.share[i] += s.share[i];
+	for (enum telling i = TELLING_NONE; l->accepted && i < TELLING_COUNT; i++)
+		a->sums.telling[i] += s.telling[i];
 	a->sums.again += s.again;
 	if (s.share[SHARE_NONE] > 0)
 		complain(a, l, "%" PRIu64 " of %" PRIu32 " recipients missing: %s", s.share[SHARE_NONE], l->recipients, why_missing(l));
-	judge_bounce(a, l, &s);
 }
 
 /* --- telling ------------------------------------------------------------------------------------ */
@@ -277,6 +288,9 @@ tell(const struct audit *a)
 	printf("accepted: %" PRIu64 " messages, %" PRIu64 " recipients\n", a->messages, a->recipients);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		printf("  %-10s %" PRIu64 "\n", rows[i].word, a->sums.share[rows[i].share]);
+	if (a->sums.share[SHARE_BOUNCED] > 0)
+		printf("of the bounced: %" PRIu64 " told, %" PRIu64 " to be told, %" PRIu64 " deleted before\n", a->sums.telling[TELLING_DONE],
+		    a->sums.telling[TELLING_OWED], a->sums.telling[TELLING_DELETED]);
 	if (a->sums.again > 0)
 		printf("to be delivered once more: %" PRIu64 " recipients, whose end the disk does not know\n", a->sums.again);
 	if (a->older > 0)

@@ -57,15 +57,51 @@ book_holder(struct book *b, struct leaf *l, struct slice address, struct slice o
 	return *at;
 }
 
+int
+book_bounced(struct book *b, struct holder *h, struct slice address)
+{
+	if (h->address.p == NULL)
+		h->address = arena_slice(&b->arena, address);
+	return h->address.p == NULL ? -1 : 0;
+}
+
+/* The notification is a message like any other: what becomes of it stands on its own page. */
+static bool
+is_known(const struct book *b, queue_id notice)
+{
+	const struct leaf *l = book_find(b, notice);
+
+	return l != NULL && (l->accepted || l->on_disk || l->ended);
+}
+
+/* One that is queued again lives on, and may yet be delivered. */
+enum telling
+book_telling(const struct book *b, const struct leaf *l, const struct holder *h)
+{
+	if (h->notice != 0 && is_known(b, h->notice))
+		return TELLING_DONE;
+	if (h->owed || h->disk == SHARE_QUEUED)
+		return TELLING_OWED;
+	if (h->notice != 0)
+		return TELLING_LOST;
+	return l->deleted ? TELLING_DELETED : TELLING_NONE;
+}
+
+enum share
+holder_share(const struct holder *h)
+{
+	return h->log != SHARE_NONE ? h->log : h->disk;
+}
+
 /* Those whom nobody has named are missing, unless an operator has deleted the message. */
 void
-book_sum(const struct leaf *l, struct sums *out)
+book_sum(const struct book *b, const struct leaf *l, struct sums *out)
 {
 	uint64_t named = 0;
 
 	*out = (struct sums){ 0 };
 	for (const struct holder *h = l->holders; h != NULL; h = h->next) {
-		enum share where = h->log != SHARE_NONE ? h->log : h->disk;
+		enum share where = holder_share(h);
 
 		/* Not yet final in the log, and no longer on the disk. */
 		if (where == SHARE_NONE)
@@ -74,6 +110,8 @@ book_sum(const struct leaf *l, struct sums *out)
 		if (h->disk == SHARE_QUEUED && where != SHARE_QUEUED)
 			out->again++;
 		out->share[where]++;
+		if (where == SHARE_BOUNCED)
+			out->telling[book_telling(b, l, h)]++;
 	}
 	if (l->recipients > named)
 		out->share[l->deleted && !l->on_disk ? SHARE_DELETED : SHARE_NONE] += l->recipients - named;

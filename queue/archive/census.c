@@ -64,14 +64,15 @@ static int
 enter_recipient(struct counting *c, struct leaf *l, const struct recipient *r)
 {
 	char address[ESCAPED_MAX], original[ESCAPED_MAX];
-	struct holder *h = book_holder(c->book, l, slice_str(fmt_escaped(address, sizeof(address), r->address)),
+	struct slice to = slice_str(fmt_escaped(address, sizeof(address), r->address));
+	struct holder *h = book_holder(c->book, l, to,
 	    slice_str(fmt_escaped(original, sizeof(original), slice_eq(r->address, r->original) ? slice_of("", 0) : r->original)));
 
 	if (h == NULL)
 		return -1;
 	h->disk = share_of(&r->fate);
-	l->owed = l->owed || (r->fate.flags & FATE_OWED) != 0;
-	return 0;
+	h->owed = (r->fate.flags & FATE_OWED) != 0;
+	return h->disk == SHARE_BOUNCED ? book_bounced(c->book, h, to) : 0;
 }
 
 /* A damaged one has nobody: those whose end is not in the log are missing. */

@@ -177,6 +177,15 @@ take_front(struct slice *in, struct logline *out, int year)
 
 /* --- text --------------------------------------------------------------------------------------- */
 
+/* Behind `to=<`. `then`: what follows each of the two. */
+static bool
+take_addresses(struct slice *in, struct logline *out, const char *then, const char *original)
+{
+	if (!take_address(in, &out->to) || !take(in, then))
+		return false;
+	return !take(in, original) || (take_address(in, &out->original) && take(in, then));
+}
+
 /* to=<>, [orig_to=<>, ]relay=, delay=, delays=, dsn=, status= (text). Behind the status strangers speak. */
 static bool
 read_delivery(struct slice in, struct logline *out)
@@ -187,9 +196,7 @@ read_delivery(struct slice in, struct logline *out)
 	};
 	struct slice relay, delay, rest;
 
-	if (!take(&in, "to=<") || !take_address(&in, &out->to) || !take(&in, ", "))
-		return false;
-	if (take(&in, "orig_to=<") && (!take_address(&in, &out->original) || !take(&in, ", ")))
+	if (!take(&in, "to=<") || !take_addresses(&in, out, ", ", "orig_to=<"))
 		return false;
 	if (!take(&in, "relay=") || !take_until(&in, ", delay=", &relay) || !take_until(&in, ", delays=", &delay) ||
 	    !take_until(&in, ", status=", &rest))
@@ -216,7 +223,8 @@ read_queued(struct slice in, struct logline *out)
 static bool
 read_notified(struct slice in, struct logline *out)
 {
-	if (!take(&in, "sender non-delivery notification: ") || !take_id(&in, &out->new_id))
+	if (!take(&in, "notification=") || !take_id(&in, &out->new_id) || !take(&in, ", to=<") ||
+	    !take_addresses(&in, out, "", ", orig_to=<"))
 		return false;
 	out->kind = LOGLINE_NOTIFIED;
 	return true;
@@ -295,8 +303,8 @@ json_kind(const json_t *all)
 		return json_delivery(all);
 	if (slice_eq(event, SLICE_LIT("queued")))
 		return LOGLINE_QUEUED;
-	if (slice_eq(event, SLICE_LIT("notification")))
-		return slice_eq(member(all, "kind"), SLICE_LIT("sender non-delivery notification")) ? LOGLINE_NOTIFIED : LOGLINE_NONE;
+	if (slice_eq(event, SLICE_LIT("told")))
+		return LOGLINE_NOTIFIED;
 	if (slice_eq(event, SLICE_LIT("operator")))
 		return slice_eq(member(all, "text"), SLICE_LIT("removed by an operator")) ? LOGLINE_DELETED : LOGLINE_NONE;
 	return slice_eq(event, SLICE_LIT("removed")) ? LOGLINE_REMOVED : LOGLINE_NONE;

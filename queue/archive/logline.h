@@ -19,7 +19,7 @@ enum logline_kind {
 	LOGLINE_EXPANDED,	/* became other recipients: likewise */
 	LOGLINE_BOUNCED,	/* failed for good: likewise */
 	LOGLINE_DEFERRED,	/* likewise, and not the end */
-	LOGLINE_NOTIFIED,	/* the sender of id was told of a failure by new_id */
+	LOGLINE_NOTIFIED,	/* new_id tells of this recipient's failure: id, to, original */
 	LOGLINE_DELETED,	/* an operator said so */
 	LOGLINE_REMOVED,	/* nothing is left to be done */
 	LOGLINE_DROPPED,	/* so many lines are not in the log: a busy queue does not wait for it */

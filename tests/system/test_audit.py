@@ -131,8 +131,8 @@ def test_a_file_that_is_gone_is_named(posthorn, ledger, sink):
     ("delivered", r"to=<now@far\.test>", "1 of 2 recipients missing: the message was removed"),
     ("delivered", r"from=<alice", "the log speaks of it, and the log has not accepted it"),
     ("late", r"from=<alice", "it is on the disk, and the log has not accepted it"),
-    ("bounced", r"sender non-delivery notification", "1 bounced, and the sender was not told"),
-    ("nobody", r"sender non-delivery notification", "1 bounced, and postmaster was not told"),
+    ("bounced", r"notification=", "<never@far.test> bounced, and the sender was not told"),
+    ("nobody", r"notification=", "<never@far.test> bounced, and postmaster was not told"),
     ("deleted", r"removed by an operator", "2 of 2 recipients missing"),
 ])
 def test_a_line_that_the_log_lacks_is_noticed(posthorn, ledger, sink, tmp_path, victim, pattern, words):
@@ -201,7 +201,73 @@ def test_a_notification_that_was_never_queued_is_named(posthorn, ledger, sink, t
     doctored = tmp_path / "doctored"
     doctored.write_text(LONG_AGO + "".join(line for line in text.splitlines(keepends=True) if notice + ": " not in line))
     done = audit(mta, doctored)
-    assert done.returncode == 1 and f"{ids['bounced']}: its notification {notice} was never queued" in done.stdout, done.stdout
+    assert done.returncode == 1, done.stdout
+    assert f"{ids['bounced']}: <never@far.test> bounced, and its notification {notice} was never queued" in done.stdout, done.stdout
+
+
+def bounce_in_turn(mta, ledger, sink):
+    """One message, two recipients that fail one after the other, two notifications; returns its id and theirs."""
+    sink.on("RCPT", "never", "550 5.1.1 no such user")
+    sink.on("RCPT", "later", "450 4.2.1 come back later")
+    message = accept(mta, ledger, ["never@far.test", "later@far.test", "bob@local.test"])
+    mta.wait_log(message + ": sender non-delivery notification: ")
+    mta.wait_log(message + ": to=<later@far.test>.*status=deferred")
+    sink.forget_rules()
+    sink.on("RCPT", "later", "550 5.1.1 he is gone")
+    mta.posthorn("queue", "retry", message)
+    mta.wait_log(message + ": removed$")
+    wait_for(lambda: len(mta.mails("alice")) == 2, 20, "two notifications")
+    notices = re.findall(message + ": sender non-delivery notification: (\\w+)", mta.log.read_text())
+    assert len(notices) == 2, notices
+    return message, notices
+
+
+@pytest.mark.parametrize("lost,victim", [(0, "never@far.test"), (1, "later@far.test")])
+def test_one_notification_of_two_is_missed(posthorn, ledger, sink, tmp_path, lost, victim):
+    """Neither a line of the log nor a file knows of it: the other one tells of somebody else."""
+    mta = posthorn(SMALL)
+    message, notices = bounce_in_turn(mta, ledger, sink)
+    mta.stop()
+    done = audit(mta)
+    assert done.returncode == 0 and "of the bounced: 2 told, 0 to be told, 0 deleted before" in done.stdout, done.stdout
+    doctored = tmp_path / "doctored"
+    doctored.write_text(LONG_AGO + "".join(line for line in mta.log.read_text().splitlines(keepends=True) if notices[lost] not in line))
+    done = audit(mta, doctored)
+    assert done.returncode == 1, done.stdout
+    assert f"{message}: <{victim}> bounced, and the sender was not told" in done.stdout, done.stdout
+    assert counts(done.stdout)["missing"] == 0 and "1 told" in done.stdout, done.stdout
+
+
+def test_a_bounce_of_mail_that_is_older_than_the_log(posthorn, ledger, sink, tmp_path):
+    """Whoever bounces after the log begins is told after it begins."""
+    mta = posthorn(SMALL)
+    message, notices = bounce_in_turn(mta, ledger, sink)
+    mta.stop()
+    lines = mta.log.read_text().splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if message + ": to=<later@far.test>" in line and "status=bounced" in line)
+    rest = tmp_path / "rest"
+    rest.write_text("".join(lines[at:]))
+    assert audit(mta, rest).returncode == 0
+    rest.write_text("".join(line for line in lines[at:] if notices[1] not in line))
+    done = audit(mta, rest)
+    assert done.returncode == 1 and f"{message}: <later@far.test> bounced, and" in done.stdout, done.stdout
+
+
+def test_a_notification_that_waits_is_owed(posthorn, ledger, sink):
+    """More notifications than a sender gets in an hour wait, on disk, too; those of mail that an operator deletes are not made."""
+    mta = posthorn({"queue": {**SMALL["queue"], "sender-notices": 1}})
+    sink.on("RCPT", "never", "550 5.1.1 no such user")
+    ids = [accept(mta, ledger, ["never@far.test"]) for _ in range(3)]
+    for queue_id in ids:
+        mta.wait_log(queue_id + ": to=<never@far.test>.*status=bounced")
+    told = re.search("(\\w+): notification=", mta.log.read_text()).group(1)
+    waiting = [queue_id for queue_id in ids if queue_id != told]
+    mta.posthorn("queue", "delete", waiting[0])
+    mta.wait_log(waiting[0] + ": removed$")
+    mta.stop()
+    done = audit(mta)
+    assert done.returncode == 0, done.stdout
+    assert "of the bounced: 1 told, 1 to be told, 1 deleted before" in done.stdout, done.stdout
 
 
 def test_lines_that_the_log_dropped_are_told(posthorn, ledger, sink, tmp_path):

@@ -35,6 +35,9 @@ struct trip {
 	{ .key = KEY_FROM, .type = LOG_TYPE_SLICE, .text = { sender, sizeof(sender) - 1 } }, LOG_NUM(KEY_SIZE, 99), LOG_NUM(KEY_NRCPT, 3) } }
 #define NOTICE(words) { .event = EVENT_NOTIFICATION, .level = LOG_LEVEL_INFO, .wall_ms = WALL_MS, .count = 3, .fields = { LOG_ID(KEY_ID, ID), \
 	LOG_ID(KEY_NEW_ID, NEW_ID), { .key = KEY_KIND, .type = LOG_TYPE_SLICE, .text = { words, sizeof(words) - 1 } } } }
+#define TOLD(address, orig) { .event = EVENT_TOLD, .level = LOG_LEVEL_INFO, .wall_ms = WALL_MS, .count = 4, .fields = { LOG_ID(KEY_ID, ID), \
+	LOG_ID(KEY_NEW_ID, NEW_ID), { .key = KEY_TO, .type = LOG_TYPE_SLICE, .text = { address, sizeof(address) - 1 } }, \
+	{ .key = KEY_ORIG_TO, .type = LOG_TYPE_SLICE, .text = { orig, sizeof(orig) - 1 } } } }
 #define OPERATOR(words) { .event = EVENT_OPERATOR, .level = LOG_LEVEL_INFO, .wall_ms = WALL_MS, .count = 2, .fields = { LOG_ID(KEY_ID, ID), \
 	{ .key = KEY_TEXT, .type = LOG_TYPE_SLICE, .text = { words, sizeof(words) - 1 } } } }
 #define DROPPED(words) { .event = EVENT_TEXT, .level = LOG_LEVEL_WARN, .wall_ms = WALL_MS, .count = 1, .fields = { \
@@ -59,7 +62,12 @@ static const struct trip trips[] = {
 	{ "a quoted backslash", DELIVERY("\"\\\\\"@x.test", "", ACTION_RELAYED, "ok"), LOGLINE_SENT, "", "\"\\\\\\\\\"@x.test", "", 1200 },
 	{ "backslash and quote", DELIVERY("\"\\\\\\\">, \"@x.test", "", ACTION_RELAYED, "ok"), LOGLINE_SENT, "",
 	  "\"\\\\\\\\\\\\\">, \"@x.test", "", 1200 },
-	{ "told", NOTICE("sender non-delivery notification"), LOGLINE_NOTIFIED, "", "", "", 0 },
+	{ "told", TOLD("b@x.test", ""), LOGLINE_NOTIFIED, "", "b@x.test", "", 0 },
+	{ "told, the same", TOLD("b@x.test", "b@x.test"), LOGLINE_NOTIFIED, "", "b@x.test", "", 0 },
+	{ "told of another name", TOLD("b@x.test", "c@x.test"), LOGLINE_NOTIFIED, "", "b@x.test", "c@x.test", 0 },
+	{ "told, quoted", TOLD("\">, orig_to=<d@x.test>\"@x.test", "c@x.test"), LOGLINE_NOTIFIED, "", "\">, orig_to=<d@x.test>\"@x.test",
+	  "c@x.test", 0 },
+	{ "a notification", NOTICE("sender non-delivery notification"), LOGLINE_NONE, "", "", "", 0 },
 	{ "warned", NOTICE("sender delay notification"), LOGLINE_NONE, "", "", "", 0 },
 	{ "deleted", OPERATOR("removed by an operator"), LOGLINE_DELETED, "", "", "", 0 },
 	{ "held", OPERATOR("placed on hold"), LOGLINE_NONE, "", "", "", 0 },
@@ -190,7 +198,7 @@ test_sums(void **state)
 			h->log = rows[i].holders[k].log;
 			h->disk = rows[i].holders[k].disk;
 		}
-		book_sum(l, &s);
+		book_sum(&b, l, &s);
 		assert_int_equal(s.share[SHARE_NONE], rows[i].missing);
 		assert_int_equal(s.share[SHARE_QUEUED], rows[i].queued);
 		assert_int_equal(s.share[SHARE_DELIVERED], rows[i].delivered);
@@ -201,11 +209,66 @@ test_sums(void **state)
 	}
 }
 
+/* Two that failed at different times have two notifications: one of them says nothing of the other. */
+static void
+test_tellings(void **state)
+{
+	static const struct {
+		const char *name;
+		bool deleted, made, owed, accepted, on_disk;	/* made: the log names a notification, which itself is: */
+		enum share disk;
+		enum telling telling;
+	} rows[] = {
+		{ "nobody was told", false, false, false, false, false, SHARE_BOUNCED, TELLING_NONE },
+		{ "told", false, true, false, true, false, SHARE_NONE, TELLING_DONE },
+		{ "told, by one that is on the disk only", false, true, false, false, true, SHARE_BOUNCED, TELLING_DONE },
+		{ "its notification never was", false, true, false, false, false, SHARE_BOUNCED, TELLING_LOST },
+		{ "owed", false, false, true, false, false, SHARE_BOUNCED, TELLING_OWED },
+		{ "owed once more after a crash", false, true, true, true, false, SHARE_BOUNCED, TELLING_DONE },
+		{ "restored to before", false, false, false, false, false, SHARE_QUEUED, TELLING_OWED },
+		{ "deleted before", true, false, false, false, false, SHARE_NONE, TELLING_DELETED },
+		{ "lost before it was deleted", true, true, false, false, false, SHARE_NONE, TELLING_LOST },
+	};
+	struct holder *h, *other;
+	struct leaf *l, *notice;
+	struct book b;
+	struct sums s;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		ROW(i, rows[i].name);
+		book_init(&b);
+		l = book_leaf(&b, ID);
+		l->recipients = 2;
+		l->deleted = rows[i].deleted;
+		h = book_holder(&b, l, slice_str("a"), slice_of("", 0));
+		other = book_holder(&b, l, slice_str("b"), slice_of("", 0));
+		assert_int_equal(book_bounced(&b, h, slice_str("a")), 0);
+		assert_slice(h->address, "a");
+		h->log = other->log = SHARE_BOUNCED;
+		h->disk = rows[i].disk;
+		h->owed = rows[i].owed;
+		h->notice = rows[i].made ? NEW_ID : 0;
+		notice = rows[i].accepted || rows[i].on_disk ? book_leaf(&b, NEW_ID) : NULL;
+		if (notice != NULL) {
+			notice->accepted = rows[i].accepted;
+			notice->on_disk = rows[i].on_disk;
+		}
+		assert_int_equal(book_telling(&b, l, h), rows[i].telling);
+		assert_int_equal(book_telling(&b, l, other), rows[i].deleted ? TELLING_DELETED : TELLING_NONE);
+		book_sum(&b, l, &s);
+		assert_int_equal(s.share[SHARE_BOUNCED], 2);
+		assert_true(s.telling[rows[i].telling] >= 1);
+		book_fini(&b);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trips), cmocka_unit_test(test_fronts), cmocka_unit_test(test_sums),
+		cmocka_unit_test(test_tellings),
 	};
 
 	(void)setenv("TZ", "UTC", 1);
