@@ -12,8 +12,12 @@
 
 #include "base/fmt.h"
 #include "base/num.h"
+#include "wire/fields.h"
 
-#define FIELD_MAX	1024	/* bytes of one field in a line */
+/* Bytes of one field in a line. An address is never cut, for an audit knows recipients by it; so the longest line, of a delivery
+ * with two of them, stays below the 8 KiB that syslog daemons take. */
+#define FIELD_MAX	1024
+#define ADDRESS_ESCAPED	(4 * ADDRESS_FIELD_MAX)
 #define PIECES_MAX	9
 #define FACILITY_MAIL	(2 << 3)
 
@@ -145,6 +149,12 @@ put_words(struct buf *out, struct slice text)
 	}
 }
 
+static size_t
+field_most(enum log_key key)
+{
+	return key == KEY_FROM || key == KEY_TO || key == KEY_ORIG_TO ? ADDRESS_ESCAPED : FIELD_MAX;
+}
+
 static void
 put_field(struct buf *out, const struct log_record *r, const struct log_field *f)
 {
@@ -171,7 +181,7 @@ put_field(struct buf *out, const struct log_record *r, const struct log_field *f
 		else if (r->event == EVENT_TEXT)
 			put_words(out, f->text);
 		else
-			fmt_escape(out, f->text, FIELD_MAX);
+			fmt_escape(out, f->text, field_most(f->key));
 		break;
 	}
 }

@@ -23,10 +23,11 @@
 #include "queue/store/recover.h"
 #include "queue/store/replay.h"
 #include "queue/store/spool.h"
+#include "wire/fields.h"
 
 #define PAGE		256u
 #define FILE_MOST	(2u * 1024 * 1024)
-#define ESCAPED_MAX	2100		/* of an address: four bytes for each */
+#define ESCAPED_MAX	(4 * ADDRESS_FIELD_MAX + 1)
 
 struct copying {
 	struct tree	tree;

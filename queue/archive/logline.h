@@ -11,6 +11,7 @@
 
 #include "base/slice.h"
 #include "mail/queue_id.h"
+#include "wire/fields.h"
 
 enum logline_kind {
 	LOGLINE_NONE,		/* not ours, or nothing about a message's way */
@@ -35,7 +36,7 @@ struct logline {
 	/* As the log has them, escaped (base/fmt.h); original is empty where it is the same. Borrowed from the line, or from
 	 * `scratch`. */
 	struct slice	  from, to, original;
-	char		  scratch[8192];
+	char		  scratch[3 * (4 * ADDRESS_FIELD_MAX + 1)];
 };
 
 /* `year`: for stamps that have none. The line is without its newline. */

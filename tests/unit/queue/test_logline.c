@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/fmt.h"
 #include "control/logger/json.h"
 #include "queue/archive/book.h"
 #include "queue/archive/logline.h"
+#include "wire/fields.h"
 
 #define WALL_MS		INT64_C(1795413600250)	/* 2026-11-23 06:00:00.25 */
 #define ID		UINT64_C(0x0000000800000001)
@@ -113,6 +115,49 @@ test_round_trips(void **state)
 			logline_read(&line, slice_of(buf_slice(&b).p, buf_len(&b) - 1), 2026);
 			check(&trips[i]);
 		}
+	buf_fini(&b);
+}
+
+/* As long as an address may be, with bytes that are escaped: what the log has of it is what the disk's is. */
+static void
+test_long_addresses(void **state)
+{
+	static const char *const units[] = { "a", "\303\251", "\\", "\342\202\254" };
+	static char to[ADDRESS_FIELD_MAX], original[ADDRESS_FIELD_MAX], words[LOG_TEXT_MAX];
+	static char to_wanted[4 * ADDRESS_FIELD_MAX + 1], original_wanted[4 * ADDRESS_FIELD_MAX + 1];
+	const struct line_style style = { .name = "postfix", .host = "mx.example.org", .stamp = STAMP_HOST, .event_ids = true };
+	const struct line_source queue = { .role = ROLE_QUEUE, .number = 3, .pid = 77 };
+	struct log_record r = DELIVERY("", "", ACTION_RELAYED, "");
+	struct book book;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 65536);
+	book_init(&book);
+	memset(words, '\x01', sizeof(words));
+	r.fields[7].text = slice_of(words, sizeof(words));
+	for (size_t i = 0; i < COUNT(units); i++)
+		for (int json = 0; json < 2; json++) {
+			size_t unit = strlen(units[i]), n = sizeof(to) / unit * unit;
+
+			ROW(i, units[i]);
+			for (size_t at = 0; at < n; at++) {
+				to[at] = units[i][at % unit];
+				original[at] = at < unit ? 'o' : to[at];
+			}
+			r.fields[1].text = slice_of(to, n);
+			r.fields[2].text = slice_of(original, n);
+			buf_reset(&b);
+			assert_int_equal(json ? json_put(&b, &queue, &r) : line_put(&b, &style, &queue, &r), 0);
+			assert_true(json || buf_len(&b) < 8192);
+			logline_read(&line, slice_of(buf_slice(&b).p, buf_len(&b) - 1), 2026);
+			assert_int_equal(line.kind, LOGLINE_SENT);
+			assert_slice(line.to, fmt_escaped(to_wanted, sizeof(to_wanted), slice_of(to, n)));
+			assert_slice(line.original, fmt_escaped(original_wanted, sizeof(original_wanted), slice_of(original, n)));
+			assert_ptr_equal(book_holder(&book, book_leaf(&book, ID), line.to, line.original),
+			    book_holder(&book, book_leaf(&book, ID), slice_str(to_wanted), slice_str(original_wanted)));
+		}
+	book_fini(&book);
 	buf_fini(&b);
 }
 
@@ -268,7 +313,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trips), cmocka_unit_test(test_fronts), cmocka_unit_test(test_sums),
-		cmocka_unit_test(test_tellings),
+		cmocka_unit_test(test_tellings), cmocka_unit_test(test_long_addresses),
 	};
 
 	(void)setenv("TZ", "UTC", 1);
