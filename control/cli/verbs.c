@@ -26,7 +26,7 @@ static const struct verb verbs[] = {
 	{ "queue", "delete", TARGETS, 1, MANY, 0, "throw mail away without telling its sender", verb_queue_delete },
 	{ "queue", "backup", "directory", 1, 1, 0, "copy the queue while it runs", verb_queue_backup },
 	{ "queue", "restore", "directory", 1, 1, 0, "make a backup the queue, while posthorn is stopped", verb_queue_restore },
-	{ "queue", "audit", "[log ...]", 0, MANY, 0, "is every accepted recipient somewhere? While posthorn is stopped", verb_queue_audit },
+	{ "queue", "audit", "[log | - ...]", 0, MANY, 0, "is every accepted recipient somewhere? While posthorn is stopped", verb_queue_audit },
 	{ NULL, "status", "[--json]", 0, 0, CLI_JSON, "tell how posthorn is doing", verb_status },
 	{ NULL, "reload", "", 0, 0, 0, "take the changed configuration, or refuse it as a whole", verb_reload },
 	{ NULL, "stop", "", 0, 0, 0, "finish what is running and stop", verb_stop },

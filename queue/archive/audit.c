@@ -22,6 +22,7 @@
 #include "queue/store/layout.h"
 
 #define LINE_MOST	65536u		/* the logger's are far shorter */
+#define HOST_MAX	256
 #define DAY_MS		INT64_C(86400000)
 #define SLACK_MS	INT64_C(2000)	/* stamps and delays are cut to seconds */
 
@@ -30,7 +31,10 @@ struct audit {
 	struct census	census;
 	int64_t		from_ms, to_ms;		/* what the logs cover; -1: nothing yet */
 	uint64_t	messages, older, in_corrupt;
+	uint64_t	lines;			/* of the log that speak of a message */
 	uint64_t	lost_lines;		/* of the log, as it says itself */
+	char		host[HOST_MAX];		/* whose lines these are; "": they do not say */
+	char		other[HOST_MAX];	/* and whose, too; "": nobody's */
 	struct sums	sums;
 	uint64_t	recipients;		/* accepted */
 	bool		trouble;
@@ -120,34 +124,91 @@ read_line(struct logline *line, struct slice text, const struct stat *st)
 		logline_read(line, text, tm.tm_year + 1899);
 }
 
+/* Two hosts give the same ids to their messages. */
+static void
+note_host(struct audit *a, struct slice host)
+{
+	char *at = a->host[0] == '\0' || slice_eq(host, slice_str(a->host)) ? a->host : a->other;
+
+	(void)snprintf(at, HOST_MAX, "%.*s", SLICE_FMT(host));
+}
+
+static int
+take_line(struct audit *a, struct slice text, const struct stat *st, struct err *err)
+{
+	static struct logline line;
+
+	read_line(&line, text, st);
+	cover(a, line.at_ms);
+	if (line.kind == LOGLINE_NONE)
+		return 0;
+	if (line.host.len > 0 && line.host.len < HOST_MAX)
+		note_host(a, line.host);
+	if (line.kind == LOGLINE_DROPPED)
+		a->lost_lines += line.recipients;
+	else if (enter(a, &line) == -1)
+		return err_memory(err, "no memory");
+	a->lines += line.kind != LOGLINE_DROPPED;
+	return 0;
+}
+
+static bool
+is_compressed(FILE *f)
+{
+	static const char *const beginnings[] = { "\037\213", "BZh", "\3757zXZ", "(\265/\375" };
+	char head[8];
+	ssize_t n = pread(fileno(f), head, sizeof(head), 0);	/* a pipe has no beginning */
+
+	for (size_t i = 0; n > 0 && i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+		if (slice_starts(slice_of(head, (size_t)n), slice_str(beginnings[i])))
+			return true;
+	return false;
+}
+
+/* Without its newline. A power cut may have left zeros where lines were, which then stand in front of the next one. False: no more. */
+static bool
+next_line(FILE *f, char text[LINE_MOST], size_t *len)
+{
+	int c;
+
+	*len = 0;
+	while ((c = getc_unlocked(f)) != EOF && c != '\n') {
+		if (c == '\0')
+			*len = 0;
+		else if (*len < LINE_MOST)
+			text[(*len)++] = (char)c;
+	}
+	return c != EOF || *len > 0;
+}
+
+static int
+read_lines(struct audit *a, FILE *f, const char *path, struct err *err)
+{
+	static char text[LINE_MOST];
+	struct stat st;
+	size_t len;
+
+	if (fstat(fileno(f), &st) == -1)
+		return err_sys(err, "%s", path);
+	if (is_compressed(f))
+		return err_set(err, "%s is compressed: unpack it into \"posthorn queue audit -\"", path);
+	while (next_line(f, text, &len))
+		if (take_line(a, slice_of(text, len), &st, err) == -1)
+			return -1;
+	return ferror(f) ? err_sys(err, "%s", path) : 0;
+}
+
 static int
 read_log(struct audit *a, const char *path, struct err *err)
 {
-	static char text[LINE_MOST];
-	static struct logline line;
-	FILE *f = fopen(path, "re");
-	struct stat st;
-	size_t n;
-	int rc = 0;
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	int rc;
 
-	if (f == NULL || fstat(fileno(f), &st) == -1) {
-		err_sys(err, "%s", path);
-		if (f != NULL)
-			(void)fclose(f);
-		return -1;
-	}
-	while (rc == 0 && fgets(text, sizeof(text), f) != NULL) {
-		n = strlen(text);
-		read_line(&line, slice_of(text, n > 0 && text[n - 1] == '\n' ? n - 1 : n), &st);
-		cover(a, line.at_ms);
-		if (line.kind == LOGLINE_DROPPED)
-			a->lost_lines += line.recipients;
-		else if (line.kind != LOGLINE_NONE && enter(a, &line) == -1)
-			rc = err_memory(err, "no memory");
-	}
-	if (rc == 0 && ferror(f))
-		rc = err_sys(err, "%s", path);
-	(void)fclose(f);
+	if (f == NULL)
+		return err_sys(err, "%s", path);
+	rc = read_lines(a, f, path, err);
+	if (f != stdin)
+		(void)fclose(f);
 	return rc;
 }
 
@@ -280,10 +341,12 @@ tell(const struct audit *a)
 	};
 	char from[32], to[32];
 
-	if (a->from_ms == -1)
-		printf("the log is empty\n");
-	else
+	if (a->lines == 0)
+		printf("the log speaks of no message%s\n", a->trouble ? ": it proves nothing" : "");
+	if (a->from_ms != -1)
 		printf("log: %s to %s\n", time_text(a->from_ms, from), time_text(a->to_ms, to));
+	if (a->other[0] != '\0')
+		printf("the log has lines of %s and of %s: ids of one host mean nothing to another\n", a->host, a->other);
 	printf("disk: %" PRIu64 " messages in the ring, %" PRIu64 " in the spool\n", a->census.ring, a->census.spool);
 	printf("accepted: %" PRIu64 " messages, %" PRIu64 " recipients\n", a->messages, a->recipients);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -354,7 +417,8 @@ audit(int argc, char **argv)
 	if (rc == 0) {
 		for (const struct leaf *l = a.book.first; l != NULL; l = l->next)
 			judge(&a, l);
-		a.trouble = a.trouble || a.census.damaged > 0;		/* what was there, nobody knows */
+		/* What was in a damaged place nobody knows; and a log without messages is another one's. */
+		a.trouble = a.trouble || a.census.damaged > 0 || (a.lines == 0 && a.census.ring + a.census.spool > 0);
 		tell(&a);
 	} else {
 		(void)fprintf(stderr, "posthorn: no audit: %s\n", err.text);

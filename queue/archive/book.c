@@ -84,7 +84,7 @@ book_telling(const struct book *b, const struct leaf *l, const struct holder *h)
 		return TELLING_OWED;
 	if (h->notice != 0)
 		return TELLING_LOST;
-	return l->deleted ? TELLING_DELETED : TELLING_NONE;
+	return l->deleted && !l->on_disk ? TELLING_DELETED : TELLING_NONE;
 }
 
 enum share

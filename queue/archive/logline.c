@@ -110,12 +110,12 @@ old_stamp(const char *text, int year)
 	return (int64_t)mktime(&tm) * 1000;
 }
 
-/* "2026-11-23T06:05:44.123Z", or with an offset. */
+/* "2026-11-23T06:05:44.123Z", or with an offset: "+01:00", or as journalctl prints it, "+0100". */
 static int64_t
 new_stamp(const char *text)
 {
 	struct tm tm = { 0 };
-	unsigned ms = 0, hours, minutes;
+	unsigned ms = 0, hours, minutes = 0;
 	const char *zone;
 	int64_t at;
 	char sign;
@@ -128,7 +128,7 @@ new_stamp(const char *text)
 	(void)sscanf(text + 19, ".%3u", &ms);
 	at = (int64_t)timegm(&tm) * 1000 + ms;
 	zone = strpbrk(text + 19, "Z+-");
-	if (zone != NULL && sscanf(zone, "%c%2u:%2u", &sign, &hours, &minutes) == 3)
+	if (zone != NULL && sscanf(zone, strchr(zone, ':') != NULL ? "%c%2u:%2u" : "%c%2u%2u", &sign, &hours, &minutes) == 3)
 		at -= (sign == '-' ? -1 : 1) * (int64_t)(hours * 60 + minutes) * 60000;
 	return at;
 }
@@ -155,22 +155,30 @@ take_word(struct slice *in)
 	return word;
 }
 
-/* Stamp, host and "name/service[number]:" go. False: it is no line of a logger of ours. */
-static bool
-take_front(struct slice *in, struct logline *out, int year)
+/* Stamp and host go, if they are there. */
+static void
+take_stamp(struct slice *in, struct logline *out, int year)
 {
 	char text[40];
-	struct slice word;
+	int words = 1;
 
 	first_bytes(*in, text);
-	if ((out->at_ms = new_stamp(text)) != -1) {
-		(void)take_word(in);
-		(void)take_word(in);
-	} else if ((out->at_ms = old_stamp(text, year)) != -1) {
-		for (int i = 0; i < 4; i++)
-			(void)take_word(in);
+	if ((out->at_ms = new_stamp(text)) == -1) {
+		if ((out->at_ms = old_stamp(text, year)) == -1)
+			return;
+		words = 3;
 	}
-	word = take_word(in);
+	while (words-- > 0)
+		(void)take_word(in);
+	out->host = take_word(in);
+}
+
+/* "name/service[number]:" goes. False: it is no line of a logger of ours. */
+static bool
+take_name(struct slice *in)
+{
+	struct slice word = take_word(in);
+
 	return word.len > 4 && memcmp(word.p + word.len - 2, "]:", 2) == 0 &&
 	    (memmem(word.p, word.len, "/queue[", 7) != NULL || memmem(word.p, word.len, "/logger[", 8) != NULL);
 }
@@ -252,11 +260,11 @@ read_dropped(struct slice in, struct logline *out)
 }
 
 static void
-read_text(struct logline *out, struct slice line, int year)
+read_text(struct logline *out, struct slice line)
 {
 	static bool (*const shapes[])(struct slice, struct logline *) = { read_delivery, read_queued, read_notified, read_end };
 
-	if (!take_front(&line, out, year) || (take(&line, "warning: ") && read_dropped(line, out)) || !take_id(&line, &out->id) || !take(&line, ": "))
+	if (!take_name(&line) || (take(&line, "warning: ") && read_dropped(line, out)) || !take_id(&line, &out->id) || !take(&line, ": "))
 		return;
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
 		if (shapes[i](line, out))
@@ -322,7 +330,7 @@ json_is_dropped(const json_t *all, struct logline *out)
 static void
 read_json(struct logline *out, struct slice line)
 {
-	json_t *all = json_loadb(line.p, line.len, 0, NULL);
+	json_t *all = json_loadb(line.p, line.len, JSON_ALLOW_NUL, NULL);	/* a next hop may say one */
 	char stamp[40];
 	size_t used = 0;
 
@@ -352,11 +360,12 @@ logline_read(struct logline *out, struct slice line, int year)
 	out->id = out->new_id = 0;
 	out->recipients = 0;
 	out->delay_ms = 0;
-	out->from = out->to = out->original = slice_of("", 0);
+	out->from = out->to = out->original = out->host = slice_of("", 0);
+	take_stamp(&line, out, year);
 	if (line.len > 0 && line.p[0] == '{')
 		read_json(out, line);
 	else
-		read_text(out, line, year);
+		read_text(out, line);
 	if (slice_eq(out->to, out->original))
 		out->original = slice_of("", 0);
 }

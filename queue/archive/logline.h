@@ -33,6 +33,7 @@ struct logline {
 	queue_id	  id, new_id;
 	uint64_t	  recipients;	/* DROPPED: lines */
 	int64_t		  delay_ms;	/* since the message came */
+	struct slice	  host;		/* as syslog writes it behind the stamp; empty: nobody did. Borrowed from the line */
 	/* As the log has them, escaped (base/fmt.h); original is empty where it is the same. Borrowed from the line, or from
 	 * `scratch`. */
 	struct slice	  from, to, original;

@@ -295,9 +295,9 @@ class Posthorn:
     def tool(program):
         return build_directory() / "control/cli" / program
 
-    def command(self, program, *arguments, check=False, seconds=20, fault=None):
+    def command(self, program, *arguments, check=False, seconds=20, fault=None, stdin=subprocess.DEVNULL):
         """One of the tools in control/cli, told which configuration it belongs to."""
-        with self.begin(program, *arguments, fault=fault) as tool:
+        with self.begin(program, *arguments, fault=fault, stdin=stdin) as tool:
             try:
                 out, errors = tool.communicate(timeout=seconds * PATIENCE)
             except subprocess.TimeoutExpired:
@@ -308,12 +308,12 @@ class Posthorn:
             assert done.returncode == 0, f"{program} {arguments}: {done.returncode}: {done.stdout}{done.stderr}"
         return done
 
-    def begin(self, program, *arguments, fault=None):
+    def begin(self, program, *arguments, fault=None, stdin=subprocess.DEVNULL):
         """The same, and not waited for. `fault`: a plan of common/base/fault.h."""
         environment = dict(os.environ, POSTHORN_LIBEXEC=str(build_directory()), ASAN_OPTIONS="detect_leaks=0")
         if fault:
             environment["POSTHORN_FAULT"] = fault
-        return subprocess.Popen([self.tool(program), "-c", self.conf, *map(str, arguments)], stdin=subprocess.DEVNULL,
+        return subprocess.Popen([self.tool(program), "-c", self.conf, *map(str, arguments)], stdin=stdin,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
     def posthorn(self, *arguments, check=True):

@@ -1,5 +1,7 @@
 """posthorn queue audit: every accepted recipient is somewhere, and what is nowhere is named."""
+import gzip
 import re
+import subprocess
 
 import pytest
 
@@ -281,6 +283,52 @@ def test_lines_that_the_log_dropped_are_told(posthorn, ledger, sink, tmp_path):
         if f"{ids['delivered']}: to=<now@far.test>" in line else line for line in lines))
     done = audit(mta, doctored)
     assert done.returncode == 1 and "the log lacks 1 lines" in done.stdout, done.stdout
+
+
+def test_a_log_from_standard_input(posthorn, ledger, sink, tmp_path):
+    """What is compressed is not taken for a log of nothing; unpacked it may come through a pipe."""
+    mta = posthorn(SMALL)
+    everything(mta, ledger, sink)
+    mta.stop()
+    packed = tmp_path / "log.1.gz"
+    packed.write_bytes(gzip.compress(mta.log.read_bytes()))
+    done = audit(mta, packed)
+    assert done.returncode == 66 and f"{packed} is compressed" in done.stderr, done
+    with subprocess.Popen(["zcat", packed], stdout=subprocess.PIPE) as unpacked:
+        done = mta.command("posthorn", "queue", "audit", "-", seconds=60, stdin=unpacked.stdout)
+    assert done.returncode == 0 and counts(done.stdout)["missing"] == 0, done.stdout + done.stderr
+
+
+def test_zeros_that_a_power_cut_left_in_the_log(posthorn, ledger, sink, tmp_path):
+    mta = posthorn(SMALL)
+    ids = everything(mta, ledger, sink)
+    mta.stop()
+    torn = tmp_path / "torn"
+    torn.write_bytes(LONG_AGO.encode() + mta.log.read_bytes().replace(b"\n", b"\n" + bytes(4096), 50))
+    done = audit(mta, torn)
+    assert done.returncode == 0 and ids["delivered"] not in done.stdout, done.stdout + done.stderr
+
+
+def test_the_log_of_something_else_proves_nothing(posthorn, ledger, sink, tmp_path):
+    mta = posthorn(SMALL)
+    everything(mta, ledger, sink)
+    mta.stop()
+    other = tmp_path / "other"
+    for text in ("", LONG_AGO):
+        other.write_text(text)
+        done = audit(mta, other)
+        assert done.returncode == 1 and "the log speaks of no message: it proves nothing" in done.stdout, done.stdout
+        assert "NOT conserved" in done.stdout, done.stdout
+
+
+def test_lines_of_two_hosts_are_told_apart(posthorn, ledger, sink, tmp_path):
+    mta = posthorn(SMALL)
+    everything(mta, ledger, sink)
+    mta.stop()
+    both = tmp_path / "both"
+    both.write_text(mta.log.read_text() + mta.log.read_text().replace(" mx.test.example ", " mx2.test.example "))
+    assert "ids of one host" not in audit(mta).stdout
+    assert "lines of mx.test.example and of mx2.test.example: ids of one host mean nothing" in audit(mta, both).stdout
 
 
 def test_a_restored_queue_against_the_old_log(posthorn, ledger, sink, tmp_path):

@@ -58,6 +58,7 @@ static const struct trip trips[] = {
 	{ "bounced", DELIVERY("b@x.test", "", ACTION_FAILED, "550 no"), LOGLINE_BOUNCED, "", "b@x.test", "", 1200 },
 	{ "deferred", DELIVERY("b@x.test", "", ACTION_DELAYED, "450 later"), LOGLINE_DEFERRED, "", "b@x.test", "", 1200 },
 	{ "unknown", DELIVERY("b@x.test", "", ACTION_UNKNOWN, "lost"), LOGLINE_DEFERRED, "", "b@x.test", "", 1200 },
+	{ "a zero from a next hop", DELIVERY("b@x.test", "", ACTION_FAILED, "550 n\0o"), LOGLINE_BOUNCED, "", "b@x.test", "", 1200 },
 	{ "words of a next hop", DELIVERY("b@x.test", "", ACTION_DELAYED, "450, status=sent (ok)"), LOGLINE_DEFERRED, "", "b@x.test", "", 1200 },
 	{ "quoted", DELIVERY("\"a>, relay=x\"@x.test", "", ACTION_RELAYED, "ok"), LOGLINE_SENT, "", "\"a>, relay=x\"@x.test", "", 1200 },
 	{ "a quoted quote", DELIVERY("\"\\\">, \"@x.test", "", ACTION_RELAYED, "ok"), LOGLINE_SENT, "", "\"\\\\\">, \"@x.test", "", 1200 },
@@ -173,6 +174,8 @@ test_fronts(void **state)
 		{ "Nov  3 06:00:00 mx postfix/queue[7]: " TAIL, LOGLINE_REMOVED, 1793685600000 },
 		{ "2026-11-23T06:00:00.250Z mx postfix/queue[7]: " TAIL, LOGLINE_REMOVED, 1795413600250 },
 		{ "2026-11-23T07:00:00.250123+01:00 mx postfix/queue[7]: " TAIL, LOGLINE_REMOVED, 1795413600250 },
+		{ "2026-11-23T07:30:00+0130 mx postfix/queue[7]: " TAIL, LOGLINE_REMOVED, 1795413600000 },
+		{ "2026-11-22T22:30:00-0730 mx postfix/queue[7]: " TAIL, LOGLINE_REMOVED, 1795413600000 },
 		{ "2026-11-23T06:00:00 mx postfix/queue[7]: " TAIL, LOGLINE_REMOVED, 1795413600000 },
 		{ "postfix/queue[7]: " TAIL, LOGLINE_REMOVED, -1 },
 		{ "Nov 23 06:00:00 mx postfix/smtpd[7]: " TAIL, LOGLINE_NONE, 1795413600000 },
@@ -185,6 +188,9 @@ test_fronts(void **state)
 		  1795413600000 },
 		{ "{}", LOGLINE_NONE, -1 }, { "{", LOGLINE_NONE, -1 }, { "{\"event\":\"removed\"}", LOGLINE_NONE, -1 },
 		{ "{\"event\":\"removed\",\"queue_id\":\"0000000800001\",\"time\":\"2026-11-23T06:00:00.250Z\"}", LOGLINE_REMOVED, 1795413600250 },
+		{ "Nov 23 07:00:00 mx {\"event\": \"removed\",\"queue_id\":\"0000000800001\",\"time\":\"2026-11-23T06:00:00.250Z\"}", LOGLINE_REMOVED,
+		  1795413600250 },
+		{ "Nov 23 06:00:00 mx x: {\"event\":\"removed\",\"queue_id\":\"0000000800001\"}", LOGLINE_NONE, 1795413600000 },
 		{ "", LOGLINE_NONE, -1 },
 	};
 
@@ -194,6 +200,8 @@ test_fronts(void **state)
 		logline_read(&line, slice_str(rows[i].text), 2026);
 		assert_int_equal(line.kind, rows[i].kind);
 		assert_int_equal(line.at_ms, rows[i].at_ms);
+		if (line.kind != LOGLINE_NONE)
+			assert_slice(line.host, strstr(rows[i].text, " mx ") != NULL ? "mx" : "");
 	}
 }
 
@@ -272,6 +280,7 @@ test_tellings(void **state)
 		{ "owed once more after a crash", false, true, true, true, false, SHARE_BOUNCED, TELLING_DONE },
 		{ "restored to before", false, false, false, false, false, SHARE_QUEUED, TELLING_OWED },
 		{ "deleted before", true, false, false, false, false, SHARE_NONE, TELLING_DELETED },
+		{ "deleted, but still there", true, false, false, false, false, SHARE_BOUNCED, TELLING_NONE },
 		{ "lost before it was deleted", true, true, false, false, false, SHARE_NONE, TELLING_LOST },
 	};
 	struct holder *h, *other;
@@ -286,6 +295,7 @@ test_tellings(void **state)
 		l = book_leaf(&b, ID);
 		l->recipients = 2;
 		l->deleted = rows[i].deleted;
+		l->on_disk = rows[i].disk != SHARE_NONE;
 		h = book_holder(&b, l, slice_str("a"), slice_of("", 0));
 		other = book_holder(&b, l, slice_str("b"), slice_of("", 0));
 		assert_int_equal(book_bounced(&b, h, slice_str("a")), 0);
@@ -300,7 +310,7 @@ test_tellings(void **state)
 			notice->on_disk = rows[i].on_disk;
 		}
 		assert_int_equal(book_telling(&b, l, h), rows[i].telling);
-		assert_int_equal(book_telling(&b, l, other), rows[i].deleted ? TELLING_DELETED : TELLING_NONE);
+		assert_int_equal(book_telling(&b, l, other), rows[i].deleted && !l->on_disk ? TELLING_DELETED : TELLING_NONE);
 		book_sum(&b, l, &s);
 		assert_int_equal(s.share[SHARE_BOUNCED], 2);
 		assert_true(s.telling[rows[i].telling] >= 1);
