@@ -60,16 +60,16 @@ value_option(struct cli *cli, int argc, char **argv, int *i)
 static int
 option(struct cli *cli, int argc, char **argv, int *i)
 {
+	static const struct { const char *word; unsigned flag; } flags[] = {
+		{ "--json", CLI_JSON }, { "--defaults", CLI_DEFAULTS }, { "--copy", CLI_COPY },
+	};
 	const char *arg = argv[*i];
 
-	if (strcmp(arg, "--json") == 0) {
-		cli->flags |= CLI_JSON;
-		return 0;
-	}
-	if (strcmp(arg, "--defaults") == 0) {
-		cli->flags |= CLI_DEFAULTS;
-		return 0;
-	}
+	for (size_t k = 0; k < sizeof(flags) / sizeof(flags[0]); k++)
+		if (strcmp(arg, flags[k].word) == 0) {
+			cli->flags |= flags[k].flag;
+			return 0;
+		}
 	if (arg[1] == 'c' || arg[1] == 'r')
 		return value_option(cli, argc, argv, i);
 	return cli_fail(cli, EX_USAGE, "unknown option %s, see \"%s help\"", arg, cli->name);

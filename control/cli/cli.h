@@ -13,7 +13,7 @@
 #define CLI_ARGS_MAX	1024
 #define CLI_PATH_MAX	128
 
-enum { CLI_JSON = 1 << 0, CLI_DEFAULTS = 1 << 1 };	/* options that only some verbs take */
+enum { CLI_JSON = 1 << 0, CLI_DEFAULTS = 1 << 1, CLI_COPY = 1 << 2 };	/* options that only some verbs take */
 
 struct conf;
 

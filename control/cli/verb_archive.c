@@ -50,15 +50,16 @@ int
 verb_queue_backup(struct cli *cli, int argc, char **argv)
 {
 	int status, fd = client_connect(cli, "queue", &status);
-	char number[16];
+	char number[16], copy[] = "copy", *words[] = { argv[0], copy };
 
+	(void)argc;
 	if (fd == -1)
 		return status;
 	snprintf(number, sizeof(number), "%d", fd);
 	if (fcntl(fd, F_SETFD, 0) == -1)
 		status = cli_fail(cli, EX_OSERR, "the connection cannot be passed on: %s", strerror(errno));
 	else
-		status = become(cli, "backup", number, argc, argv);
+		status = become(cli, "backup", number, (cli->flags & CLI_COPY) != 0 ? 2 : 1, words);
 	(void)close(fd);
 	return status;
 }

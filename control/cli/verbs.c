@@ -24,7 +24,7 @@ static const struct verb verbs[] = {
 	{ "queue", "release", TARGETS, 1, MANY, 0, "let held mail go", verb_queue_release },
 	{ "queue", "retry", TARGETS, 1, MANY, 0, "try again now instead of later", verb_queue_retry },
 	{ "queue", "delete", TARGETS, 1, MANY, 0, "throw mail away without telling its sender", verb_queue_delete },
-	{ "queue", "backup", "directory", 1, 1, 0, "copy the queue while it runs", verb_queue_backup },
+	{ "queue", "backup", "[--copy] directory", 1, 1, CLI_COPY, "copy the queue while it runs", verb_queue_backup },
 	{ "queue", "restore", "directory", 1, 1, 0, "make a backup the queue, while posthorn is stopped", verb_queue_restore },
 	{ "queue", "audit", "[log | - ...]", 0, MANY, 0, "is every accepted recipient somewhere? While posthorn is stopped", verb_queue_audit },
 	{ NULL, "status", "[--json]", 0, 0, CLI_JSON, "tell how posthorn is doing", verb_status },

@@ -37,6 +37,7 @@ struct backup {
 	struct arena		 arena;
 	struct control_pinned	 pinned;
 	struct tree		 tree;
+	bool			 copies;	/* nothing is shared with the queue */
 	struct marker		 marker;
 };
 
@@ -102,8 +103,8 @@ copy_ring(struct backup *b, struct err *err)
 	return rc == 0 ? 0 : err_wrap(err, "journal");
 }
 
-/* Files of the spool and large contents are never written again: they may be shared with the queue. Only among the large ones
- * are some that nobody has promised yet. */
+/* Files of the spool and large contents are never written again: they may be shared with the queue, whose user could write to
+ * them all the same. Only among the large ones are some that nobody has promised yet. */
 static int
 copy_all(struct backup *b, struct err *err)
 {
@@ -111,7 +112,8 @@ copy_all(struct backup *b, struct err *err)
 	if (copy_ring(b, err) == -1 || tree_copy(&b->tree, b->queue, b->dir, "db", err) == -1 ||
 	    tree_copy(&b->tree, b->queue, b->dir, "holds", err) == -1)
 		return -1;
-	b->tree.links = b->tree.may_vanish = true;
+	b->tree.links = !b->copies;
+	b->tree.may_vanish = true;
 	b->tree.loose_in = "large";
 	return tree_copy(&b->tree, b->queue, b->dir, "spool", err);
 }
@@ -214,12 +216,11 @@ steps(struct backup *b, int fd, struct err *err)
 int
 backup(int argc, char **argv)
 {
-	struct backup b = { .path = argv[1], .dir = -1, .queue = -1 };
+	struct backup b = { .path = argv[1], .dir = -1, .queue = -1, .copies = argc > 2 && strcmp(argv[2], "copy") == 0 };
 	struct err err = { 0 };
 	uint64_t fd;
 	int rc = -1;
 
-	(void)argc;
 	arena_init(&b.arena, MEMORY_MAX);
 	if (num_parse(slice_str(argv[0]), INT32_MAX, &fd) == -1)
 		(void)err_set(&err, "no connection was passed on");

@@ -4,7 +4,7 @@
  * posthorn(1) becomes this program for `queue backup`, `queue restore` and `queue audit`, since only this folder knows what
  * lies in the queue directory. It reads no configuration: paths and the socket come with its words.
  *
- *	archive backup FD DIR		FD: connected to the queue's socket for tools
+ *	archive backup FD DIR [copy]	FD: connected to the queue's socket for tools; copy: no hard links
  *	archive restore QUEUE DIR
  *	archive audit QUEUE LOG...
  */

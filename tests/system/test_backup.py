@@ -89,8 +89,8 @@ def delivered(ledger, mta, *sinks):
     return ledger.look(mta.maildirs(), sinks)
 
 
-def backup(mta, path, **options):
-    return mta.command("posthorn", "queue", "backup", path, seconds=60, **options)
+def backup(mta, path, *words, **options):
+    return mta.command("posthorn", "queue", "backup", *words, path, seconds=60, **options)
 
 
 def restore(mta, path, **options):
@@ -252,6 +252,32 @@ def test_a_large_message_on_its_way_is_nobodys(posthorn, fresh, ledger, sink, tm
         assert len(fresh.queue()) == 1
         assert not list((fresh.directory / "queue/spool/large").iterdir())
         assert file.exists()
+
+
+def test_a_copy_shares_nothing_with_the_queue(posthorn, fresh, ledger, sink, second_sink, tmp_path):
+    """Whoever has the queue's user afterwards may write to its files: a backup by hard links has that, too, a copy has not."""
+    defer(sink)
+    mta = posthorn(SMALL)
+    fill_spool(mta, ledger, [LATER], 10)
+    _, reply = accept(mta, ledger, [LATER], LARGE)
+    mta.wait_log(reply.text.split()[-1] + ": to=<later@far.test>.*status=deferred")
+    assert backup(mta, tmp_path / "links").returncode == 0
+    done = backup(mta, tmp_path / "copy", "--copy")
+    assert done.returncode == 0, done.stderr
+    files = [path for path in (mta.directory / "queue/spool").rglob("*") if path.is_file()]
+    shared = {kind: [path for path in (tmp_path / kind / "spool").rglob("*") if path.is_file() and path.stat().st_nlink > 1]
+              for kind in ("links", "copy")}
+    assert len(shared["links"]) >= 11 and not shared["copy"], shared
+    mta.kill_all()
+    for path in files:
+        path.write_bytes(b"somebody was here")
+    done = restore(fresh, tmp_path / "copy")
+    assert done.returncode == 0, done.stderr
+    with fresh:
+        fresh.posthorn("queue", "retry", "all")
+        fresh.wait_empty(60)
+        ledger.check(delivered(ledger, fresh, second_sink))
+    assert mta.command("posthorn", "queue", "list", "--copy").returncode == 64
 
 
 def test_a_stop_ends_the_backup_and_is_orderly(posthorn, ledger, sink, tmp_path):

@@ -152,6 +152,8 @@ def test_root_backs_up_restores_and_audits(mta, sink, tmp_path):
         assert send(mta.trusted, "a@far.test", ["later@far.test", "bob@local.test"], content.replace(b"x" * 60, b"x" * 58 + b"\r\n")).code == 250
     wait_for(lambda: len(mta.mails("bob")) == 2, 20, "the local halves")
     mta.posthorn("queue", "backup", copy)
+    mta.posthorn("queue", "backup", "--copy", mta.directory / "own")
+    assert {path.lstat().st_uid for path in (mta.directory / "own").rglob("*")} == {0}, "nothing of a copy is the queue's"
     mta.stop()
     (directory / "db/DB_CONFIG").write_text(f"set_lg_dir {tmp_path}\n")    # by whoever broke into queue: root does not do what it says
     mta.posthorn("queue", "audit")
