@@ -33,6 +33,7 @@ struct audit {
 	uint64_t	messages, older, in_corrupt;
 	uint64_t	lines;			/* of the log that speak of a message */
 	uint64_t	lost_lines;		/* of the log, as it says itself */
+	uint64_t	twice;			/* ids that were given to two messages */
 	char		host[HOST_MAX];		/* whose lines these are; "": they do not say */
 	char		other[HOST_MAX];	/* and whose, too; "": nobody's */
 	struct sums	sums;
@@ -73,6 +74,17 @@ enter_notice(struct audit *a, struct leaf *l, const struct logline *line)
 	return book_bounced(&a->book, h, line->to);
 }
 
+/* A log may be given twice. Another time means another message, and then nothing is certain of either. */
+static void
+enter_queued(struct audit *a, struct leaf *l, const struct logline *line)
+{
+	a->twice += l->accepted && l->came_ms / 1000 != line->at_ms / 1000;
+	l->accepted = true;
+	l->from_nobody = line->from.len == 0;
+	l->recipients = (uint32_t)line->recipients;
+	l->came_ms = line->at_ms;
+}
+
 static int
 enter(struct audit *a, const struct logline *line)
 {
@@ -83,10 +95,7 @@ enter(struct audit *a, const struct logline *line)
 	l->ended = l->ended || line->kind != LOGLINE_QUEUED;
 	switch (line->kind) {
 	case LOGLINE_QUEUED:
-		l->accepted = true;
-		l->from_nobody = line->from.len == 0;
-		l->recipients = (uint32_t)line->recipients;
-		l->came_ms = line->at_ms;
+		enter_queued(a, l, line);
 		return 0;
 	case LOGLINE_NOTIFIED:
 		return enter_notice(a, l, line);
@@ -362,6 +371,8 @@ tell(const struct audit *a)
 		printf("in corrupt/: %" PRIu64 " messages\n", a->in_corrupt);
 	if (a->lost_lines > 0)
 		printf("the log lacks %" PRIu64 " lines, as it says itself: what is named here may have stood there\n", a->lost_lines);
+	if (a->twice > 0)
+		printf("ids of two messages: %" PRIu64 "; the logs are of two queues, on two hosts or one after the other\n", a->twice);
 	if (a->census.damaged > 0)
 		printf("damaged places in the ring: %" PRIu64 "\n", a->census.damaged);
 	printf(a->trouble ? "NOT conserved\n" : "conserved\n");
@@ -417,8 +428,8 @@ audit(int argc, char **argv)
 	if (rc == 0) {
 		for (const struct leaf *l = a.book.first; l != NULL; l = l->next)
 			judge(&a, l);
-		/* What was in a damaged place nobody knows; and a log without messages is another one's. */
-		a.trouble = a.trouble || a.census.damaged > 0 || (a.lines == 0 && a.census.ring + a.census.spool > 0);
+		/* What was in a damaged place nobody knows; a log without messages is another one's, one of two queues mixes them. */
+		a.trouble = a.trouble || a.census.damaged > 0 || a.twice > 0 || (a.lines == 0 && a.census.ring + a.census.spool > 0);
 		tell(&a);
 	} else {
 		(void)fprintf(stderr, "posthorn: no audit: %s\n", err.text);

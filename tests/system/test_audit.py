@@ -331,6 +331,18 @@ def test_lines_of_two_hosts_are_told_apart(posthorn, ledger, sink, tmp_path):
     assert "lines of mx.test.example and of mx2.test.example: ids of one host mean nothing" in audit(mta, both).stdout
 
 
+def test_ids_that_two_queues_gave(posthorn, ledger, sink, tmp_path):
+    """Two messages of one id, each of them delivered: what the log says of one proves nothing of the other."""
+    mta = posthorn(SMALL)
+    mta.wait_log(accept(mta, ledger, ["bob@local.test", "now@far.test"]) + ": removed$")
+    mta.stop()
+    assert audit(mta, mta.log, mta.log).returncode == 0, "a log that is given twice is no trouble"
+    earlier = tmp_path / "earlier"
+    earlier.write_text(re.sub(r"^.{15}", "Jan  2 03:04:05", mta.log.read_text(), flags=re.M))
+    done = audit(mta, earlier, mta.log)
+    assert done.returncode == 1 and "ids of two messages: 1; the logs are of two queues" in done.stdout, done.stdout
+
+
 def test_a_restored_queue_against_the_old_log(posthorn, ledger, sink, tmp_path):
     """What was delivered after the backup is there once more; what came after it is not."""
     mta = posthorn(SMALL)
