@@ -67,6 +67,7 @@ struct message {
 	bool			 no_way;	/* in that list */
 	bool			 large;		/* the content has a file of its own */
 	bool			 is_spooled;	/* it has left the ring: it may sleep */
+	bool			 replan;	/* it is wanted earlier than the plan says with which it was sent to sleep */
 };
 
 /* An empty message whose arena may hold envelopes of any legal size. NULL: no memory. */

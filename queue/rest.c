@@ -213,6 +213,7 @@ queue_rest(struct queue *q, struct message *m)
 		queue_settle(q, m);
 		return;
 	}
+	m->replan = false;
 	(void)stored_sleep(m->stored);
 }
 
@@ -265,7 +266,7 @@ queue_asleep(void *arg, void *owner)
 	struct message *m = owner;
 	int64_t look;
 
-	if (!may_sleep(q, m))
+	if (m->replan || !may_sleep(q, m))
 		return false;
 	look = look_of(q, m, store_now(q->store));
 	if (look < q->look_at_ms)

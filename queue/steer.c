@@ -62,6 +62,7 @@ steer_retry(struct client *c, struct message *m)
 	struct queue *q = c->queue;
 
 	m->urged_mono_ms = c->since_mono_ms;
+	m->replan = true;
 	for (uint32_t i = 0; i < m->envelope.count; i++)
 		if (m->places[i].stage != STAGE_FINAL) {
 			m->envelope.recipients[i].fate.next_ms = 0;
