@@ -23,7 +23,7 @@ struct handoff {
 	unsigned	 worker_jobs;
 	struct deliveries late;		/* to be delayed at the end of the round */
 	struct hook	 late_hook;
-	uint64_t	 delivered, delayed, rewritten, maybe;
+	uint64_t	 delivered, delayed, damaged, rewritten, maybe;
 	char		 piece[PIECE];
 };
 
@@ -61,7 +61,7 @@ delivery_wait(struct delivery *d, struct worker *w)
 {
 	d->worker = w;
 	d->state = DELIVERY_WAITING;
-	d->sent = 0;
+	d->reader = (struct content_reader){ 0 };
 	TAILQ_INSERT_TAIL(&w->waiting, d, entry);
 	worker_wanted(w);
 }
@@ -85,12 +85,15 @@ worker_ids(struct worker *w, uint16_t type, uint64_t id)
 	(void)channel_end(w->channel);
 }
 
+/* The worker never gets the end of such a content, so what it has of it stays in tmp/, and goes. */
 static void
-delivery_unreadable(struct delivery *d, const struct err *err)
+delivery_unreadable(struct delivery *d, enum content_result result, const struct err *err)
 {
 	struct worker *w = d->worker;
 
 	log_error("%s", err->text);
+	d->damaged = result == CONTENT_DAMAGED;
+	d->handoff->damaged += d->damaged;
 	if (d->state == DELIVERY_SENDING) {
 		worker_ids(w, MAILBOX_ABANDON, d->id);
 		delivery_unsend(d);
@@ -100,8 +103,8 @@ delivery_unreadable(struct delivery *d, const struct err *err)
 	delivery_finish(d, ACTION_DELAYED, STATUS(4, 3, 0), "the message could not be read from the queue");
 }
 
-/* The first frame of a copy; small content goes with it whole. -1: the content cannot be read. */
-static int
+/* The first frame of a copy; small content goes with it whole. */
+static enum content_result
 delivery_send(struct delivery *d, struct err *err)
 {
 	struct handoff *h = d->handoff;
@@ -109,9 +112,10 @@ delivery_send(struct delivery *d, struct err *err)
 	size_t most = d->content->bytes != NULL ? MAILBOX_PIECE_MAX : PIECE;
 	struct mailbox_deliver deliver = { .id = ++h->id, .seconds = d->seconds, .nonce = d->nonce, .index = d->index,
 	    .reverse_path = d->reverse_path, .recipient = d->recipient, .size = d->content->size };
+	enum content_result result = content_next(d->content, &d->reader, most, h->piece, &deliver.content, err);
 
-	if (content_piece(d->content, 0, most, h->piece, &deliver.content, err) == -1)
-		return -1;
+	if (result != CONTENT_GOOD)
+		return result;
 	deliver.flags = (d->maybe ? DELIVER_MAYBE : 0u) | (w->device == NULL ? DELIVER_OWN_SYNC : 0u);
 	mailbox_deliver_put(channel_begin(w->channel, MAILBOX_DELIVER), &deliver);
 	(void)channel_end(w->channel);
@@ -121,12 +125,11 @@ delivery_send(struct delivery *d, struct err *err)
 	w->owed++;
 	d->id = deliver.id;
 	hash_insert(&h->by_id, &d->by_id, hash_u64(d->id));
-	d->sent = (uint32_t)deliver.content.len;
-	d->state = d->sent < d->content->size ? DELIVERY_SENDING : DELIVERY_SENT;
+	d->state = d->reader.at < d->content->size ? DELIVERY_SENDING : DELIVERY_SENT;
 	w->streaming = d->state == DELIVERY_SENDING ? d : NULL;
 	d->sent_ms = loop_now(h->loop);
 	h->maybe += d->maybe;
-	return 0;
+	return CONTENT_GOOD;
 }
 
 /* The next piece of the copy that is being sent. */
@@ -136,17 +139,17 @@ delivery_stream(struct delivery *d)
 	struct handoff *h = d->handoff;
 	struct worker *w = d->worker;
 	struct mailbox_content content = { .id = d->id };
+	enum content_result result;
 	struct err err;
 
-	if (content_piece(d->content, d->sent, PIECE, h->piece, &content.content, &err) == -1) {
+	if ((result = content_next(d->content, &d->reader, PIECE, h->piece, &content.content, &err)) != CONTENT_GOOD) {
 		w->owed--;
-		delivery_unreadable(d, &err);
+		delivery_unreadable(d, result, &err);
 		return;
 	}
 	mailbox_content_put(channel_begin(w->channel, MAILBOX_CONTENT), &content);
 	(void)channel_end(w->channel);
-	d->sent += (uint32_t)content.content.len;
-	if (d->sent == d->content->size) {
+	if (d->reader.at == d->content->size) {
 		d->state = DELIVERY_SENT;
 		w->streaming = NULL;
 	}
@@ -156,6 +159,7 @@ delivery_stream(struct delivery *d)
 static void
 worker_feed(struct worker *w)
 {
+	enum content_result result;
 	struct delivery *d;
 	struct err err;
 
@@ -167,8 +171,8 @@ worker_feed(struct worker *w)
 		d = TAILQ_FIRST(&w->waiting);
 		if (d == NULL || w->sent_count >= d->handoff->worker_jobs)
 			break;
-		if (delivery_send(d, &err) == -1)
-			delivery_unreadable(d, &err);
+		if ((result = delivery_send(d, &err)) != CONTENT_GOOD)
+			delivery_unreadable(d, result, &err);
 	}
 	worker_touched(w);
 }
@@ -453,7 +457,7 @@ handoff_free(struct handoff **hp)
 void
 handoff_status(const struct handoff *h, struct buf *out)
 {
-	(void)buf_printf(out, "workers %zu\ndelivered %" PRIu64 "\ndelayed %" PRIu64 "\nmaybe %" PRIu64 "\nrewritten %" PRIu64
-	    "\nsync_rounds %" PRIu64 "\nsyncs_served %" PRIu64 "\n", crew_living(h->crew), h->delivered, h->delayed, h->maybe,
-	    h->rewritten, sync_rounds(h->sync), sync_served(h->sync));
+	(void)buf_printf(out, "workers %zu\ndelivered %" PRIu64 "\ndelayed %" PRIu64 "\ndamaged %" PRIu64 "\nmaybe %" PRIu64 "\nrewritten %" PRIu64
+	    "\nsync_rounds %" PRIu64 "\nsyncs_served %" PRIu64 "\n", crew_living(h->crew), h->delivered, h->delayed, h->damaged,
+	    h->maybe, h->rewritten, sync_rounds(h->sync), sync_served(h->sync));
 }

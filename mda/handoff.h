@@ -11,9 +11,9 @@
  * written afresh, once; the second one delays them.
  */
 #include "conf/conf.h"
-#include "mda/content.h"
-#include "mda/crew.h"
+#include "mail/content.h"
 #include "mail/outcome.h"
+#include "mda/crew.h"
 
 enum delivery_state {
 	DELIVERY_NONE, DELIVERY_WAITING, DELIVERY_SENDING, DELIVERY_SENT, DELIVERY_WRITTEN, DELIVERY_SYNCED,
@@ -28,18 +28,19 @@ struct delivery {
 	uint32_t		 index;
 	struct slice		 reverse_path, recipient;
 	bool			 maybe;
-	/* Runs once: DELIVERED or DELAYED. From inside
-	 * handoff_deliver when the content cannot be read. */
+	/* Runs once: DELIVERED or DELAYED, the latter also when the content is damaged.
+	 * From inside handoff_deliver when the content cannot be read. */
 	void			(*done)(void *arg, enum action, struct status, const char *text);
 	void			*arg;
-	/* The handoff's. */
+	/* The handoff's; `damaged` is read by the asker when done. */
+	bool			 damaged;
 	struct handoff		*handoff;
 	enum delivery_state	 state;
 	struct worker		*worker;	/* WAITING .. SYNCED */
 	TAILQ_ENTRY(delivery)	 entry;
 	struct hash_node	 by_id;
 	uint64_t		 id;
-	uint32_t		 sent;		/* bytes of content */
+	struct content_reader	 reader;	/* what it has read is sent */
 	unsigned		 deaths, failed_syncs, moves;
 	struct sync_wait	 wait;
 	int64_t			 sent_ms;	/* loop_now() when it went to the worker; 0: not yet */

@@ -15,6 +15,7 @@ struct job_copy {			/* one recipient */
 	struct slice		 address;
 	struct delivery		 delivery;
 	enum action		 action;	/* NONE: not decided yet */
+	bool			 damaged;	/* the content is: there is no outcome to tell */
 	struct status		 status;
 	char			 text[JOB_TEXT_MAX];
 };
@@ -88,7 +89,7 @@ job_new(const struct deliver_job *in, int fd, job_done_fn *done, void *arg)
 		    .nonce = in->nonce, .index = in->recipients[i].index, .reverse_path = reverse_path,
 		    .recipient = copy->address, .maybe = (in->flags & JOB_MAYBE) != 0 };
 	}
-	job->content = (struct content){ .fd = fd, .size = in->size };
+	job->content = (struct content){ .fd = fd, .size = in->size, .crc = in->crc };
 	if (!in->by_fd)
 		job->content.bytes = keep(&at, in->content);
 	return job;
@@ -133,6 +134,7 @@ on_delivery(void *arg, enum action action, struct status status, const char *tex
 {
 	struct job_copy *copy = arg;
 
+	copy->damaged = copy->delivery.damaged;
 	copy_decide(copy, action, status, text);
 	job_end_if_decided(copy->job);
 }
@@ -205,34 +207,44 @@ on_mailbox(void *arg, const struct mailbox_answer *mailbox)
 		    text[0] != '\0' ? text : "the mailbox cannot be looked up at the moment");
 }
 
-static int
+static enum content_result
 job_check_loops(struct job *job, struct err *err)
 {
 	struct slice addresses[JOB_RECIPIENTS_MAX];
 	bool looped[JOB_RECIPIENTS_MAX] = { false };
+	enum content_result result;
 
 	for (uint32_t i = 0; i < job->count; i++)
 		addresses[i] = job->copies[i].address;
-	if (loop_check(&job->content, addresses, job->count, looped, err) == -1)
-		return -1;
+	if ((result = loop_check(&job->content, addresses, job->count, looped, err)) != CONTENT_GOOD)
+		return result;
 	for (uint32_t i = 0; i < job->count; i++)
 		if (looped[i])
 			copy_decide(&job->copies[i], ACTION_FAILED, STATUS(5, 4, 6), "mail forwarding loop: this message was "
 			    "delivered to this address before");
-	return 0;
+	return CONTENT_GOOD;
+}
+
+static void
+job_unreadable(struct job *job, enum content_result result, const struct err *err)
+{
+	log_error("%s", err->text);
+	for (uint32_t i = 0; i < job->count; i++)
+		job->copies[i].damaged = result == CONTENT_DAMAGED;
+	job_decide(job, ACTION_DELAYED, STATUS(4, 3, 0), "the message could not be read from the queue");
 }
 
 void
 job_start(struct job *job, struct loop *loop, const struct job_rules *rules)
 {
+	enum content_result result;
 	struct err err;
 
 	job->loop = loop;
 	job->rules = rules;
 	job->began_ms = loop_now(loop);
-	if (job_check_loops(job, &err) == -1) {
-		log_error("%s", err.text);
-		job_decide(job, ACTION_DELAYED, STATUS(4, 3, 0), "the message could not be read from the queue");
+	if ((result = job_check_loops(job, &err)) != CONTENT_GOOD) {
+		job_unreadable(job, result, &err);
 		return;
 	}
 	if (job->left == 0) {
@@ -303,12 +315,15 @@ job_show_results(const struct job *job, struct deliver_result *results, struct d
 {
 	int64_t handed = handed_over(job);
 
-	*out = (struct deliver_results){ .lease = job->lease, .id = job->id, .finished = true, .count = job->count,
+	*out = (struct deliver_results){ .lease = job->lease, .id = job->id, .finished = true,
 	    .delays_ms = { handed - job->began_ms, job->ended_ms - handed }, .results = results };
 	for (uint32_t i = 0; i < job->count; i++) {
 		const struct job_copy *copy = &job->copies[i];
 
-		results[i] = (struct deliver_result){ job->indexes[i], { .action = copy->action, .status = copy->status,
-		    .text = slice_str(copy->text) } };
+		if (copy->damaged)
+			out->damaged = true;
+		else
+			results[out->count++] = (struct deliver_result){ job->indexes[i], { .action = copy->action,
+			    .status = copy->status, .text = slice_str(copy->text) } };
 	}
 }

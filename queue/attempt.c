@@ -159,17 +159,34 @@ queue_expire(struct queue *q, struct message *m)
 
 /* --- giving a job to an agent ------------------------------------------------------------------ */
 
-static enum start_result
-hold_unreadable(struct queue *q, struct job *job, const char *why)
+/* Those that are still open: somebody has to look. The hold goes to disk with the next settlement. */
+static void
+hold_open(struct job *job)
 {
 	struct message *m = job->message;
+
+	for (uint32_t i = 0; i < job->count; i++)
+		if (job_wants(job, i)) {
+			m->envelope.recipients[job->indexes[i]].fate.flags |= FATE_HELD;
+			m->places[job->indexes[i]].dirty = true;
+		}
+}
+
+static void
+hold_unreadable(struct job *job, const char *why)
+{
 	char id[QUEUE_ID_LEN + 1];
 
-	log_error("%s: its content cannot be read and it is held: %s", queue_id_print(m->id, id), why);
-	for (uint32_t i = 0; i < job->count; i++) {
-		m->envelope.recipients[job->indexes[i]].fate.flags |= FATE_HELD;
-		m->places[job->indexes[i]].dirty = true;
-	}
+	log_error("%s: its content cannot be read and it is held: %s", queue_id_print(job->message->id, id), why);
+	hold_open(job);
+}
+
+/* Nobody has it yet: it goes back to where jobs wait. */
+static enum start_result
+keep_back(struct queue *q, struct job *job)
+{
+	struct message *m = job->message;
+
 	schedule_again(q->schedule, job);
 	queue_settle(q, m);
 	return START_GONE;
@@ -196,20 +213,13 @@ put_off(struct queue *q, struct job *job, const char *why)
 static enum start_result
 hold_deadly(struct queue *q, struct job *job)
 {
-	struct message *m = job->message;
 	char id[QUEUE_ID_LEN + 1];
 
 	log_error("%s: %u delivery agents died with it in hand and it is held; once released it is tried alone",
-	    queue_id_print(m->id, id), job->deaths);
+	    queue_id_print(job->message->id, id), job->deaths);
 	job->deaths = JOB_DEATHS_ALONE;
-	for (uint32_t i = 0; i < job->count; i++)
-		if (job_wants(job, i)) {
-			m->envelope.recipients[job->indexes[i]].fate.flags |= FATE_HELD;
-			m->places[job->indexes[i]].dirty = true;
-		}
-	schedule_again(q->schedule, job);
-	queue_settle(q, m);
-	return START_GONE;
+	hold_open(job);
+	return keep_back(q, job);
 }
 
 /* The result of giving: 0, or why not. */
@@ -258,7 +268,8 @@ give(struct queue *q, struct job *job)
 
 	switch (m->large ? give_large(q, job, &err) : give_inline(q, job, &err)) {
 	case GIVEN_UNREADABLE:
-		return hold_unreadable(q, job, err.text);
+		hold_unreadable(job, err.text);
+		return keep_back(q, job);
 	case GIVEN_TROUBLE:
 		return put_off(q, job, err.text);
 	case GIVEN_LATER:
@@ -343,12 +354,28 @@ any_reported(const struct job *job)
 	return false;
 }
 
+/*
+ * What an agent read is not what was accepted. That is no news about a recipient or a destination: nobody was given anything. What
+ * was in memory is not offered again; what lies on the disk is the store's to judge.
+ */
+static void
+hold_damaged(struct queue *q, struct job *job)
+{
+	struct message *m = job->message;
+
+	queue_drop_content(q, m);
+	stored_suspect(m->stored);
+	hold_unreadable(job, "a delivery agent found that it fails its checksum");
+	for (uint32_t i = 0; i < job->count; i++)
+		m->places[job->indexes[i]].reported = true;
+}
+
 static void
 on_results(void *arg, struct job *job, const struct deliver_results *results)
 {
 	struct queue *q = arg;
 	struct message *m = job->message;
-	bool reachable = results->count == 0;
+	bool reachable = results->count == 0 || results->damaged;
 
 	for (uint32_t i = 0; i < results->count; i++) {
 		const struct deliver_result *r = &results->results[i];
@@ -361,6 +388,8 @@ on_results(void *arg, struct job *job, const struct deliver_results *results)
 		m->places[r->index].reported = true;
 		queue_outcome(q, m, r->index, &r->outcome);
 	}
+	if (results->damaged && !m->deleted)
+		hold_damaged(q, job);
 	if (results->finished && !any_reported(job)) {
 		/* Given up before anything was sent: no attempt was made, nothing is to be recorded. */
 		queue_put_back(q, job);

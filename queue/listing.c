@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 
+#include "base/crc32c.h"
 #include "base/mem.h"
 
 #define PENDING_MAX	(256 * 1024)	/* bytes queued to a tool before a listing rests */
@@ -276,7 +277,7 @@ static void
 cat(struct client *c, struct message *m)
 {
 	char *piece = mem_alloc(CAT_PIECE);
-	uint32_t size = m->envelope.size;
+	uint32_t size = m->envelope.size, crc = 0;
 	struct err err = { 0 };
 
 	for (uint32_t at = 0; piece != NULL && at < size; at += CAT_PIECE) {
@@ -287,9 +288,12 @@ cat(struct client *c, struct message *m)
 			mem_free(piece);
 			return;
 		}
+		crc = crc32c(crc, piece, n);
 		send_bytes(c, slice_of(piece, n));
 	}
-	if (piece != NULL)
+	if (piece != NULL && crc != stored_crc(m->stored))
+		client_say(c, false, "its content is damaged: what was shown fails its checksum");
+	else if (piece != NULL)
 		client_say(c, true, "%u bytes", size);
 	else
 		client_say(c, false, "no memory");

@@ -505,6 +505,7 @@ queue_status(struct process *process, struct buf *out)
 	(void)buf_printf(out, "accepted %" PRIu64 "\nrefused %" PRIu64 "\ndelivered %" PRIu64 "\ndeferred %" PRIu64
 	    "\nbounced %" PRIu64 "\n", q->accepted, q->refused, q->delivered, q->deferred, q->bounced);
 	(void)buf_printf(out, "ring-segments %" PRIu32 "\nring-free %" PRIu32 "\nbatches %" PRIu64 "\nrecords %" PRIu64
-	    "\nsyncs %" PRIu64 "\nbytes %" PRIu64 "\ncopied %" PRIu64 "\n", f.segments, f.free_segments, f.batches,
-	    f.records, f.syncs, f.bytes, f.copied);
+	    "\nsyncs %" PRIu64 "\nbytes %" PRIu64 "\ncopied %" PRIu64
+	    "\ndamaged %" PRIu64 "\n", f.segments, f.free_segments, f.batches,
+	    f.records, f.syncs, f.bytes, f.copied, f.damaged);
 }

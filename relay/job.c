@@ -33,7 +33,7 @@ struct job {
 	struct tx_recipient	*recipients;
 	struct tx_recipient	**pending;
 	struct deliver_result	*results;
-	bool			 started, sending, finished, given_up;
+	bool			 started, sending, finished, given_up, damaged;
 	/* where it goes */
 	struct route		*route;
 	uint16_t		 next_target;
@@ -81,6 +81,7 @@ copy_job(struct job *job, const struct deliver_job *in)
 	job->nexthop = arena_slice(&job->arena, in->nexthop);
 	job->reverse_path = arena_slice(&job->arena, in->reverse_path);
 	job->content.size = in->size;
+	job->content.crc = in->crc;
 	if (!in->by_fd)
 		job->content.bytes = mem_dup(in->content.len > 0 ? in->content.p : "", in->content.len + (in->content.len == 0));
 	if (job->nexthop.p == NULL || job->reverse_path.p == NULL || (!in->by_fd && job->content.bytes == NULL))
@@ -157,7 +158,7 @@ remember_trouble(struct job *job, const struct outcome *why)
 static void
 finish(struct job *job)
 {
-	for (uint32_t i = 0; i < job->count; i++) {
+	for (uint32_t i = 0; i < job->count && !job->damaged; i++) {
 		if (job->recipients[i].outcome.action == ACTION_NONE)
 			job->recipients[i].outcome = job->trouble;
 	}
@@ -239,7 +240,8 @@ on_sent(void *arg)
 	struct job *job = arg;
 
 	job->trouble = job->tx.trouble;
-	if (gather_pending(job) == 0) {
+	job->damaged = job->tx.damaged;
+	if (job->damaged || gather_pending(job) == 0) {
 		finish(job);
 	} else if (job->tx.stale) {
 		begin_anew(job);
@@ -437,17 +439,22 @@ void
 job_results(struct job *job, struct deliver_results *out)
 {
 	int64_t ready = job->ready != 0 ? job->ready : job->ended;
+	uint32_t n = 0;
 
+	/* Without an outcome are those for whom a damaged content was meant. */
 	for (uint32_t i = 0; i < job->count; i++) {
-		job->results[i].index = job->indexes[i];
-		job->results[i].outcome = job->recipients[i].outcome;
+		if (job->recipients[i].outcome.action == ACTION_NONE)
+			continue;
+		job->results[n].index = job->indexes[i];
+		job->results[n++].outcome = job->recipients[i].outcome;
 	}
 	*out = (struct deliver_results){
 		.lease = job->lease,
 		.id = job->id,
 		.finished = true,
+		.damaged = job->damaged,
 		.delays_ms = { ready - job->began, job->ended - ready },
-		.count = job->given_up ? 0 : job->count,	/* nothing has happened to anybody */
+		.count = job->given_up ? 0 : n,	/* nothing has happened to anybody */
 		.results = job->results,
 	};
 }

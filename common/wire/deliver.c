@@ -84,6 +84,7 @@ deliver_job_put(struct buf *b, const struct deliver_job *job)
 	put_slice(b, job->nexthop);
 	put_slice(b, job->reverse_path);
 	put_u32(b, job->size);
+	put_u32(b, job->crc);
 	put_bool(b, job->by_fd);
 	put_slice(b, job->content);
 	put_u32(b, job->count);
@@ -117,11 +118,12 @@ deliver_job_get(struct reader *r, struct arena *arena, struct deliver_job *out)
 	out->nexthop = get_text(r, NEXTHOP_MAX);
 	out->reverse_path = get_text(r, ADDRESS_FIELD_MAX);
 	out->size = get_u32(r);
+	out->crc = get_u32(r);
 	out->by_fd = get_bool(r);
 	out->content = get_slice(r, CONTENT_INLINE_MAX);
 	if ((out->flags & ~(uint32_t)JOB_FLAGS_ALL) != 0 || out->nexthop.len == 0)
 		reader_fail(r);
-	if (out->content.len != (out->by_fd ? 0 : out->size))
+	if (out->content.len != (out->by_fd ? 0 : out->size) || (!out->by_fd && out->crc != 0))
 		reader_fail(r);
 	uint32_t count = get_count(r, JOB_RECIPIENTS_MAX, RECIPIENT_LEAST);
 	if (count == 0)
@@ -141,6 +143,7 @@ deliver_results_put(struct buf *b, const struct deliver_results *results)
 	put_u64(b, results->lease);
 	put_u64(b, results->id);
 	put_bool(b, results->finished);
+	put_bool(b, results->damaged);
 	put_time_ms(b, results->delays_ms[0]);
 	put_time_ms(b, results->delays_ms[1]);
 	put_u32(b, results->count);
@@ -166,6 +169,9 @@ deliver_results_get(struct reader *r, struct arena *arena, struct deliver_result
 	out->lease = get_number(r);
 	out->id = get_number(r);
 	out->finished = get_bool(r);
+	out->damaged = get_bool(r);
+	if (out->damaged && !out->finished)
+		reader_fail(r);
 	out->delays_ms[0] = get_time_ms(r);
 	out->delays_ms[1] = get_time_ms(r);
 	uint32_t count = get_count(r, JOB_RECIPIENTS_MAX, RESULT_LEAST);

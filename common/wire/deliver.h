@@ -14,7 +14,7 @@
  */
 #include "wire/fields.h"
 
-#define DELIVER_VERSION		1
+#define DELIVER_VERSION		2
 #define JOB_RECIPIENTS_MAX	100
 #define AGENT_LEASES_MAX	4096
 #define AGENT_CREDIT_MAX	65536
@@ -42,6 +42,7 @@ struct deliver_job {
 	struct slice		 nexthop;	/* relay: domain or "[host]:port"; mda: the mailbox' owner */
 	struct slice		 reverse_path;
 	uint32_t		 size;
+	uint32_t		 crc;		/* by_fd: crc32c of the content, to be compared while it is read; else 0 */
 	bool			 by_fd;		/* the content is the file that comes with the frame, `size` bytes */
 	struct slice		 content;	/* else here, `size` bytes, at most CONTENT_INLINE_MAX */
 	uint32_t		 count;		/* 1 .. JOB_RECIPIENTS_MAX */
@@ -57,6 +58,7 @@ struct deliver_results {
 	uint64_t		 lease;
 	uint64_t		 id;		/* so that a queue that restarted knows the message */
 	bool			 finished;	/* nothing more will be said about this job */
+	bool			 damaged;	/* finished: the content is not what `crc` says; whom no result names was given nothing */
 	int64_t			 delays_ms[2];	/* connection set-up, transmission: for the log line's delays= */
 	uint32_t		 count;
 	struct deliver_result	*results;

@@ -24,21 +24,24 @@ on_field(void *arg, enum header_field field, struct slice value)
 			check->looped[i] = true;
 }
 
-int
+enum content_result
 loop_check(const struct content *content, const struct slice *addresses, uint32_t count, bool *looped, struct err *err)
 {
 	struct check check = { addresses, count, looped };
 	struct header_scan scan;
+	struct content_reader reader = { 0 };
+	enum content_result result;
 	char room[PIECE];
 	struct slice piece;
 
 	header_scan_init(&scan, HEADER_MOST, on_field, &check);
-	for (uint32_t at = 0; at < content->size; at += (uint32_t)piece.len) {
-		if (content_piece(content, at, sizeof(room), room, &piece, err) == -1)
-			return -1;
+	while (reader.at < content->size) {
+		result = content_next(content, &reader, sizeof(room), room, &piece, err);
+		if (result != CONTENT_GOOD)
+			return result;
 		if (header_scan_feed(&scan, piece) != HEADER_MORE)
-			return 0;
+			return CONTENT_GOOD;
 	}
 	(void)header_scan_end(&scan);
-	return 0;
+	return CONTENT_GOOD;
 }

@@ -4,10 +4,11 @@
  * loop — has this message been in one of these mailboxes before? Every copy gets a Delivered-To
  * line; one that comes back with the line of its own recipient goes round.
  */
-#include "mda/content.h"
+#include "mail/content.h"
 
 /* looped[i] becomes true for each address that a Delivered-To
- * field names. -1: err, the header cannot be read. */
-int	loop_check(const struct content *, const struct slice *addresses, uint32_t count, bool *looped, struct err *);
+ * field names. What is not good comes with err: the header cannot be read. */
+enum content_result	loop_check(const struct content *, const struct slice *addresses, uint32_t count, bool *looped,
+			    struct err *);
 
 #endif

@@ -439,6 +439,7 @@ agents_give(struct agents *a, struct job *job, struct slice content, int fd)
 		.lease = a->next_lease, .id = m->id, .nonce = m->envelope.nonce, .arrival_ms = m->envelope.arrival_ms,
 		.flags = job->flags, .body = m->envelope.body, .nexthop = job->destination->nexthop,
 		.reverse_path = m->envelope.reverse_path, .size = m->envelope.size, .by_fd = fd != -1,
+		.crc = fd != -1 ? stored_crc(m->stored) : 0,
 		.content = content, .recipients = recipients,
 	};
 

@@ -17,7 +17,7 @@ struct agents_ops {
 	bool	(*bring)(void *arg, queue_id);
 	/* A HELLO: leases that the agent holds are offered one by one; the owner adopts (agents_adopt) or lets them be forgotten. */
 	void	(*lease)(void *arg, struct agent *, const struct lease *);
-	/* What became of a job's recipients. `job` is out of the table when `finished`. */
+	/* What became of a job's recipients, or that its content is damaged. `job` is out of the table when `finished`. */
 	void	(*results)(void *arg, struct job *, const struct deliver_results *);
 	/* The agent is gone: the job is nobody's now. */
 	void	(*lost)(void *arg, struct job *);
@@ -33,7 +33,8 @@ void		 agents_expect(struct agents *, enum transport, uint32_t count);
  * by its own fault, and each job that it had in hand has one more death to its name. */
 int		 agents_attach(struct agents *, enum transport, uint32_t number, bool fault, int fd, struct err *);
 
-/* Gives the job to an agent of its transport. Either `content` or `fd` (borrowed) holds the message. 0, or -1: none has room. */
+/* Gives the job to an agent of its transport. Either `content` or `fd` (borrowed) holds the message; the agent compares the
+ * checksum of a file. 0, or -1: none has room. */
 int		 agents_give(struct agents *, struct job *, struct slice content, int fd);
 bool		 agents_have_room(const struct agents *, const struct job *);
 /* The message is in memory now, or nowhere. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/clock.h"
@@ -26,27 +27,50 @@ write_file(int dir, const char *name, struct slice bytes, struct err *err)
 	return rc;
 }
 
-/* docs/SPOOL.md, corrupt: 1 the bytes, synced; 2 the reason, synced; 3 the directory. */
+/* docs/SPOOL.md, corrupt: 2 the reason, synced; 3 the directory. */
+static int
+explain(int dir, const char *name, uint64_t size, const char *reason, struct err *err)
+{
+	char file[96], text[512];
+	int n;
+
+	n = snprintf(text, sizeof(text), "%s\n%" PRIu64 " bytes, set aside at %lld (seconds since 1970)\n", reason, size,
+	    (long long)clock_wall());
+	snprintf(file, sizeof(file), "%s.reason", name);
+	STEP("corrupt-2");
+	if (write_file(dir, file, slice_of(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1), err) == -1)
+		return -1;
+	STEP("corrupt-3");
+	return disk_sync(dir, err);
+}
+
+/* docs/SPOOL.md, corrupt: 1 the bytes, synced. */
 int
 corrupt_set_aside(int queue_dir, const char *name, struct slice bytes, const char *reason, struct err *err)
 {
-	char file[96], text[512];
-	int dir = disk_open(queue_dir, "corrupt", O_RDONLY | O_DIRECTORY, err), rc = -1, n;
+	int dir = disk_open(queue_dir, "corrupt", O_RDONLY | O_DIRECTORY, err), rc = -1;
 
 	if (dir == -1)
 		return -1;
-	n = snprintf(text, sizeof(text), "%s\n%zu bytes, set aside at %lld (seconds since 1970)\n", reason, bytes.len,
-	    (long long)clock_wall());
-	snprintf(file, sizeof(file), "%s.reason", name);
 	STEP("corrupt-1");
-	if (write_file(dir, name, bytes, err) == -1)
-		goto out;
-	STEP("corrupt-2");
-	if (write_file(dir, file, slice_of(text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1), err) == -1)
-		goto out;
-	STEP("corrupt-3");
-	rc = disk_sync(dir, err);
-out:
+	if (write_file(dir, name, bytes, err) == 0)
+		rc = explain(dir, name, bytes.len, reason, err);
 	fd_close(&dir);
 	return rc == 0 ? 0 : err_wrap(err, "corrupt/%s", name);
+}
+
+/* docs/SPOOL.md, corrupt: 1 the bytes, which were synced when the file was accepted. */
+int
+corrupt_link(int queue_dir, const char *name, int from_dir, const char *file, uint64_t size, const char *reason, struct err *err)
+{
+	int dir = disk_open(queue_dir, "corrupt", O_RDONLY | O_DIRECTORY, err), rc = -1;
+	struct err why = { 0 };
+
+	if (dir == -1)
+		return -1;
+	STEP("corrupt-1");
+	if (disk_link(from_dir, file, dir, name, &why) == 0 || why.code == EEXIST)
+		rc = explain(dir, name, size, reason, &why);
+	fd_close(&dir);
+	return rc == 0 ? 0 : err_set(err, "corrupt/%s: %s", name, why.text);
 }

@@ -193,3 +193,11 @@ disk_unlink(int dir, const char *name, struct err *err)
 		return err_sys(err, "unlink %s", name);
 	return 0;
 }
+
+int
+disk_link(int from_dir, const char *from, int dir, const char *name, struct err *err)
+{
+	if (planned("store-link") || linkat(from_dir, from, dir, name, 0) == -1)
+		return err_sys(err, "link %s as %s", from, name);
+	return 0;
+}

@@ -37,5 +37,6 @@ int	disk_sync_system(int fd, struct err *);				/* syncfs: the file system that f
 void	disk_start_writing(int fd);					/* a hint: its data will be synced soon */
 int	disk_rename(int dir, const char *from, const char *to, struct err *);
 int	disk_unlink(int dir, const char *name, struct err *);
+int	disk_link(int from_dir, const char *from, int dir, const char *name, struct err *);	/* code EEXIST: it is there */
 
 #endif

@@ -145,9 +145,15 @@ void		 store_commit(struct store *, struct change **, int64_t patience_ms);
  * checksum the message is set aside in corrupt/ first and never copied forward again: finish it. */
 int		 stored_read(struct stored *, uint64_t offset, void *, size_t len, struct err *);
 uint64_t	 stored_size(const struct stored *);
+uint32_t	 stored_crc(const struct stored *);		/* crc32c of the content, as it was accepted */
 bool		 stored_is_large(const struct stored *);
 uint64_t	 stored_id(const struct stored *);
-int		 stored_open_large(struct stored *, struct err *);	/* read-only descriptor of the content's own file */
+/* Read-only descriptor of the content's own file. Whoever reads it compares the checksum: neither this nor stored_read does for
+ * large ones. */
+int		 stored_open_large(struct stored *, struct err *);
+/* Somebody to whom the content was given found that it fails its checksum. A large one is told, counted and set aside in corrupt/,
+ * and stays; a small one is compared here, and only if it is damaged on the disk the same happens as in stored_read. */
+void		 stored_suspect(struct stored *);
 
 /* A file for a large content that smtpd will fill: create, give the descriptor away, then a PUT
  * with `large` names it (the store checks size and checksum and syncs file and directory before

@@ -96,6 +96,12 @@ stored_size(const struct stored *s)
 	return s->size;
 }
 
+uint32_t
+stored_crc(const struct stored *s)
+{
+	return s->crc;
+}
+
 uint64_t
 stored_id(const struct stored *s)
 {
@@ -126,6 +132,21 @@ content_damaged(struct store *store, struct stored *s, const void *content, stru
 	s->flags |= STORED_LOST;
 	store->figures.damaged++;
 	return err_set(err, "message %s: the content fails its checksum", id);
+}
+
+/* The file stays where the message looks for it: only a person can tell whether it is beyond help. */
+static void
+large_damaged(struct store *store, struct stored *s)
+{
+	char name[64], id[QUEUE_ID_LEN + 1];
+	struct err trouble;
+
+	snprintf(name, sizeof(name), "content-%s", queue_id_print(s->id, id));
+	log_error("message %s: its content (spool/large/%s) fails its checksum; its file is kept as corrupt/%s, too", id, id, name);
+	if (corrupt_link(store->dir, name, store->large.dir, id, s->size,
+	    "the content of this message fails its checksum; this is the file of spool/large/ under a second name", &trouble) == -1)
+		log_error("%s", trouble.text);
+	store->figures.damaged++;
 }
 
 int
@@ -176,6 +197,21 @@ static bool
 is_on_disk(const struct stored *s)
 {
 	return (s->flags & (STORED_DURABLE | STORED_LOST)) == STORED_DURABLE;
+}
+
+void
+stored_suspect(struct stored *s)
+{
+	struct err err;
+
+	if (!is_on_disk(s))
+		return;
+	if (s->flags & STORED_LARGE) {
+		large_damaged(s->store, s);
+		return;
+	}
+	s->flags &= (uint16_t)~STORED_CHECKED;
+	(void)check_whole(s, &err);	/* what it finds it sets aside and says */
 }
 
 int

@@ -1,33 +1,11 @@
 /*
  * body — the content and its final dot. Bytes go out as they are, dots at line starts doubled (RFC 5321 4.5.2); at most the
- * stream's high mark waits in memory, the rest is read when there is room.
+ * stream's high mark waits in memory, the rest is read when there is room. A content that fails its checksum never gets its
+ * last piece and its dot: DATA has no other way back than to hang up.
  */
-#include <errno.h>
 #include <stdio.h>
 
-#include "base/fd.h"
 #include "relay/client/conversation.h"
-
-/* The next piece of content; -1: it cannot be read (errno), or the file is shorter than it was said to be (0). */
-static int
-next_piece(struct client_house *house, const struct content *content, uint32_t offset, struct slice *out)
-{
-	size_t want = content->size - offset;
-	ssize_t got;
-
-	if (want > BODY_BLOCK)
-		want = BODY_BLOCK;
-	if (content->bytes != NULL) {
-		*out = slice_of(content->bytes + offset, want);
-		return 0;
-	}
-	errno = 0;
-	got = fd_pread_full(content->fd, house->block, want, (off_t)offset);
-	if (got != (ssize_t)want)
-		return -1;
-	*out = slice_of(house->block, want);
-	return 0;
-}
 
 static bool
 any_8bit(struct slice s)
@@ -39,21 +17,23 @@ any_8bit(struct slice s)
 	return false;
 }
 
-int
-body_is_8bit(struct client *c, const struct content *content)
+/* A damaged content may owe its 8-bit bytes, or the lack of them, to the damage: so it is read to its end. */
+enum content_result
+body_is_8bit(struct client *c, const struct content *content, bool *yes, struct err *err)
 {
+	struct content_reader reader = { 0 };
+	enum content_result result = CONTENT_GOOD;
 	struct slice piece;
 
-	for (uint32_t offset = 0; offset < content->size; offset += (uint32_t)piece.len) {
-		if (next_piece(c->house, content, offset, &piece) == -1)
-			return -1;
-		if (any_8bit(piece))
-			return 1;
+	for (*yes = false; reader.at < content->size && !*yes; *yes = any_8bit(piece)) {
+		result = content_next(content, &reader, BODY_BLOCK, c->house->block, &piece, err);
+		if (result != CONTENT_GOOD)
+			return result;
 	}
-	return 0;
+	return content_rest(content, &reader, BODY_BLOCK, c->house->block, err);
 }
 
-/* Our own trouble in the middle of the content: without the final dot the next hop forgets all of it. */
+/* Trouble in the middle of the content: without the final dot the next hop forgets all of it. */
 static void
 give_up(struct client *c, enum action action, struct status status, const char *text)
 {
@@ -61,6 +41,30 @@ give_up(struct client *c, enum action action, struct status status, const char *
 
 	client_decide_rest(c, &o);
 	client_fail(c, "%s: %s", c->name, text);
+}
+
+/* Nobody is given an outcome for a damaged content: another try is no better. queue holds it. */
+static void
+lose_content(struct client *c, enum content_result result, const struct err *err)
+{
+	c->tx->damaged = result == CONTENT_DAMAGED;
+	if (c->tx->damaged)
+		client_fail(c, "%s: left before the final dot: %s", c->name, err->text);
+	else
+		give_up(c, ACTION_DELAYED, STATUS(4, 3, 0), "the content cannot be read");
+}
+
+/* A CR or LF that stands alone is the sender's fault, unless the content is not any more what the sender wrote. */
+static void
+give_up_bare(struct client *c)
+{
+	struct err err = { 0 };
+	enum content_result result = content_rest(&c->tx->content, &c->reader, BODY_BLOCK, c->house->block, &err);
+
+	if (result != CONTENT_GOOD)
+		lose_content(c, result, &err);
+	else
+		give_up(c, ACTION_FAILED, STATUS(5, 6, 0), "the content has a bare CR or LF");
 }
 
 /* All of `piece` into the stream. -1: the content has a CR or LF that stands alone; 1: the stream has failed, and tells so itself. */
@@ -83,7 +87,7 @@ put_end(struct client *c)
 	struct slice last = dot_write_end(&c->dots);
 
 	if (last.p == NULL) {
-		give_up(c, ACTION_FAILED, STATUS(5, 6, 0), "the content has a bare CR or LF");
+		give_up_bare(c);
 		return;
 	}
 	c->body_done = true;
@@ -94,22 +98,24 @@ void
 body_pump(struct client *c)
 {
 	const struct content *content = &c->tx->content;
+	enum content_result result;
+	struct err err = { 0 };
 	struct slice piece;
 	int put;
 
-	while (c->offset < content->size && !stream_congested(c->stream)) {
-		if (next_piece(c->house, content, c->offset, &piece) == -1) {
-			give_up(c, ACTION_DELAYED, STATUS(4, 3, 0), "the content cannot be read");
+	while (c->reader.at < content->size && !stream_congested(c->stream)) {
+		result = content_next(content, &c->reader, BODY_BLOCK, c->house->block, &piece, &err);
+		if (result != CONTENT_GOOD) {
+			lose_content(c, result, &err);
 			return;
 		}
 		put = put_piece(c, piece);
 		if (put == -1)
-			give_up(c, ACTION_FAILED, STATUS(5, 6, 0), "the content has a bare CR or LF");
+			give_up_bare(c);
 		if (put != 0)
 			return;
-		c->offset += (uint32_t)piece.len;
 	}
-	if (c->offset == content->size)
+	if (c->reader.at == content->size)
 		put_end(c);
 }
 

@@ -317,7 +317,7 @@ end(struct client *c, struct outcome why, bool unheard)
 	why.mta = slice_str(c->name);
 	if (kind == KIND_ENVELOPE)
 		end_in_envelope(c, &why, unheard);
-	else if (kind == KIND_CONTENT && c->accepted > 0)
+	else if (kind == KIND_CONTENT && c->accepted > 0 && !c->tx->damaged)
 		client_decide_rest(c, &why);
 	client_shut(c);
 	if (ops == NULL)
@@ -386,8 +386,9 @@ client_send(struct client *c, struct transaction *tx)
 {
 	c->tx = tx;
 	tx->trouble = (struct outcome){ .action = ACTION_DELAYED, .status = STATUS(4, 3, 0), .text = SLICE_LIT("not tried") };
-	tx->stale = tx->more = false;
-	c->heard = c->accepted = c->offset = 0;
+	tx->stale = tx->more = tx->damaged = false;
+	c->heard = c->accepted = 0;
+	c->reader = (struct content_reader){ 0 };
 	c->refused = c->answered = c->body_done = false;
 	c->dots = (struct dot_writer){ 0 };
 	for (uint32_t i = 0; i < tx->count; i++)

@@ -9,6 +9,7 @@
  */
 #include "conf/conf.h"
 #include "event/loop.h"
+#include "mail/content.h"
 #include "mail/envelope.h"
 #include "net/sockaddr.h"
 
@@ -19,12 +20,6 @@ struct client_ops {
 	void	(*ready)(void *arg);		/* greeted: client_send may follow */
 	void	(*sent)(void *arg);		/* the transaction is over: look into it, and at client_usable */
 	void	(*gone)(void *arg, const struct outcome *why);	/* of no use any more: close it. Text borrowed for the call */
-};
-
-struct content {			/* of a message: in memory, or `size` bytes of a file from offset 0 */
-	const char	*bytes;		/* NULL: by fd */
-	int		 fd;		/* borrowed */
-	uint32_t	 size;
 };
 
 enum tx_state { TX_NONE, TX_TAKEN, TX_LATER };
@@ -47,6 +42,7 @@ struct transaction {
 	struct outcome		  trouble;	/* what to say of them if nothing better comes: always ACTION_DELAYED */
 	bool			  stale;	/* the connection had been used before and was dead already: a new one costs no try */
 	bool			  more;		/* the server wanted no more recipients in this transaction: send another one */
+	bool			  damaged;	/* the content is: it was not sent to its end, and nobody will ever take it like this */
 };
 
 /* What all clients of a process share: configuration, a block to read files with, and the list of those that are saying QUIT. */

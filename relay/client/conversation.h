@@ -67,7 +67,7 @@ struct client {
 	bool			 answered;	/* a reply has come in this transaction */
 	/* its content */
 	struct dot_writer	 dots;
-	uint32_t		 offset;	/* bytes of content that went through `dots` */
+	struct content_reader	 reader;	/* what it has read went through `dots` */
 	bool			 body_done;	/* everything, final dot included, is in the stream's hands */
 };
 
@@ -106,7 +106,7 @@ void	body_pump(struct client *);			/* there is room in the stream */
 void	body_drained(struct client *);
 void	body_early(struct client *, const struct reply *);	/* a reply before the final dot */
 void	body_dot(struct client *, const struct reply *);
-/* Whether a byte above 127 is in it: 1, 0, or -1: it cannot be read. */
-int	body_is_8bit(struct client *, const struct content *);
+/* Whether a byte above 127 is in a content that is good. */
+enum content_result	body_is_8bit(struct client *, const struct content *, bool *yes, struct err *);
 
 #endif

@@ -17,7 +17,8 @@ tell_refused(void *arg)
 static void
 refuse_all(struct client *c, const struct outcome *outcome)
 {
-	client_decide_rest(c, outcome);
+	if (!c->tx->damaged)
+		client_decide_rest(c, outcome);
 	loop_at_end(c->house->loop, &c->hook, tell_refused, c);
 }
 
@@ -43,18 +44,21 @@ static bool
 needs_8bit(struct client *c)
 {
 	struct outcome o = { .action = ACTION_FAILED, .status = STATUS(5, 6, 3) };
+	enum content_result result;
 	char text[OUTCOME_TEXT_MAX];
-	int found;
+	struct err err = { 0 };
+	bool found = false;
 
 	if (c->tx->body != BODY_8BITMIME || (c->caps.has & CAP_8BITMIME))
 		return false;
-	found = body_is_8bit(c, &c->tx->content);
-	if (found == 0)
+	result = body_is_8bit(c, &c->tx->content, &found, &err);
+	if (result == CONTENT_GOOD && !found)
 		return false;
-	(void)snprintf(text, sizeof(text), found == 1 ? "server %s does not take 8-bit content" : "the content for %s cannot be read",
-	    c->name);
-	if (found == -1)
+	c->tx->damaged = result == CONTENT_DAMAGED;
+	if (result != CONTENT_GOOD)
 		o = (struct outcome){ .action = ACTION_DELAYED, .status = STATUS(4, 3, 0) };
+	(void)snprintf(text, sizeof(text), result == CONTENT_GOOD ? "server %s does not take 8-bit content" :
+	    "the content for %s cannot be read", c->name);
 	o.text = slice_str(text);
 	refuse_all(c, &o);
 	return true;

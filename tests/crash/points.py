@@ -20,6 +20,7 @@ HARMLESS = {"store-open", "store-read", "catalog-begin", "catalog-change", "cata
 ELSEWHERE = {
     "step-rescue-*": "needs a ring with one free segment at start: store_kill",
     "step-corrupt-*": "needs damage: store_flip and store_kill",
+    "store-link": "needs damage to a large content: tests/unit/queue/test_damaged",
     "step-backup-*": "passed by posthorn queue backup, of which the queue depends for nothing: tests/system/test_backup.py",
     "step-restore-*": "passed by posthorn queue restore while posthorn is stopped: tests/system/test_backup.py",
     "maildir-sync": "only on file systems that the shared sync does not serve",

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
 #include "base/fd.h"
 #include "mda/worker/worker.h"
 #include "wire/spawn.h"
@@ -65,7 +66,7 @@ on_results(void *arg, struct reader *in, int fd)
 	arena_reset(&the->arena);
 	assert_int_equal(deliver_results_get(in, &the->arena, &results), 0);
 	assert_true(results.finished);
-	*kept = (struct result){ .lease = results.lease, .count = results.count };
+	*kept = (struct result){ .lease = results.lease, .count = results.count, .damaged = results.damaged };
 	if (results.count > 0) {
 		kept->action = results.results[0].outcome.action;
 		kept->status = results.results[0].outcome.status;
@@ -336,13 +337,26 @@ make_home(const char *user)
 		assert_int_equal(chown(path, the->uid, the->uid), 0);
 }
 
+/* Of what is there, at most `size` bytes: not every descriptor ends. */
+static uint32_t
+file_crc(int fd, uint32_t size)
+{
+	char *piece = malloc(size);
+	ssize_t n = fd_pread_full(fd, piece, size, 0);
+	uint32_t crc = n > 0 ? crc32c(0, piece, (size_t)n) : 0;
+
+	free(piece);
+	return crc ^ the->crc_off;
+}
+
 void
 send_job(uint64_t lease, const char *address, struct slice content, uint32_t flags, int fd, uint32_t size)
 {
 	struct job_recipient recipient = { .index = 2, .address = slice_str(address) };
 	struct deliver_job job = { .lease = lease, .id = lease + 1000, .nonce = lease, .arrival_ms = 1700000000000, .flags = flags,
 	    .body = BODY_7BIT, .nexthop = slice_str(address), .reverse_path = SLICE_LIT("sender@example.net"),
-	    .size = fd == -1 ? (uint32_t)content.len : size, .by_fd = fd != -1, .content = content, .count = 1,
+	    .size = fd == -1 ? (uint32_t)content.len : size, .by_fd = fd != -1,
+	    .crc = fd != -1 ? file_crc(fd, size) : 0, .content = content, .count = 1,
 	    .recipients = &recipient };
 
 	deliver_job_put(channel_begin(the->queue, DELIVER_JOB), &job);

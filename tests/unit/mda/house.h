@@ -34,6 +34,7 @@ struct lie {
 struct result {
 	uint64_t	lease;
 	uint32_t	count;
+	bool		damaged;
 	enum action	action;		/* of the first recipient */
 	struct status	status;
 	char		text[256];
@@ -59,6 +60,7 @@ struct fixture {
 	const struct lie *lie;			/* workers say this instead of working */
 	enum route_verdict verdict;
 	uint32_t	 answer_uid;
+	uint32_t	 crc_off;		/* xor'ed into the checksum of contents in files: they changed since */
 	const char	*home;			/* NULL: BASE/USER */
 };
 
@@ -69,7 +71,7 @@ int	house_setup(void **state);
 int	house_teardown(void **state);
 void	new_queue(void);				/* another deliver wire, as after a restart of queue */
 void	make_home(const char *user);
-/* fd -1: content in the frame; else in the file, `size` bytes of it. */
+/* fd -1: content in the frame; else in the file, `size` bytes of it, with the checksum of what is there. */
 void	send_job(uint64_t lease, const char *address, struct slice content, uint32_t flags, int fd, uint32_t size);
 void	commit(uint64_t lease);
 void	run_until(unsigned results);			/* that many have come in all */

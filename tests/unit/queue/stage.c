@@ -281,7 +281,7 @@ on_job(void *arg, struct reader *r, int fd)
 		return bad_frame(p);
 	assert_true(p->set->job_count < STAGE_JOBS);
 	*j = (struct played_job){ .lease = job.lease, .id = job.id, .flags = job.flags, .count = job.count,
-	    .size = job.size, .null_path = job.reverse_path.len == 0, .agent = p->which };
+	    .size = job.size, .by_fd = job.by_fd, .crc = job.crc, .null_path = job.reverse_path.len == 0, .agent = p->which };
 	for (uint32_t i = 0; i < job.count; i++)
 		j->indexes[i] = job.recipients[i].index;
 	(void)snprintf(j->first, sizeof(j->first), "%.*s", (int)job.recipients[0].address.len, job.recipients[0].address.p);

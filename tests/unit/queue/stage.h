@@ -23,7 +23,8 @@ struct played_job {		/* as an agent got it */
 	uint32_t	indexes[JOB_RECIPIENTS_MAX];
 	char		first[ADDRESS_FIELD_MAX + 1];	/* address of its first recipient */
 	char		nexthop[NEXTHOP_MAX + 1];
-	bool		null_path;
+	bool		null_path, by_fd;
+	uint32_t	crc;
 	int		agent;
 	char		head[256];	/* of its content */
 };

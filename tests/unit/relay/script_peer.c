@@ -86,8 +86,9 @@ drop_input(struct script_peer *p)
 		stream_consume(p->stream, len);
 }
 
+/* True: up to the final dot. */
 static bool
-take_content(struct script_peer *p)
+gather_content(struct script_peer *p)
 {
 	struct slice in = stream_input(p->stream), all;
 
@@ -96,11 +97,27 @@ take_content(struct script_peer *p)
 	(void)buf_put_slice(&p->content, in);
 	all = buf_slice(&p->content);
 	drop_input(p);
-	if (p->ended)
-		complain(p, SLICE_LIT("final dot"), SLICE_LIT("the end"));
 	p->in_content = !(all.len >= 3 && memcmp(all.p + all.len - 3, ".\r\n", 3) == 0 &&
 	    (all.len == 3 || memcmp(all.p + all.len - 5, "\r\n", 2) == 0));
 	return !p->in_content;
+}
+
+static bool
+take_content(struct script_peer *p)
+{
+	bool whole = gather_content(p);
+
+	if (p->ended)
+		complain(p, SLICE_LIT("final dot"), SLICE_LIT("the end"));
+	return whole;
+}
+
+static bool
+take_broken_content(struct script_peer *p)
+{
+	if (gather_content(p))
+		complain(p, SLICE_LIT("the end"), SLICE_LIT("final dot"));
+	return p->ended;
 }
 
 static void
@@ -134,6 +151,8 @@ step(struct script_peer *p, char kind, struct slice text)
 		return true;
 	case 'B':
 		return take_content(p);
+	case 'N':
+		return take_broken_content(p);
 	case 'X':
 		stream_close_after_flush(&p->stream, 1000);
 		return true;

@@ -8,6 +8,7 @@
  *	C text		the next line must be text (a * at the end stands for anything)
  *	Q		nothing more may have come: the client waits for an answer
  *	B		reads content up to its final dot
+ *	N		reads content that ends with the connection, and has no final dot
  *	X		closes
  *	E		waits for the client's end, whatever comes before it
  */

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "event/timer.h"
@@ -168,6 +169,8 @@ tell(void)
 		strlcat(got, " +", sizeof(got));
 	if (tx.stale)
 		strlcat(got, " s", sizeof(got));
+	if (tx.damaged)
+		strlcat(got, " damaged", sizeof(got));
 }
 
 static void
@@ -307,7 +310,7 @@ test_file(void **state)
 	(void)state;
 	set_patience(5000);
 	set_transaction(&(struct row){ .recipients = 1 });
-	tx.content = (struct content){ .fd = fd_sealed("content", big, BIG, &err), .size = BIG };
+	tx.content = (struct content){ .fd = fd_sealed("content", big, BIG, &err), .size = BIG, .crc = crc32c(0, big, BIG) };
 	assert_true(tx.content.fd >= 0);
 	open_pair(PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT);
 	run();
@@ -322,15 +325,62 @@ test_file(void **state)
 	assert_int_equal(wire.len, BIG + dots + 3);
 	fd_close(&tx.content.fd);
 	peer_free(&peer);
-	/* A file that is shorter than it should be: no dot, a delay. */
-	set_transaction(&(struct row){ .recipients = 1 });
-	tx.content = (struct content){ .fd = fd_sealed("content", big, 100000, &err), .size = 100001 };
-	open_pair(PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nE");
+	arena_reset(&arena);
+}
+
+/* A file that is not what it was: one byte of it, or its length. */
+struct damage {
+	const char	*name, *script;
+	uint32_t	 at, size;	/* as promised */
+	char		 byte;
+	enum body_type	 body;
+	const char	*expected;
+};
+
+static void
+play_damage(const struct damage *d)
+{
+	uint32_t size = d->size < BIG ? d->size : BIG;
+	char was = big[d->at];
+	struct err err;
+
+	set_transaction(&(struct row){ .recipients = 2, .body = d->body });
+	tx.content = (struct content){ .size = d->size, .crc = crc32c(0, big, size) };
+	big[d->at] = d->byte;
+	tx.content.fd = fd_sealed("content", big, size, &err);
+	big[d->at] = was;
+	open_pair(d->script);
 	run();
-	assert_string_equal(got, "D4.3.0");
+	client_close(&client);
+	if (peer_trouble(peer) != NULL)
+		fail_msg("%s", peer_trouble(peer));
+	assert_string_equal(got, d->expected);
 	fd_close(&tx.content.fd);
 	peer_free(&peer);
 	arena_reset(&arena);
+}
+
+/* Whatever it looks like, nobody gets an outcome that had none, and the server no final dot. */
+static void
+test_damaged(void **state)
+{
+#define LEFT	PIPE ENVELOPE2 "S 250 ok\nS 250 ok\nS 550 5.1.1 no\nS 354 go\nN"
+	static const struct damage kinds[] = {
+		{ "at the beginning", LEFT, 0, BIG, 'x', BODY_7BIT, "-4.3.0 F5.1.1 damaged" },
+		{ "in the last block", LEFT, BIG - 8, BIG, 'x', BODY_7BIT, "-4.3.0 F5.1.1 damaged" },
+		{ "in the only block", LEFT, 100, 1000, 'x', BODY_7BIT, "-4.3.0 F5.1.1 damaged" },
+		{ "shorter than it was", LEFT, 0, BIG + 1, '.', BODY_7BIT, "-4.3.0 F5.1.1 damaged" },
+		{ "a bare LF, which is nobody's fault", LEFT, 4, BIG, '\n', BODY_7BIT, "-4.3.0 F5.1.1 damaged" },
+		{ "8-bit, which nobody sent", "S 220 mx ESMTP\nC EHLO me.example.org\nS 250 mx\n" QUIT, 4, BIG, '\xe4', BODY_8BITMIME,
+		    "-4.3.0 -4.3.0 + damaged" },
+	};
+
+	(void)state;
+	set_patience(5000);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		ROW(i, kinds[i].name);
+		play_damage(&kinds[i]);
+	}
 }
 
 /* A server that sends one byte now and then: the deadline is the reply's, not the byte's. */
@@ -497,7 +547,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows), cmocka_unit_test(test_words), cmocka_unit_test(test_file), cmocka_unit_test(test_drip),
+		cmocka_unit_test(test_rows), cmocka_unit_test(test_words), cmocka_unit_test(test_file), cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_drip),
 		cmocka_unit_test(test_again), cmocka_unit_test(test_null_path),
 	};
 

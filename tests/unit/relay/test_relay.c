@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "event/timer.h"
@@ -94,6 +95,8 @@ on_results(void *arg, struct reader *in, int fd)
 	snprintf(said + len, sizeof(said) - len, "%s%llu:", len > 0 ? "; " : "", (unsigned long long)results.lease);
 	for (uint32_t i = 0; i < results.count; i++)
 		add_result(&results.results[i]);
+	if (results.damaged)
+		strlcat(said, " damaged", sizeof(said));
 	arena_fini(&arena);
 	return 0;
 }
@@ -132,7 +135,8 @@ give(uint64_t lease, const char *nexthop, int fd)
 {
 	struct job_recipient recipients[2] = { { .index = 3, .address = SLICE_LIT("a@x.test") } };
 	struct deliver_job job = { .lease = lease, .id = 1000 + lease, .body = BODY_7BIT, .nexthop = slice_str(nexthop),
-	    .reverse_path = SLICE_LIT("s@me.test"), .size = sizeof(CONTENT) - 1, .by_fd = fd != -1, .count = 1, .recipients = recipients };
+	    .reverse_path = SLICE_LIT("s@me.test"), .size = sizeof(CONTENT) - 1, .by_fd = fd != -1,
+	    .crc = fd != -1 ? crc32c(0, CONTENT, sizeof(CONTENT) - 1) : 0, .count = 1, .recipients = recipients };
 
 	if (fd == -1)
 		job.content = SLICE_LIT(CONTENT);
@@ -458,6 +462,34 @@ test_by_fd(void **state)
 	assert_slice(peer_content(peers[0]), "Subject: x\r\n\r\n..hello\r\n.\r\n");
 }
 
+/* One byte is not what it was: the server is left without the dot, no other one is tried, and a new queue hears the same. */
+static void
+test_damaged(void **state)
+{
+	char content[] = CONTENT;
+	struct err err;
+	int fd;
+
+	(void)state;
+	content[2] ^= 1;
+	fd = fd_sealed("content", content, sizeof(content) - 1, &err);
+	scripts[0] = HELLO "C MAIL*\nC RCPT*\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\nN";
+	give(1, "two.test", fd);
+	fd_close(&fd);
+	run_until("1:");
+	rounds(30);
+	assert_string_equal(said, "1: damaged");
+	assert_int_equal(peer_count, 1);
+	connect_queue();
+	run_until("; 1:");
+	assert_string_equal(said, "1: damaged; 1: damaged");
+	say(DELIVER_COMMITTED, 1);
+	rounds(10);
+	connect_queue();
+	rounds(10);
+	assert_int_equal(lease_count, 0);
+}
+
 /* queue dies: what is in flight and what was not confirmed is presented to the next one. */
 static void
 test_new_queue(void **state)
@@ -627,7 +659,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_RELAY(test_routes), WITH_RELAY(test_private), WITH_RELAY(test_reuse), WITH_RELAY(test_reuse_limits), WITH_RELAY(test_stale),
-		WITH_RELAY(test_by_fd), WITH_RELAY(test_new_queue), WITH_RELAY(test_cancel), WITH_RELAY(test_bad_frames), WITH_RELAY(test_stop),
+		WITH_RELAY(test_by_fd), WITH_RELAY(test_damaged),
+		WITH_RELAY(test_new_queue), WITH_RELAY(test_cancel), WITH_RELAY(test_bad_frames), WITH_RELAY(test_stop),
 		WITH_RELAY(test_reload), WITH_RELAY(test_unconfirmed),
 	};
 

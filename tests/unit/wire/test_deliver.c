@@ -129,7 +129,23 @@ test_job(void **state)
 	assert_true(slice_eq(out.reverse_path, in.reverse_path));
 	assert_int_equal(out.recipients[0].index, ENVELOPE_RECIPIENTS_MAX - 1);
 	assert_slice(out.recipients[1].address, "a@example.org");
+	arena_reset(&arena);
+
+	in.content = SLICE_LIT("");
+	in.by_fd = true;
+	in.crc = 0xe3069283;
+	buf_reset(&b);
+	deliver_job_put(&b, &in);
+	codec_check(DELIVER("deliver_job"), &b);
+	r = reader_of(buf_slice(&b));
+	assert_int_equal(deliver_job_get(&r, &arena, &out), 0);
+	assert_true(out.by_fd && out.size == 3 && out.crc == 0xe3069283);
 	arena_fini(&arena);
+	in.by_fd = false;		/* a checksum of a content that brings its own */
+	in.size = 0;
+	buf_reset(&b);
+	deliver_job_put(&b, &in);
+	assert_int_equal(codec_try(DELIVER("deliver_job"), buf_slice(&b)), -1);
 }
 
 static void
@@ -139,7 +155,8 @@ test_bad_jobs(void **state)
 				    far = { .index = ENVELOPE_RECIPIENTS_MAX, .address = { "a@b", 3 } },
 				    many[JOB_RECIPIENTS_MAX + 1];
 #define JOB(lease, id, flags, body, hop, size, by_fd, content, count, rcpts) \
-	{ lease, id, 0, 0, flags, body, SLICE_LIT(hop), SLICE_LIT(""), size, by_fd, SLICE_LIT(content), count, rcpts }
+	{ lease, id, 0, 0, flags, body, SLICE_LIT(hop), SLICE_LIT(""), size, by_fd ? 0xe3069283 : 0, by_fd, \
+	  SLICE_LIT(content), count, rcpts }
 	static const struct { const char *name; struct deliver_job job; bool good;
 	} rows[] = {
 		{ "plain", JOB(1, 1, 0, BODY_7BIT, "n", 0, false, "", 1, &good), true },
@@ -195,7 +212,7 @@ test_results(void **state)
 	arena_init(&arena, 1 << 20);
 	struct reader r = reader_of(buf_slice(&b));
 	assert_int_equal(deliver_results_get(&r, &arena, &out), 0);
-	assert_true(out.finished && out.delays_ms[0] == TIME_MS_MAX && out.delays_ms[1] == 1);
+	assert_true(out.finished && !out.damaged && out.delays_ms[0] == TIME_MS_MAX && out.delays_ms[1] == 1);
 	assert_int_equal(out.results[1].index, 1);
 	assert_int_equal(out.results[1].outcome.action, ACTION_DELAYED);
 	assert_int_equal(out.results[1].outcome.text.len, OUTCOME_TEXT_MAX);
@@ -205,6 +222,19 @@ test_results(void **state)
 	buf_reset(&b);
 	deliver_results_put(&b, &in);
 	assert_int_equal(codec_try(DELIVER("deliver_results"), buf_slice(&b)), 0);
+	in.damaged = true;		/* nobody was given it, and that is all */
+	buf_reset(&b);
+	deliver_results_put(&b, &in);
+	codec_check(DELIVER("deliver_results"), &b);
+	r = reader_of(buf_slice(&b));
+	assert_int_equal(deliver_results_get(&r, &arena, &out), 0);
+	assert_true(out.damaged && out.finished && out.count == 0);
+	in.finished = false;
+	buf_reset(&b);
+	deliver_results_put(&b, &in);
+	assert_int_equal(codec_try(DELIVER("deliver_results"), buf_slice(&b)), -1);
+	in.finished = true;
+	in.damaged = false;
 	in.count = JOB_RECIPIENTS_MAX;	/* the worst case fits a frame */
 	buf_reset(&b);
 	deliver_results_put(&b, &in);
