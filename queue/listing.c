@@ -25,7 +25,7 @@ why(const struct queue *q, const struct message *m, uint32_t i)
 	const struct place *place = &m->places[i];
 
 	if (m->envelope.recipients[i].fate.flags & FATE_HELD)
-		return "held by an operator";
+		return "held until somebody releases it";
 	if (m->stored == NULL && place->stage != STAGE_FINAL)
 		return "waiting for its next attempt";		/* it sleeps */
 	switch (place->stage) {

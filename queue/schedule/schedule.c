@@ -557,7 +557,7 @@ schedule_why(const struct schedule *s, const struct job *job)
 	case JOB_SETTLING:
 		return "recording the outcome";
 	case JOB_HELD:
-		return "held by an operator";
+		return "held until somebody releases it";
 	case JOB_WAITING:
 		return "waiting for its next attempt";
 	case JOB_READY:
