@@ -255,7 +255,10 @@ store_flush(struct store *store)
 			sort(c, &direct, &large);
 	}
 	large_give(&store->large, &large);
-	committer_give(&store->committer, &direct);
+	if (committer_try(&store->committer, &direct))
+		store_fetch(store);
+	else
+		committer_give(&store->committer, &direct);
 	while ((c = STAILQ_FIRST(&refused)) != NULL) {
 		STAILQ_REMOVE_HEAD(&refused, next);
 		c->result = STORE_FULL;

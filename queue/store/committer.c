@@ -11,6 +11,8 @@
 #include "queue/store/thread.h"
 
 #define BATCH_MAX	(8u * 1024 * 1024)
+#define CALM		8u		/* batches in a row, until the loop believes that it goes on like this */
+#define QUICK		INT64_C(3)	/* ms; a loop that waits so long for a sync is missed by nobody */
 
 void
 committer_init(struct committer *c, struct ring *ring, struct post *post)
@@ -70,6 +72,18 @@ committer_figures(struct committer *c, struct committer_figures *out)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* Those that do not wait for somebody else's batch. */
+static uint32_t
+count_urgent(const struct post_list *list)
+{
+	const struct change *change;
+	uint32_t n = 0;
+
+	STAILQ_FOREACH(change, list, next)
+		n += change->due == 0;
+	return n;
+}
+
 /* Sleeps until something is given, or until the patience of what waits ends. Called under the
  * lock. */
 static void
@@ -88,8 +102,8 @@ static bool
 committer_take(struct committer *c)
 {
 	pthread_mutex_lock(&c->lock);
-	while (STAILQ_EMPTY(&c->taken) && !c->closing &&
-	    (STAILQ_EMPTY(&c->waiting) || (c->due != 0 && c->due > clock_mono_ms())))
+	while (c->lent || (STAILQ_EMPTY(&c->taken) && !c->closing &&
+	    (STAILQ_EMPTY(&c->waiting) || (c->due != 0 && c->due > clock_mono_ms()))))
 		committer_sleep(c);
 	STAILQ_CONCAT(&c->taken, &c->waiting);
 	pthread_mutex_unlock(&c->lock);
@@ -107,9 +121,10 @@ committer_break(struct committer *c, const struct err *err)
 }
 
 static void
-count_batch(struct committer *c, bool synced)
+count_batch(struct committer *c, bool synced, bool calm)
 {
 	pthread_mutex_lock(&c->lock);
+	c->calm = synced && calm ? c->calm + 1 : 0;
 	c->figures.syncs++;
 	if (synced) {
 		c->figures.batches++;
@@ -183,19 +198,21 @@ static int
 batch_commit(struct committer *c, uint16_t flags, uint32_t spare, struct segment **where, struct err *err)
 {
 	struct segment *seg;
+	int64_t began;
 
 	for (int tries = 0; tries < 2; tries++) {
 		if ((seg = segment_for(c->ring, &c->batch, spare, err)) == NULL)
 			return -1;
+		began = clock_mono_ms();
 		if (write_and_sync(c, seg, flags, err) == 0) {
-			count_batch(c, true);
+			count_batch(c, true, c->urgent <= 1 && clock_mono_ms() - began <= QUICK);
 			*where = seg;
 			seg->end += (uint32_t)batch_padded(&c->batch);
 			c->ring->next_batch++;
 			c->ring->declare = false;
 			return 0;
 		}
-		count_batch(c, false);
+		count_batch(c, false, false);
 		ring_fail(c->ring, seg);
 		err_wrap(err, "journal/%03u.seg", seg->number);
 		post_say(c->post, LOG_LEVEL_ERROR, "%s: this segment is out of service until the next start", err->text);
@@ -283,6 +300,15 @@ gather(struct committer *c, struct post_list *batched, struct post_list *refused
 	}
 }
 
+static void
+answer(struct committer *c, struct post_list *list)
+{
+	if (c->lent)
+		post_leave(c->post, list);
+	else
+		post_give(c->post, list);
+}
+
 /* docs/SPOOL.md, commit 4: only now is anything answered. */
 static void
 settle(struct committer *c, struct post_list *batched, struct segment *seg, uint32_t offset)
@@ -294,7 +320,7 @@ settle(struct committer *c, struct post_list *batched, struct segment *seg, uint
 		change->segment = seg;
 		change->offset += offset;
 	}
-	post_give(c->post, batched);
+	answer(c, batched);
 	STEP("commit-4");
 }
 
@@ -313,7 +339,7 @@ static void
 fail_all(struct committer *c, struct post_list *list)
 {
 	list_answer(list, STORE_FAILED);
-	post_give(c->post, list);
+	answer(c, list);
 }
 
 /* No memory for the pieces of even one change: that one fails. */
@@ -338,8 +364,9 @@ commit_round(struct committer *c)
 	struct err err = { 0 };
 
 	gather(c, &batched, &refused);
+	c->urgent = count_urgent(&batched);
 	list_answer(&refused, STORE_FULL);
-	post_give(c->post, &refused);
+	answer(c, &refused);
 	if (STAILQ_EMPTY(&batched)) {
 		fail_first(c);
 	} else if (batch_commit(c, 0, 1, &seg, &err) == 0) {
@@ -416,7 +443,7 @@ round_alone(struct committer *c)
 	STAILQ_REMOVE_HEAD(&c->taken, next);
 	STAILQ_INSERT_TAIL(&one, change, next);
 	change->result = change->kind == CHANGE_WIPE ? wipe(c, change->segment) : mark(c);
-	post_give(c->post, &one);
+	answer(c, &one);
 }
 
 /* docs/SPOOL.md, end: says that nothing follows, so that damage to the last batches can be told
@@ -450,6 +477,40 @@ committer_main(void *arg)
 	if (!is_broken(c))
 		write_end(c);
 	return NULL;
+}
+
+/* Under the lock: nothing is under way, and what waits may go with others. */
+static bool
+is_idle(const struct committer *c)
+{
+	return c->asleep && !c->lent && !c->closing && !c->broken && c->calm >= CALM &&
+	    (STAILQ_EMPTY(&c->waiting) || c->due != 0);
+}
+
+bool
+committer_try(struct committer *c, struct post_list *list)
+{
+	struct change *first = STAILQ_FIRST(list);
+	bool mine;
+
+	if (first == NULL || STAILQ_NEXT(first, next) != NULL || first->due != 0 || change_is_alone(first))
+		return false;
+	pthread_mutex_lock(&c->lock);
+	if ((mine = is_idle(c))) {
+		c->lent = true;
+		STAILQ_CONCAT(&c->taken, &c->waiting);
+		STAILQ_CONCAT(&c->taken, list);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (!mine)
+		return false;
+	commit_round(c);
+	pthread_mutex_lock(&c->lock);
+	c->lent = false;
+	if (!STAILQ_EMPTY(&c->taken) || !STAILQ_EMPTY(&c->waiting))
+		pthread_cond_signal(&c->wake);
+	pthread_mutex_unlock(&c->lock);
+	return true;
 }
 
 int

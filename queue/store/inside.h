@@ -165,6 +165,7 @@ void		 change_settle(struct store *, struct change *);	/* durable: the messages 
 void		 change_undo(struct change *);			/* not durable: as if it had not been filled */
 void		 change_finish(struct change *);		/* the loop: what its result means; frees it */
 void		 store_flush(struct store *);			/* the outbox to its thread */
+void		 store_fetch(struct store *);			/* the loop: takes what the threads have finished, and goes on from there */
 void		 store_after(struct store *);			/* rooms, copying, wiping: when anything was finished */
 void		 store_fill(struct store *, struct fill *);
 

@@ -85,6 +85,14 @@ post_give(struct post *p, struct post_list *list)
 }
 
 void
+post_leave(struct post *p, struct post_list *list)
+{
+	pthread_mutex_lock(&p->lock);
+	STAILQ_CONCAT(&p->finished, list);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
 post_ring(struct post *p)
 {
 	pthread_mutex_lock(&p->lock);
@@ -115,13 +123,11 @@ post_take(struct post *p, struct post_list *out)
 {
 	struct notice_list notices = STAILQ_HEAD_INITIALIZER(notices);
 	uint64_t rings;
-	ssize_t n;
 
 	STAILQ_INIT(out);
 	pthread_mutex_lock(&p->lock);
-	do
-		n = read(p->fd, &rings, sizeof(rings));
-	while (n == -1 && errno == EINTR);
+	while (p->rung && read(p->fd, &rings, sizeof(rings)) == -1 && errno == EINTR)
+		;
 	p->rung = false;
 	STAILQ_CONCAT(out, &p->finished);
 	STAILQ_CONCAT(&notices, &p->notices);

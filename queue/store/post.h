@@ -35,6 +35,7 @@ int	post_open(struct post *, struct err *);
 int	post_watch(struct post *, struct loop *, void (*fn)(void *, int), void *arg, struct err *);
 void	post_close(struct post *);
 void	post_give(struct post *, struct post_list *);	/* any thread; empties the list */
+void	post_leave(struct post *, struct post_list *);	/* the loop, which takes it next: no bell */
 void	post_ring(struct post *);				/* any thread: the loop has something to fetch elsewhere */
 void	post_say(struct post *, enum log_level, const char *, ...) __attribute__((format(printf, 3, 4)));
 void	post_take(struct post *, struct post_list *);	/* the loop; logs the notices */

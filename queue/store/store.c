@@ -44,16 +44,20 @@ struct store *store)
 	store->ops->broken(store->arg, why);
 }
 
-static void
-on_post(void *arg, int what)
+void
+store_fetch(struct store *store)
 {
-	struct store *store = arg;
-
-	(void)what;
 	finish_all(store);
 	if (store->evacuation.able)
 		evacuation_take(store);
 	store_after(store);
+}
+
+static void
+on_post(void *arg, int what)
+{
+	(void)what;
+	store_fetch(arg);
 }
 
 void
