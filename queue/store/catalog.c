@@ -14,6 +14,7 @@
  */
 #include "queue/store/catalog.h"
 
+#include "base/compare.h"
 #include "base/crc32c.h"
 #include "base/mem.h"
 #include "queue/store/bytes.h"
@@ -91,11 +92,10 @@ catalog_close(struct catalog **cp)
 	mem_free(c);
 }
 
-/* Counters are compared as serial numbers are (RFC 1982). */
 bool
 catalog_is_current(struct catalog *c, uint32_t commits)
 {
-	bool behind = (int32_t)(commits - c->totals.commits) > 0;
+	bool behind = compare_is_later(commits, c->totals.commits);
 
 	if (behind)
 		c->floor = commits;
@@ -351,7 +351,7 @@ catalog_commit(struct catalog *c, int64_t clock_ms, struct err *err)
 {
 	if (clock_ms > c->totals.clock_ms)
 		c->totals.clock_ms = clock_ms;
-	if ((int32_t)(c->floor - c->totals.commits) > 0)
+	if (compare_is_later(c->floor, c->totals.commits))
 		c->totals.commits = c->floor;
 	c->totals.commits++;
 	if (places_write(&c->places, err) == -1 || write_totals(c, err) == -1 || database_commit(&c->db, err) == -1)

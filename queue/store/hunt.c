@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/compare.h"
 #include "base/mem.h"
 #include "mail/queue_id.h"
 #include "queue/store/corrupt.h"
@@ -35,18 +36,10 @@ hunt_fini(struct hunt *h)
 	h->count = 0;
 }
 
-static int
-by_number(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 static bool
 ring_knows(const struct hunt *h, uint64_t id)
 {
-	return h->count > 0 && bsearch(&id, h->ids, h->count, sizeof(id), by_number) != NULL;
+	return h->count > 0 && bsearch(&id, h->ids, h->count, sizeof(id), compare_u64) != NULL;
 }
 
 static int

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/compare.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "queue/store/corrupt.h"
@@ -141,14 +142,6 @@ names_a_file(void *arg, uint64_t id)
 	return n->store->evacuation.able && catalog_get(n->store->evacuator.catalog, id, &r, &err) != CATALOG_ABSENT;
 }
 
-static int
-by_number(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* docs/SPOOL.md, rebuild: whose files in the spool are leftovers, as the ring says. A catalog that was lost is made anew first:
  * what the ring says of its messages needs it. */
 static int
@@ -163,7 +156,7 @@ rebuild(struct store *store, struct recovery *rec, struct err *err)
 	for (const struct entry *e = rec->index.all; e != NULL; e = e->next)
 		if (e->done || (e->segment != NULL && e->segment->sequence >= rec->scan.dead_below))
 			word.ids[word.count++] = e->id;
-	qsort(word.ids, word.count, sizeof(*word.ids), by_number);
+	qsort(word.ids, word.count, sizeof(*word.ids), compare_u64);
 	return evacuator_rebuild(&store->evacuator, &word, store_now(store), err);
 
 }

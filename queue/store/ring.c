@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/compare.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -142,7 +143,7 @@ latest_commits(const struct ring_found *found, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t commits = found[i].head.commits;
 
-		if (found[i].verdict == SEGMENT_HEAD_WHOLE && (!any || (int32_t)(commits - latest) > 0)) {
+		if (found[i].verdict == SEGMENT_HEAD_WHOLE && (!any || compare_is_later(commits, latest))) {
 			latest = commits;
 			any = true;
 		}
