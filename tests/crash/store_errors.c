@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/fault.h"
+#include "tests/crash/scratch.h"
 #include "tests/crash/store_life.h"
 
 static const struct {

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/crash/scratch.h"
 #include "tests/crash/store_life.h"
 
 #define SECONDS		20

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "tests/crash/scratch.h"
 #include "tests/crash/store_life.h"
 
 #define SECONDS		24.0

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "tests/crash/scratch.h"
 #include "tests/crash/store_life.h"
 
 enum scene {

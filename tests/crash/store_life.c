@@ -4,9 +4,11 @@
 #include "tests/crash/store_life.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/fault.h"
+#include "tests/crash/scratch.h"
 
 int passed, failed, skipped;
 

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/crash/scratch.h"
 #include "tests/crash/store_life.h"
 
 #define SECTOR		512u
