@@ -1,21 +1,15 @@
 /* fixture — see fixture.h. */
 #include "tests/unit/store/fixture.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "event/timer.h"
-#include "mail/queue_id.h"
+#include "tests/support/tempdir.h"
 
 char directory[64];
 struct store_conf conf;
@@ -30,12 +24,7 @@ bool plans, no_memory;
 uint32_t spooled_told, asleep_told, folds_of_nobody, plans_without_time;
 struct told told[64];
 uint32_t ntold;
-struct store_woken woken;
-uint32_t answered;
-struct store_put paged[MANY];
-uint32_t npaged;
-uint64_t paged_last;
-bool paged_failed;
+struct err why_not;
 void (*during_fold)(struct mail *);
 static uint32_t wanted;
 
@@ -201,20 +190,42 @@ no_log(enum log_level level, struct slice text, void *arg)
 	(void)arg;
 }
 
-void
-open_store(void)
+/* As if nothing had been found, answered or told yet. */
+static void
+forget_all(void)
 {
-	struct err err = { 0 };
-
 	nmails = 0;
 	answers = durable = full = failures = wanted = broken_told = 0;
 	spooled_told = asleep_told = folds_of_nobody = plans_without_time = ntold = answered = npaged = 0;
 	memset(mails, 0, sizeof(mails));
-	loop = loop_new(&err);
+}
+
+bool
+open_with(const char *plan)
+{
+	why_not = (struct err){ 0 };
+	forget_all();
+	loop = loop_new(&why_not);
 	assert_non_null(loop);
-	store = store_open(loop, &conf, plans ? &plan_ops : &ops, NULL, &err);
-	if (store == NULL)
-		fail_msg("%s", err.text);
+#ifdef POSTHORN_FAULTS
+	if (plan != NULL)
+		fault_plan(plan);
+#endif
+	(void)plan;
+	store = store_open(loop, &conf, plans ? &plan_ops : &ops, NULL, &why_not);
+	if (store != NULL)
+		return true;
+	assert_true(strlen(why_not.text) > 0);
+	loop_free(loop);
+	loop = NULL;
+	return false;
+}
+
+void
+open_store(void)
+{
+	if (!open_with(NULL))
+		fail_msg("%s", why_not.text);
 }
 
 void
@@ -248,15 +259,6 @@ setup(void **state)
 	return 0;
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 int
 setup_plans(void **state)
 {
@@ -276,7 +278,19 @@ teardown(void **state)
 #endif
 	if (store != NULL)
 		close_store();
-	return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	tempdir_remove(directory);
+	return 0;
+}
+
+void
+again(void **state)
+{
+	bool was = plans;
+
+	assert_int_equal(teardown(state), 0);
+	assert_int_equal(setup(state), 0);
+	plans = was;
+	reopen();
 }
 
 void
@@ -298,185 +312,6 @@ wait_answers(uint32_t n)
 	wanted = answers + n;
 	assert_int_equal(loop_run(loop), 0);
 	assert_int_equal(answers, wanted);
-}
-
-/* --- waiting ------------------------------------------------------------------------------------- */
-
-static bool (*waiting_for)(void *);
-static void *waiting_arg;
-static bool late;
-
-static void
-look(void *arg)
-{
-	(void)arg;
-	if (waiting_for != NULL && waiting_for(waiting_arg))
-		loop_stop(loop);
-}
-
-static void
-too_late(void *arg)
-{
-	(void)arg;
-	late = true;
-	loop_stop(loop);
-}
-
-static void
-wait_ms(bool (*until)(void *), void *arg, int64_t most_ms)
-{
-	struct timer limit = { 0 };
-
-	late = false;
-	waiting_for = until;
-	waiting_arg = arg;
-	loop_every_round(loop, look, NULL);
-	assert_int_equal(timer_init(&limit, loop, too_late, NULL), 0);
-	timer_set(&limit, clock_mono_ms() - loop_now(loop) + most_ms);	/* the loop has not seen a turned clock yet */
-	while (!until(arg) && !late)
-		assert_int_equal(loop_run(loop), 0);
-	timer_fini(&limit);
-	waiting_for = NULL;
-}
-
-void
-wait_until(bool (*until)(void *), void *arg)
-{
-	wait_ms(until, arg, 60000);
-	assert_false(late);
-}
-
-/* A minute on the clock for each 20 ms that nothing happens. */
-void
-turn_until(bool (*until)(void *), void *arg)
-{
-	for (int minutes = 0; minutes < 500; minutes++) {
-		wait_ms(until, arg, 20);
-		if (!late)
-			return;
-		clock_turn(60000, 60000);
-	}
-	fail_msg("it did not come about");
-}
-
-static bool
-not_yet(void *arg)
-{
-	(void)arg;
-	return false;
-}
-
-void
-run_minutes(int n)
-{
-	for (int i = 0; i < n; i++) {
-		wait_ms(not_yet, NULL, 20);
-		clock_turn(60000, 60000);
-	}
-}
-
-bool
-is_spooled(void *mail)
-{
-	return ((struct mail *)mail)->spooled;
-}
-
-bool
-is_asleep(void *mail)
-{
-	return ((struct mail *)mail)->asleep;
-}
-
-static bool
-ring_is_empty(void *arg)
-{
-	struct store_figures f;
-
-	(void)arg;
-	store_figures(store, &f);
-	return f.live == 0;
-}
-
-/* Only what lies in a sealed segment leaves: a start seals all of them. */
-void
-leave_ring(void)
-{
-	reopen();
-	turn_until(ring_is_empty, NULL);
-}
-
-void
-sleep_well(struct mail *m)
-{
-	assert_int_equal(stored_sleep(m->stored), 0);
-	wait_until(is_asleep, m);
-}
-
-void
-on_woken(void *arg, const struct store_woken *w)
-{
-	(void)arg;
-	woken = *w;
-	answered++;
-}
-
-bool
-is_answered(void *before)
-{
-	return answered != *(uint32_t *)before;
-}
-
-void
-wake_due(const char *destination, uint32_t count)
-{
-	uint32_t before = answered;
-
-	assert_int_equal(store_wake_due(store, slice_str(destination), count, on_woken, NULL), 0);
-	wait_until(is_answered, &before);
-}
-
-void
-wake_look(uint32_t count)
-{
-	uint32_t before = answered;
-
-	assert_int_equal(store_wake_look(store, count, on_woken, NULL), 0);
-	wait_until(is_answered, &before);
-}
-
-void
-wake_id(uint64_t id)
-{
-	uint32_t before = answered;
-
-	assert_int_equal(store_wake(store, id, on_woken, NULL), 0);
-	wait_until(is_answered, &before);
-}
-
-void
-on_page(void *arg, const struct store_put *p)
-{
-	(void)arg;
-	paged[npaged++] = *p;
-}
-
-void
-on_paged(void *arg, uint64_t last, bool failed)
-{
-	(void)arg;
-	paged_last = last;
-	paged_failed = failed;
-	answered++;
-}
-
-void
-page(const char *domain, uint64_t after, uint32_t count)
-{
-	uint32_t before = answered;
-
-	npaged = 0;
-	assert_int_equal(store_page(store, slice_str(domain), after, count, on_page, on_paged, NULL), 0);
-	wait_until(is_answered, &before);
 }
 
 /* --- changes ------------------------------------------------------------------------------------- */
@@ -537,95 +372,6 @@ put_large(const char *content, size_t len, uint32_t crc)
 	store_commit(store, &c, 0);
 	wait_answers(1);
 	return m;
-}
-
-uint32_t
-files_in(const char *name)
-{
-	char path[128];
-	struct dirent *entry;
-	uint32_t n = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	dir = opendir(path);
-	assert_non_null(dir);
-	while ((entry = readdir(dir)) != NULL)
-		n += entry->d_name[0] != '.';
-	closedir(dir);
-	return n;
-}
-
-void
-empty_folder(const char *name)
-{
-	char path[200];
-
-	snprintf(path, sizeof(path), "%s/%s", directory, name);
-	assert_int_equal(nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
-	assert_int_equal(mkdir(path, 0700), 0);
-}
-
-void
-flip(uint32_t segment, off_t offset)
-{
-	char path[200], byte;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/journal/%03u.seg", directory, segment);
-	fd = open(path, O_RDWR);
-	assert_int_equal(pread(fd, &byte, 1, offset), 1);
-	byte ^= 8;
-	assert_int_equal(pwrite(fd, &byte, 1, offset), 1);
-	fd_close(&fd);
-}
-
-void
-path_of(char out[200], const char *name)
-{
-	snprintf(out, 200, "%s/%s", directory, name);
-}
-
-static uint32_t
-each_spool_file(uint64_t id, char out[200])
-{
-	char path[200], want[QUEUE_ID_LEN + 1];
-	struct dirent *folder, *file;
-	uint32_t n = 0;
-	DIR *spool, *d;
-
-	path_of(path, "spool");
-	spool = opendir(path);
-	assert_non_null(spool);
-	queue_id_print(id, want);
-	while ((folder = readdir(spool)) != NULL) {
-		if (folder->d_name[0] == '.' || strcmp(folder->d_name, "large") == 0)
-			continue;
-		snprintf(path, sizeof(path), "%s/spool/%.40s", directory, folder->d_name);
-		if ((d = opendir(path)) == NULL)
-			continue;
-		while ((file = readdir(d)) != NULL)
-			if (id == 0 ? file->d_name[0] != '.' : strcmp(file->d_name, want) == 0) {
-				if (out != NULL)
-					snprintf(out, 200, "%s/spool/%.40s/%.20s", directory, folder->d_name, file->d_name);
-				n++;
-			}
-		closedir(d);
-	}
-	closedir(spool);
-	return n;
-}
-
-bool
-spool_file_of(uint64_t id, char out[200])
-{
-	return each_spool_file(id, out) > 0;
-}
-
-uint32_t
-spool_files(void)
-{
-	return each_spool_file(0, NULL);
 }
 
 #ifdef POSTHORN_FAULTS

@@ -72,28 +72,9 @@ check_world(void)
 	assert_int_equal(all, MAILS);
 }
 
-static bool
-try_open(const char *plan)
-{
-	struct err err = { 0 };
-	
-	nmails = 0;
-	memset(mails, 0, sizeof(mails));
-	loop = loop_new(&err);
-	assert_non_null(loop);
-	fault_plan(plan);
-	store = store_open(loop, &conf, &plan_ops, NULL, &err);
-	if (store != NULL)
-		return true;
-	assert_true(strlen(err.text) > 0);
-	loop_free(loop);
-	loop = NULL;
-	return false;
-}
-
 /* The n-th call fails while the store opens: it opens or says why not, and the next opening finds everything. */
 static void
-open_with(const char *point, const char *error, int most)
+open_failing(const char *point, const char *error, int most)
 {
 	char plan[64];
 	int n, refused = 0;
@@ -103,7 +84,7 @@ open_with(const char *point, const char *error, int most)
 	for (n = 1; n < most && more; n += n < 60 ? 1 : 7) {
 		snprintf(plan, sizeof(plan), "%s:%d:%s", point, n, error);
 		ROW(n, plan);
-		if (try_open(plan)) {
+		if (open_with(plan)) {
 			more = fault_count(point) >= n;
 			fault_plan(NULL);
 			close_store();
@@ -122,28 +103,28 @@ static void
 test_open_without_memory(void **state)
 {
 	(void)state;
-	open_with("alloc", "ENOMEM", 400);
+	open_failing("alloc", "ENOMEM", 400);
 }
 
 static void
 test_open_without_descriptors(void **state)
 {
 	(void)state;
-	open_with("store-open", "EMFILE", 60);
+	open_failing("store-open", "EMFILE", 60);
 }
 
 static void
 test_open_with_a_full_disk(void **state)
 {
 	(void)state;
-	open_with("store-write", "ENOSPC", 60);
+	open_failing("store-write", "ENOSPC", 60);
 }
 
 static void
 test_open_unsynced(void **state)
 {
 	(void)state;
-	open_with("store-mkdir", "ENOSPC", 20);
+	open_failing("store-mkdir", "ENOSPC", 20);
 }
 
 /* --- while it works ------------------------------------------------------------------------------ */
@@ -157,72 +138,104 @@ has_answer(void *arg)
 	return answers > answers_before;
 }
 
-/* One life of a message without the n-th allocation. What was answered durable is there, and nothing else counts. */
 static void
-one_life(bool as_large)
+commit_and_wait(struct change **c)
+{
+	answers_before = answers;
+	store_commit(store, c, 0);
+	wait_until(has_answer, NULL);
+}
+
+/* The content into a file of its own; false: there was no memory for it. */
+static bool
+make_large(struct store_put *p)
+{
+	struct err err;
+	int fd = store_large_create(store, p->id, &err);
+
+	if (fd == -1)
+		return false;
+	assert_int_equal(write(fd, large, sizeof(large)), sizeof(large));
+	close(fd);
+	p->large = true;
+	p->large_size = sizeof(large);
+	p->large_crc = crc32c(0, large, sizeof(large));
+	p->content = slice_of("", 0);
+	return true;
+}
+
+/* True: its PUT was answered durable. */
+static bool
+put_one(struct mail *m, bool as_large)
 {
 	struct change *c = change_new(store, STORE_CLIENT, on_answer, NULL);
-	struct mail *m = &mails[nmails];
-	struct store_put p = { .envelope = SLICE_LIT("d1 example.org"), .content = SLICE_LIT("content") };
-	static char delta[500];
-	struct err err;
-	int fd;
+	struct store_put p = { .content = SLICE_LIT("content") };
 
 	if (c == NULL)
-		return;
+		return false;
 	assert_int_equal(store_next_ids(store, 1, &p.id), 0);
-	if (as_large) {
-		if ((fd = store_large_create(store, p.id, &err)) == -1) {
-			change_drop(&c);
-			return;
-		}
-		assert_int_equal(write(fd, large, sizeof(large)), sizeof(large));
-		close(fd);
-		p.large = true;
-		p.large_size = sizeof(large);
-		p.large_crc = crc32c(0, large, sizeof(large));
-		p.content = slice_of("", 0);
+	if (as_large && !make_large(&p)) {
+		change_drop(&c);
+		return false;
 	}
 	snprintf(m->envelope, sizeof(m->envelope), "d1 example.org");
 	p.envelope = slice_str(m->envelope);
 	m->id = p.id;
 	if ((m->stored = change_put(c, &p, m)) == NULL) {
 		change_drop(&c);
-		if (as_large)
-			store_large_drop(store, p.id);
-		return;
-	}
-	nmails++;
-	answers_before = answers;
-	store_commit(store, &c, 0);
-	wait_until(has_answer, NULL);
-	if (durable == 0) {
+	} else {
+		nmails++;
+		commit_and_wait(&c);
+		if (durable > 0)
+			return true;
 		nmails--;
-		if (as_large)
-			store_large_drop(store, p.id);
+	}
+	if (as_large)
+		store_large_drop(store, p.id);
+	return false;
+}
+
+static void
+state_one(struct mail *m)
+{
+	struct change *c = change_new(store, STORE_STATE, on_answer, NULL);
+	static char delta[500];
+
+	if (c == NULL)
+		return;
+	if (change_state(c, m->stored, slice_of(delta, sizeof(delta))) == -1)
+		change_drop(&c);
+	else
+		commit_and_wait(&c);
+}
+
+static void
+done_one(struct mail *m)
+{
+	struct change *c = change_new(store, STORE_DONE, on_answer, NULL);
+
+	if (c == NULL)
+		return;
+	if (change_done(c, m->stored) == -1) {
+		change_drop(&c);
 		return;
 	}
+	commit_and_wait(&c);
+	assert_int_equal(failures, 0);
+	nmails--;
+}
+
+/* One life of a message without the n-th allocation. What was answered durable is there, and nothing else counts. */
+static void
+one_life(bool as_large)
+{
+	struct mail *m = &mails[nmails];
+
+	if (!put_one(m, as_large))
+		return;
 	durable = 0;
-	if ((c = change_new(store, STORE_STATE, on_answer, NULL)) != NULL) {
-		if (change_state(c, m->stored, slice_of(delta, sizeof(delta))) == -1) {
-			change_drop(&c);
-		} else {
-			answers_before = answers;
-			store_commit(store, &c, 0);
-			wait_until(has_answer, NULL);
-		}
-	}
-	if ((c = change_new(store, STORE_DONE, on_answer, NULL)) != NULL) {
-		if (change_done(c, m->stored) == -1) {
-			change_drop(&c);
-			return;
-		}
-		answers_before = answers;
-		store_commit(store, &c, 0);
-		wait_until(has_answer, NULL);
-		assert_int_equal(failures, 0);
-		nmails--;
-	}
+	state_one(m);
+	done_one(m);
 }
 
 static void
