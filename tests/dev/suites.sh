@@ -4,6 +4,9 @@
 
 test_user=posthorn-test
 suite_names=(checks unit fuzz script system crash asan tsan)
+# In make's words, the unit tests whose programs start the store's threads.
+# shellcheck disable=SC2016
+tsan_units='filter tests/unit/store/% $(addprefix tests/unit/queue/test_,owner volume torture),$(UNIT_TESTS)'
 
 # suite_count NAME PASSED FAILED SKIPPED
 suite_count()
@@ -226,7 +229,7 @@ suite_tsan()
 	mkdir -p "$dir"
 	say "store (tsan)"
 	# shellcheck disable=SC2016
-	for program in $(build_variable tsan 'filter tests/unit/store/% tests/unit/queue/test_owner,$(UNIT_TESTS)') tests/crash/store_kill; do
+	for program in $(build_variable tsan "$tsan_units") tests/crash/store_kill; do
 		arguments=''
 		# Random kills only: those at a step take minutes here.
 		[ "$program" != tests/crash/store_kill ] || arguments="30 none"
@@ -265,8 +268,8 @@ suites_need()
 build_store()
 {
 	build_ready "$1"
-	# shellcheck disable=SC2016,SC2046
-	build_tree "$1" $(build_variable "$1" 'filter tests/unit/store/% tests/unit/queue/test_owner,$(UNIT_TESTS)') tests/crash/store_kill
+	# shellcheck disable=SC2046
+	build_tree "$1" $(build_variable "$1" "$tsan_units") tests/crash/store_kill
 }
 
 suites_clean()

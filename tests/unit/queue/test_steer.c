@@ -1,28 +1,8 @@
 /* test_steer — agents that come, go and die, and operators that reach for messages in every stage. */
-#include "tests/unit/queue/stage.h"
+#include "tests/unit/queue/play.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "base/mem.h"
-
-static const struct status ok = { 2, 0, 0 }, soon = { 4, 2, 0 };
-
-static int
-setup(void **state)
-{
-	*state = mem_zalloc(sizeof(struct stage_set));
-	stage_open(*state);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	stage_close(*state);
-	mem_free(*state);
-	return 0;
-}
 
 /* --- agents ------------------------------------------------------------------------------------ */
 
