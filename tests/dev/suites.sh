@@ -69,12 +69,13 @@ suite_tap()
 
 suite_unit()
 {
-	local build=${1:-test} dir program
+	local build=${1:-test} dir program out
 	dir=$results/unit-$build
 	mkdir -p "$dir"
 	say "unit ($build)"
 	for program in $(build_variable "$build" UNIT_TESTS); do
-		printf '%s\0%s\0%s\0' "$builds/$build/$program" "$dir/$(basename "$program").tap" 180
+		out=${program#tests/unit/}		# rooms have tests of the same name
+		printf '%s\0%s\0%s\0' "$builds/$build/$program" "$dir/${out//\//-}.tap" 180
 	done | (cd "$builds/$build" && xargs -0 -r -n 3 -P "$jobs" bash -c 'suite_program "$@"' suite)
 	suite_tap "unit ($build)" "$dir"
 }
