@@ -65,7 +65,7 @@ static const struct setting queue_rows[] = {
 	  "files of the ring that new mail is written to; each is allocated in full", NULL },
 	{ "segment-size", SETTING_SIZE, FIELD(conf_queue, segment_size), "16MiB", "1MiB", "1GiB",
 	  "the size of one of them; a multiple of 4 KiB", NULL },
-	{ "content-memory", SETTING_SIZE, FIELD(conf_queue, content_memory), "64MiB", "1MiB", "16GiB",
+	{ "content-memory", SETTING_SIZE, FIELD(conf_queue, content_memory), "48MiB", "1MiB", "16GiB",
 	  "the most message content kept in memory, so that fresh mail goes out without a read of the disk", NULL },
 	{ "retry", SETTING_DURATIONS, FIELD(conf_queue, retry), "5m 10m 20m 40m 60m", "100ms", "1w",
 	  "waits between attempts; the last one repeats", NULL },
