@@ -41,6 +41,8 @@ struct queue {
 	struct timer		 settle_again, route_again;	/* for `blocked`, for `lost_way` */
 	struct timer		 sweep_timer;
 	struct message		*sweep;		/* the next one that it looks at */
+	uint64_t		 swept;		/* what was accepted when it last went */
+	bool			 rushed;	/* so much came then that it has left free memory behind */
 	int64_t			 look_at_ms;	/* store_now: no sleeping message has to be looked at before; PLAN_NEVER: none at all */
 	int64_t			 look_added_ms;	/* the same, of those that fell asleep since some were asked for */
 	bool			 looking;	/* some were asked for */

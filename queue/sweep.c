@@ -5,10 +5,13 @@
  */
 #include "queue/queue.h"
 
+#include "base/mem.h"
+
 #define EVERY	INT64_C(1000)	/* ms between two parts */
 #define PARTS	60		/* a whole walk takes about a minute */
 #define HASTE	4		/* and so many seconds while what may sleep keeps others from waking */
 #define LEAST	64		/* messages in one part */
+#define RUSH	1000u		/* messages that come between two parts: a rush */
 
 static void
 visit(struct queue *q, struct message *m)
@@ -22,6 +25,18 @@ visit(struct queue *q, struct message *m)
 	if (m->notice_after_ms != 0 && m->notice_after_ms <= loop_now(q->loop))
 		queue_settle(q, m);
 	queue_rest(q, m);
+}
+
+/* Contents that came and went lie between what stays, so the heap does not shrink by itself. In a rush they are used again. */
+static void
+tidy_memory(struct queue *q)
+{
+	bool rush = q->accepted - q->swept >= RUSH;
+
+	if (q->rushed && !rush)
+		mem_trim();
+	q->rushed = rush;
+	q->swept = q->accepted;
 }
 
 void
@@ -38,6 +53,7 @@ queue_sweep(void *arg)
 		q->sweep = TAILQ_NEXT(m, all);
 		visit(q, m);
 	}
+	tidy_memory(q);
 	queue_wake_look(q);
 	queue_sweep_soon(q);
 }
@@ -45,6 +61,7 @@ queue_sweep(void *arg)
 void
 queue_sweep_soon(struct queue *q)
 {
-	if (!timer_is_set(&q->sweep_timer) && (!TAILQ_EMPTY(&q->all) || q->look_at_ms != PLAN_NEVER) && !q->stopping)
+	if (!timer_is_set(&q->sweep_timer) && !q->stopping &&
+	    (!TAILQ_EMPTY(&q->all) || q->look_at_ms != PLAN_NEVER || q->rushed))
 		timer_set(&q->sweep_timer, EVERY);
 }

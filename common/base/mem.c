@@ -3,6 +3,7 @@
  */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,4 +60,10 @@ void
 mem_free(void *p)
 {
 	free(p);
+}
+
+void
+mem_trim(void)
+{
+	(void)malloc_trim(0);
 }

@@ -14,5 +14,7 @@ void	*mem_array(size_t n, size_t size);		/* zeroed; NULL when n * size wraps */
 void	*mem_grow(void *, size_t n, size_t size);	/* realloc to n * size, checked */
 void	*mem_dup(const void *, size_t);
 void	 mem_free(void *);
+/* What was freed goes back to the system, which takes some ms for each 100 MiB of heap. */
+void	 mem_trim(void);
 
 #endif

@@ -17,7 +17,7 @@
 void
 committer_init(struct committer *c, struct ring *ring, struct post *post)
 {
-	*c = (struct committer){ .ring = ring, .post = post };
+	*c = (struct committer){ .ring = ring, .post = post, .quick_ms = QUICK };
 	pthread_mutex_init(&c->lock, NULL);
 	thread_cond_init(&c->wake);
 	STAILQ_INIT(&c->waiting);
@@ -205,7 +205,7 @@ batch_commit(struct committer *c, uint16_t flags, uint32_t spare, struct segment
 			return -1;
 		began = clock_mono_ms();
 		if (write_and_sync(c, seg, flags, err) == 0) {
-			count_batch(c, true, c->urgent <= 1 && clock_mono_ms() - began <= QUICK);
+			count_batch(c, true, c->urgent <= 1 && clock_mono_ms() - began <= c->quick_ms);
 			*where = seg;
 			seg->end += (uint32_t)batch_padded(&c->batch);
 			c->ring->next_batch++;

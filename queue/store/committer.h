@@ -38,6 +38,7 @@ struct committer {
 	int64_t			 due;		/* under lock: earliest of the waiting; 0: now */
 	bool			 asleep, closing;	/* under lock */
 	bool			 lent;		/* under lock: the loop does the thread's work, and has what is the thread's own */
+	int64_t			 quick_ms;	/* a write and sync that take no longer are quick; a test has all the time in the world */
 	uint32_t		 calm;		/* under lock: so many batches in a row were one change and a quick sync */
 	struct committer_figures figures;	/* under lock */
 	bool			 broken;	/* under lock: no change can be made durable any more */

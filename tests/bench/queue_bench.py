@@ -212,12 +212,25 @@ def cold_start(server):
 
 # -- the return of the dead ---------------------------------------------------------------------------------------------
 
+class Nudge:
+    """An operator's `retry all`, while we look on."""
+
+    def __init__(self, server):
+        self.began, self.process = time.monotonic(), server.begin("posthorn", "queue", "retry", "all")
+
+    def end(self):
+        self.process.communicate(timeout=3600)
+        if self.process.returncode != 0:
+            raise runs.Failed(f"posthorn queue retry all: {self.process.returncode}")
+        return {"retry_all_s": time.monotonic() - self.began}
+
+
 def comeback(server, directory, port, options):
     """The dead listen again: connections and messages at the sink over time, until all is there or nothing moves. When the back-off
     is longer than our patience an operator asks for another attempt."""
     hosts = min(options.destinations, 200)
     goal = options.messages if hosts == options.destinations else options.messages * hosts // options.destinations
-    bar, steps, nudged = Progress("returning", goal), [], 0
+    bar, steps, nudge = Progress("returning", goal), [], None
     with runs.sink(directory, f"127.99.0.{DEAD}", hosts, port) as (_, count):
         began = last = time.monotonic()
         while time.monotonic() - last < options.patience:
@@ -225,20 +238,19 @@ def comeback(server, directory, port, options):
             if not steps or (messages, now) != steps[-1][1:]:
                 last = time.monotonic()
                 steps.append((last - began, messages, now))
-            if not nudged and messages == 0 and time.monotonic() - began > options.patience / 2:
-                at = time.monotonic()
-                server.command("posthorn", "queue", "retry", "all", check=True, seconds=3600)
-                nudged = time.monotonic() - at
+            if nudge is None and messages == 0 and time.monotonic() - began > options.patience / 2:
+                nudge = Nudge(server)
             bar.show(messages)
             if messages >= goal:
                 break
-            time.sleep(0.2)
+            time.sleep(0.05)
         bar.show(count()[0], last=True)
+        nudged = {"asked_s": nudge.began - began, **nudge.end()} if nudge else {}
     busy = [step for step in steps if step[2] > 0]
     say("    seconds after the return, messages, connections at once:")
     for at, messages, now in busy[:12] + busy[12:: max(1, len(busy) // 12)]:
         say(f"    {at:8.1f} {messages:10,} {now:6}")
-    return {"retry_all_s": nudged, "first_s": busy[0][0] if busy else None, "first_connections": busy[0][2] if busy else 0,
+    return {**nudged, "first_s": busy[0][0] if busy else None, "first_connections": busy[0][2] if busy else 0,
             "most_connections": max((step[2] for step in steps), default=0), "all_s": steps[-1][0], "messages": steps[-1][1], "goal": goal}
 
 
