@@ -190,25 +190,6 @@ change_done(struct change *c, struct stored *stored)
 	return 0;
 }
 
-static void
-flush_hook(void *arg)
-{
-	store_flush(arg);
-}
-
-void
-store_commit(struct store *store, struct change **cp, int64_t patience_ms)
-{
-	struct change *c = *cp;
-
-	*cp = NULL;
-	c->due = patience_ms > 0 ? clock_mono_ms() + patience_ms : 0;
-	if (c->large)
-		large_claim(&store->large, c);
-	STAILQ_INSERT_TAIL(&store->outbox, c, next);
-	loop_at_end(store->loop, &store->hook, flush_hook, store);
-}
-
 /* The free segments are judged by the committer; how much is live, only the loop knows. */
 static bool
 live_forbids(struct store *store, const struct change *c)
@@ -231,9 +212,10 @@ sort(struct change *c, struct post_list *direct, struct post_list *large)
 		STAILQ_INSERT_TAIL(direct, c, next);
 }
 
-/* One hand-over for all that this round committed: twenty messages of one round make one batch. */
-void
-store_flush(struct store *store)
+/* One hand-over for all that this round committed: twenty messages of one round make one batch. `here`: a lonely change may be
+ * committed before this returns, and what comes of that may flush again: not here, or there would be no end to it. */
+static void
+flush(struct store *store, bool here)
 {
 	struct post_list direct = STAILQ_HEAD_INITIALIZER(direct), large = STAILQ_HEAD_INITIALIZER(large);
 	struct post_list released = STAILQ_HEAD_INITIALIZER(released);
@@ -255,7 +237,7 @@ store_flush(struct store *store)
 			sort(c, &direct, &large);
 	}
 	large_give(&store->large, &large);
-	if (committer_try(&store->committer, &direct))
+	if (here && committer_try(&store->committer, &direct))
 		store_fetch(store);
 	else
 		committer_give(&store->committer, &direct);
@@ -264,6 +246,31 @@ store_flush(struct store *store)
 		c->result = STORE_FULL;
 		change_finish(c);
 	}
+}
+
+static void
+flush_hook(void *arg)
+{
+	flush(arg, true);
+}
+
+void
+store_commit(struct store *store, struct change **cp, int64_t patience_ms)
+{
+	struct change *c = *cp;
+
+	*cp = NULL;
+	c->due = patience_ms > 0 ? clock_mono_ms() + patience_ms : 0;
+	if (c->large)
+		large_claim(&store->large, c);
+	STAILQ_INSERT_TAIL(&store->outbox, c, next);
+	loop_at_end(store->loop, &store->hook, flush_hook, store);
+}
+
+void
+store_flush(struct store *store)
+{
+	flush(store, false);
 }
 
 void

@@ -457,7 +457,7 @@ int
 evacuator_open(struct evacuator *e, const char *queue_path, int queue_dir, uint32_t epoch, struct large *large,
     struct post *post, struct err *err)
 {
-	*e = (struct evacuator){ .large = large, .post = post, .queue_dir = queue_dir };
+	*e = (struct evacuator){ .holds = { .dir = -1, .fd = -1 }, .large = large, .post = post, .queue_dir = queue_dir };
 	pthread_mutex_init(&e->lock, NULL);
 	thread_cond_init(&e->wake);
 	STAILQ_INIT(&e->orders);

@@ -85,7 +85,7 @@ def dns(directory, base=MX_BASE, address="127.77.1.53:53"):
 # -- runs ---------------------------------------------------------------------------------------------------------------
 
 STALL = 60                          # seconds without one more message: what is missing will not come
-DRAIN = 20                          # times the sending itself: whoever needs longer is counted by what arrived until then
+DRAIN = 4                           # times the sending itself: whoever needs longer is counted by what arrived until then
 
 
 def audited(server, told, found):
@@ -265,7 +265,8 @@ def ring_turns(server, seconds, ring_mib, count):
         say(f"    {figures['messages']:.0f} of {wanted} messages")
     figures["rate"] = figures["messages"] / (time.monotonic() - began)
     figures["left"] = server.queued()
-    audited(server, figures["messages"], count()[0] - before + figures["left"])
+    there = wait_until_there(lambda: count()[0] - before, figures["messages"])
+    audited(server, figures["messages"], there + server.queued())
     return figures
 
 

@@ -35,6 +35,7 @@ ORDINARY = ("posthorn-test", "nobody")
 NEED_ROOT = ("power", "peers", "full")
 ON_REQUEST = ("peers",)          # other MTAs: nothing of ours is tested
 LONG_KILLS = 2500
+SAMPLE_KILLS = 150               # with all the rest six minutes on two cores
 
 
 class Report:
@@ -104,7 +105,7 @@ def parts(options):
 def main():
     parser = argparse.ArgumentParser(description="crash tests of the whole system")
     parser.add_argument("--long", action="store_true", help="power cuts and kills by the thousand, and what takes minutes")
-    parser.add_argument("--kills", type=int, default=0, help="how many, about; 210 when not said")
+    parser.add_argument("--kills", type=int, default=0, help="how many, about; 150 when not said")
     parser.add_argument("--cuts", type=int, default=0, help="power cuts at random, with --long; 4000 when not said")
     parser.add_argument("--seed", type=int, default=0, help="replays the random choices of another run")
     parser.add_argument("--phase", action="append", default=[], help="only this phase of the kills, faults with this in the plan, "
@@ -113,7 +114,7 @@ def main():
     parser.add_argument("--keep", action="store_true", help="leave the directories behind")
     parser.add_argument("parts", nargs="*", help="power, full, clock, ring, faults, kills; all when not said. peers: other MTAs")
     options = parser.parse_args()
-    options.kills = options.kills or (LONG_KILLS if options.long else 210)
+    options.kills = options.kills or (LONG_KILLS if options.long else SAMPLE_KILLS)
     options.seed = options.seed or random.SystemRandom().randrange(1, 1 << 31)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))     # so that what lies in memory is removed
     report, began = Report(), time.monotonic()

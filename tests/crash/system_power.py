@@ -25,9 +25,9 @@ from taker import TakerProcess
 
 SCENES = PLAIN + SLEEPERS
 KINDS = ("ext4", "xfs")
-SAMPLE_SECONDS = 75             # of cuts at points, without --long
+SAMPLE_SECONDS = 50             # of cuts at points, without --long
 OTHER_LAYOUTS = 3               # scenes for each layout but the seed's own, without --long
-RANDOM_SECONDS = 35
+RANDOM_SECONDS = 30
 ROUND = 12                      # cuts until the queue is drained and the judge asked
 RATE = 400                      # messages a second that are offered
 EARLY = 0.25                    # share of the cuts that fall into the start

@@ -114,6 +114,62 @@ test_failing_syncs(void **state)
 	assert_int_equal(nmails, 43);
 }
 
+/* --- an owner that goes on in its callbacks, while the store copies forward ------------------------ */
+
+#define LINKS	2000u
+
+static struct mail owner;
+static struct stored *link;
+static uint32_t links;
+static char content[40000];
+static uintptr_t deepest, highest;
+
+/* Each is finished with the next one. */
+static void
+next_link(void *arg, enum store_result result)
+{
+	struct change *c = change_new(store, STORE_CLIENT, next_link, arg);
+	uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+	assert_int_equal(result, STORE_DURABLE);
+	deepest = here < deepest ? here : deepest;
+	highest = here > highest ? here : highest;
+	if (++links == LINKS) {
+		change_drop(&c);
+		loop_stop(loop);
+		return;
+	}
+	if (link != NULL)
+		assert_int_equal(change_done(c, link), 0);
+	link = change_put(c, &(struct store_put){ .id = 5000 + links, .envelope = SLICE_LIT("e"),
+	    .content = slice_of(content, sizeof(content)) }, &owner);
+	assert_non_null(link);
+	store_commit(store, &c, 0);
+}
+
+/* The stack stays as it is, however long it goes on. */
+static void
+test_a_chain_is_no_recursion(void **state)
+{
+	struct store_figures f;
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		(void)put(STORE_CLIENT, "stays", content, sizeof(content));
+	wait_answers(5);
+	one_by_one();
+	link = NULL;
+	links = 0;
+	deepest = UINTPTR_MAX;
+	highest = 0;
+	next_link(NULL, STORE_DURABLE);
+	loop_run(loop);
+	assert_int_equal(links, LINKS);
+	store_figures(store, &f);
+	assert_true(f.copied > 0);
+	assert_true(highest - deepest < 16384);
+}
+
 int
 main(void)
 {
@@ -121,6 +177,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #ifdef POSTHORN_FAULTS
 		T(test_alone), T(test_two_at_once), T(test_patient_ones_join), T(test_failing_syncs),
+		T(test_a_chain_is_no_recursion),
 #endif
 	};
 
