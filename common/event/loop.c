@@ -23,6 +23,7 @@ struct loop {
 	void			*every_arg;
 	int64_t			 now;
 	int64_t			 turned;	/* clock_turned_ms() when the timers were set */
+	uint64_t		 rounds;
 	struct timer_list	 timers;
 	bool			 stopped;
 	bool			 ticked;	/* `now` was read in this round */
@@ -121,6 +122,7 @@ loop_run(struct loop *loop)
 		flags = EVLOOP_ONCE | (loop->first != NULL ? EVLOOP_NONBLOCK : 0);
 		notice_turned_clock(loop);
 		loop->ticked = false;
+		loop->rounds++;
 		result = event_base_loop(loop->base, flags);
 		loop_tick(loop);
 		run_hooks(loop);
@@ -152,6 +154,12 @@ loop_discard(struct loop *loop, struct discard *d, void (*free_fn)(void *), void
 	d->ptr = ptr;
 	d->next = loop->discarded;
 	loop->discarded = d;
+}
+
+uint64_t
+loop_round(const struct loop *loop)
+{
+	return loop->rounds;
 }
 
 void

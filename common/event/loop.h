@@ -20,6 +20,7 @@ void		 loop_free(struct loop *);
 int		 loop_run(struct loop *);		/* until loop_stop; 0, or -1 when waiting itself fails */
 void		 loop_stop(struct loop *);		/* leave loop_run at the end of this round */
 int64_t		 loop_now(const struct loop *);		/* monotonic ms, read once per round */
+uint64_t	 loop_round(const struct loop *);	/* another number in each round */
 
 /* free_fn(ptr) when the round is over. Cannot fail. The node lives inside the object. */
 struct discard {

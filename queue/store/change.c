@@ -248,10 +248,15 @@ flush(struct store *store, bool here)
 	}
 }
 
+/* Once in a round: the sockets get their turn, too. */
 static void
 flush_hook(void *arg)
 {
-	flush(arg, true);
+	struct store *store = arg;
+	bool here = store->lonely_round != loop_round(store->loop);
+
+	store->lonely_round = loop_round(store->loop);
+	flush(store, here);
 }
 
 void

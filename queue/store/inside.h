@@ -132,6 +132,7 @@ struct store {
 	struct evacuation	 evacuation;
 	struct pin		 pin;
 	struct hook		 hook;
+	uint64_t		 lonely_round;	/* of the loop, in which the outbox was flushed last */
 	struct change_list	 outbox;	/* committed in this round */
 	struct throttle		 throttle;
 	struct change_list	 idle_changes;
