@@ -15,14 +15,17 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/fmt.h"
 #include "queue/archive/book.h"
 #include "queue/archive/census.h"
 #include "queue/archive/logline.h"
 #include "queue/archive/tree.h"
 #include "queue/store/layout.h"
+#include "wire/fields.h"
 
 #define LINE_MOST	65536u		/* the logger's are far shorter */
 #define HOST_MAX	256
+#define COMPLAINT_MAX	(4 * ADDRESS_FIELD_MAX + 256)
 #define DAY_MS		INT64_C(86400000)
 #define SLACK_MS	INT64_C(2000)	/* stamps and delays are cut to seconds */
 
@@ -137,9 +140,11 @@ read_line(struct logline *line, struct slice text, const struct stat *st)
 static void
 note_host(struct audit *a, struct slice host)
 {
-	char *at = a->host[0] == '\0' || slice_eq(host, slice_str(a->host)) ? a->host : a->other;
+	char name[HOST_MAX], *at;
 
-	(void)snprintf(at, HOST_MAX, "%.*s", SLICE_FMT(host));
+	(void)fmt_escaped(name, sizeof(name), host);
+	at = a->host[0] == '\0' || strcmp(name, a->host) == 0 ? a->host : a->other;
+	memcpy(at, name, sizeof(name));
 }
 
 static int
@@ -241,17 +246,26 @@ enter_corrupt(void *arg, const char *name, struct err *err)
 
 /* --- judging ------------------------------------------------------------------------------------ */
 
+/* Addresses are escaped by whoever wrote the log; whoever wrote into it besides may not have done so. */
+static void
+print_tame(const char *text)
+{
+	for (; *text != '\0'; text++)
+		(void)putchar(*text >= ' ' && *text <= '~' ? *text : '?');
+}
+
 static void __attribute__((format(printf, 3, 4)))
 complain(struct audit *a, const struct leaf *l, const char *format, ...)
 {
-	char id[QUEUE_ID_LEN + 1];
+	char id[QUEUE_ID_LEN + 1], text[COMPLAINT_MAX];
 	va_list ap;
 
 	a->trouble = true;
-	printf("%s: ", queue_id_print(l->id, id));
 	va_start(ap, format);
-	(void)vprintf(format, ap);
+	(void)vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
+	printf("%s: ", queue_id_print(l->id, id));
+	print_tame(text);
 	(void)putchar('\n');
 }
 

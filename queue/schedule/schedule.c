@@ -109,7 +109,7 @@ void
 schedule_pause(struct schedule *s, enum transport transport, bool pause)
 {
 	if (s->rings[transport].paused == pause)
-		return;			/* said with each result; there may be ten thousand destinations */
+		return;			/* said each time an agent has room again; there may be ten thousand destinations */
 	s->rings[transport].paused = pause;
 	hash_each(&s->destinations, consider_each, s);
 	schedule_run_soon(s);

@@ -4,7 +4,7 @@
  * inside — what the rooms of the store share; nobody else includes it.
  *
  * Four threads: the *loop* owns struct store, stored, change and all counts; the *committer* is
- * the only writer of the ring; *file sync* makes large contents durable; the *evacuator* owns spool
+ * the only writer of the ring, or the loop in its place (committer_try); *file sync* makes large contents durable; the *evacuator* owns spool
  * and catalog. A change belongs to one of them at a time: loop → (file sync) → committer → loop; an
  * order or a question: loop → evacuator → loop. The ring's states are under the ring's lock.
  */

@@ -35,7 +35,7 @@ ORDINARY = ("posthorn-test", "nobody")
 NEED_ROOT = ("power", "peers", "full")
 ON_REQUEST = ("peers",)          # other MTAs: nothing of ours is tested
 LONG_KILLS = 2500
-SAMPLE_KILLS = 150               # with all the rest six minutes on two cores
+SAMPLE_KILLS = 150               # so that a run with all its parts takes some six minutes on two cores
 
 
 class Report:

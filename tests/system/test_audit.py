@@ -331,6 +331,20 @@ def test_lines_of_two_hosts_are_told_apart(posthorn, ledger, sink, tmp_path):
     assert "lines of mx.test.example and of mx2.test.example: ids of one host mean nothing" in audit(mta, both).stdout
 
 
+def test_what_strangers_wrote_into_the_log_is_tamed(posthorn, ledger, sink, tmp_path):
+    """Whoever may write to a log must not write to the terminal of the postmaster who reads about it."""
+    mta = posthorn(SMALL)
+    ids = everything(mta, ledger, sink)
+    mta.stop()
+    text = mta.log.read_text()
+    forged = tmp_path / "forged"
+    forged.write_text(LONG_AGO + "".join(line for line in text.splitlines(keepends=True) if "notification=" not in line)
+                      .replace("never@far.test", "never\x1b]0;x\x07@far.test") + text.replace(" mx.test.example ", " mx\x1b[31m "))
+    done = audit(mta, forged)
+    assert done.returncode == 1 and "\x1b" not in done.stdout and "\x07" not in done.stdout, repr(done.stdout)
+    assert ids["bounced"] in done.stdout and "never?]0;x?@far.test" in done.stdout and "mx\\x1b[31m" in done.stdout, done.stdout
+
+
 def test_ids_that_two_queues_gave(posthorn, ledger, sink, tmp_path):
     """Two messages of one id, each of them delivered: what the log says of one proves nothing of the other."""
     mta = posthorn(SMALL)
