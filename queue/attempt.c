@@ -64,12 +64,22 @@ queue_fit_next(const struct queue *q, struct fate *fate)
 	return moved;
 }
 
+/* An operator wanted it tried while this attempt was under way already: what he mended may not have been mended yet. */
+static bool
+is_overtaken(const struct message *m, uint32_t index)
+{
+	const struct job *job = m->places[index].stage == STAGE_JOB ? m->places[index].job : NULL;
+
+	return job != NULL && job->state == JOB_ACTIVE && m->urged_mono_ms > job->started_mono_ms;
+}
+
 static void
 set_next(struct queue *q, struct message *m, uint32_t index)
 {
 	struct fate *fate = &m->envelope.recipients[index].fate;
 
-	fate->next_ms = retry_next_ms(ladder_of(q, fate), fate->attempts, clock_wall_ms(), (uint32_t)random_u64());
+	fate->next_ms = is_overtaken(m, index) ? 0 :
+	    retry_next_ms(ladder_of(q, fate), fate->attempts, clock_wall_ms(), (uint32_t)random_u64());
 	q->deferred++;
 }
 

@@ -1,5 +1,6 @@
 """The postmaster's commands: what waits and why, and steering it."""
 import re
+import threading
 
 import pytest
 
@@ -96,6 +97,26 @@ def test_retry_goes_at_once(patient, ledger, sink):
     patient.posthorn("queue", "retry", queue_id)
     sink.wait(1)
     patient.wait_empty()
+
+
+def test_retry_counts_while_an_attempt_is_under_way(patient, ledger, sink):
+    """The next hop was mended after it had been asked: its old answer is not the last word for an hour."""
+    asked, mended = threading.Event(), threading.Event()
+
+    def answer(session, line):
+        asked.set()
+        mended.wait(20)
+        return "450 4.2.1 come back later"
+
+    sink.on("RCPT", None, answer, times=1)
+    queue_id = send(patient.trusted, "alice@local.test", ["someone@far.test"], ledger.message()[1]).text.split()[-1]
+    assert asked.wait(20)
+    patient.posthorn("queue", "retry", queue_id)
+    patient.wait_log(queue_id + ": requeued")
+    mended.set()
+    sink.wait(1)
+    patient.wait_empty()
+    assert len([line for line in patient.log_lines() if queue_id in line and "status=deferred" in line]) == 1
 
 
 def test_delete_forgets(patient, ledger, sink):
