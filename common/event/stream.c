@@ -27,6 +27,11 @@ struct stream {
 	struct slice		 fresh;		/* what on_input sees: the scratch, or `in` */
 	bool			 in_callback;	/* fresh is the scratch: the rest must be kept afterwards */
 	bool			 full, ended, failed, closed, lingering, end_told;
+	const struct stream_layer *layer;	/* NULL: none */
+	void			*layer_arg;
+	bool			 opening;	/* the layer's handshake is under way */
+	int			 read_wants, write_wants;	/* what reading and writing wait for */
+	struct hook		 again_hook;	/* the layer holds bytes that no event announces */
 	int			 error;
 	struct hook		 flush_hook;
 	struct timer		 linger;
@@ -36,17 +41,29 @@ struct stream {
 
 static void stream_ready(void *, int);
 
-static void
-update_watch(struct stream *s)
+static int
+wants_of(const struct stream *s)
 {
 	int wants = 0;
 
-	if (s->lingering ? buf_len(&s->out) == 0 : !s->full && !s->ended)
+	if (s->failed)
+		return 0;
+	if (s->opening)
+		return s->read_wants;
+	if (s->lingering && buf_len(&s->out) == 0)
 		wants |= WATCH_READ;
+	else if (!s->lingering && !s->full && !s->ended)
+		wants |= s->read_wants;
 	/* What is to be flushed at the end of this round is not waited for yet. */
-	if (buf_len(&s->out) > 0 && !s->failed && !s->flush_hook.queued)
-		wants |= WATCH_WRITE;
-	watch_want(&s->watch, wants);
+	if (buf_len(&s->out) > 0 && !s->flush_hook.queued)
+		wants |= s->write_wants;
+	return wants;
+}
+
+static void
+update_watch(struct stream *s)
+{
+	watch_want(&s->watch, wants_of(s));
 }
 
 struct stream *
@@ -65,6 +82,8 @@ stream_open(struct loop *loop, int fd, size_t in_max, size_t out_high, size_t ou
 	s->arg = arg;
 	s->in_max = in_max;
 	s->out_high = out_high;
+	s->read_wants = WATCH_READ;
+	s->write_wants = WATCH_WRITE;
 	buf_init(&s->in, in_max + LOOP_SCRATCH);
 	buf_init(&s->out, out_max);
 	if (watch_start(&s->watch, loop, fd, WATCH_READ, stream_ready, s) == -1) {
@@ -84,6 +103,8 @@ stream_free(void *arg)
 {
 	struct stream *s = arg;
 
+	if (s->layer != NULL)
+		s->layer->free(s->layer_arg);
 	buf_fini(&s->in);
 	buf_fini(&s->out);
 	mem_free(s);
@@ -96,6 +117,7 @@ shut(struct stream *s)
 		return;
 	s->closed = true;
 	loop_hook_cancel(s->loop, &s->flush_hook);
+	loop_hook_cancel(s->loop, &s->again_hook);
 	watch_stop(&s->watch);
 	timer_fini(&s->linger);
 	fd_close(&s->fd);
@@ -120,8 +142,11 @@ stream_close(struct stream **sp)
 static void
 end_output(struct stream *s)
 {
-	if (buf_len(&s->out) == 0)
-		(void)shutdown(s->fd, SHUT_WR);
+	if (buf_len(&s->out) > 0)
+		return;
+	if (s->layer != NULL && !s->failed)
+		s->layer->close(s->layer_arg);
+	(void)shutdown(s->fd, SHUT_WR);
 }
 
 static void
@@ -150,6 +175,11 @@ stream_close_after_flush(struct stream **sp, int64_t ms)
 	if (s == NULL || s->closed)
 		return;
 	s->lingering = true;
+	if (s->opening) {	/* nobody could read our last words */
+		buf_reset(&s->out);
+		s->opening = false;
+	}
+	loop_hook_cancel(s->loop, &s->again_hook);
 	stream_flush(s);
 	if (s->failed || timer_init(&s->linger, s->loop, linger_over, s) == -1) {
 		shut(s);
@@ -188,6 +218,12 @@ offer(struct stream *s)
 	s->in_callback = false;
 	if (s->closed || s->lingering)
 		return;
+	if (s->opening && s->fresh.len > 0) {	/* clear text behind the word that ends clear text */
+		s->fresh = slice_of("", 0);
+		buf_reset(&s->in);
+		fail(s, EPROTO);
+		return;
+	}
 	if (s->in.mem != NULL && s->fresh.p >= s->in.mem && s->fresh.p <= s->in.mem + s->in.cap)
 		buf_drop(&s->in, buf_len(&s->in) - s->fresh.len);
 	else if (s->fresh.len > 0 && buf_put_slice(&s->in, s->fresh) == -1)
@@ -198,15 +234,51 @@ offer(struct stream *s)
 	update_watch(s);
 }
 
+static ssize_t
+receive_once(struct stream *s, char *to, size_t max)
+{
+	ssize_t n;
+
+	if (s->layer != NULL) {
+		s->read_wants = WATCH_READ;
+		return s->layer->read(s->layer_arg, to, max, &s->read_wants);
+	}
+	do
+		n = recv(s->fd, to, max, 0);
+	while (n == -1 && errno == EINTR);
+	return n;
+}
+
+/* One read of the socket, and all that a layer had of it already: no event announces that. */
+static ssize_t
+receive(struct stream *s, char *to, size_t max)
+{
+	ssize_t n = receive_once(s, to, max);
+	size_t got = n > 0 ? (size_t)n : 0;
+
+	while (n > 0 && got < max && s->layer != NULL && s->layer->holds(s->layer_arg)) {
+		n = receive_once(s, to + got, max - got);
+		if (n > 0)
+			got += (size_t)n;
+	}
+	return got > 0 ? (ssize_t)got : n;
+}
+
+static void read_again(void *);
+
+static void
+remember_held(struct stream *s)
+{
+	if (s->layer != NULL && !s->closed && !s->lingering && !s->full && !s->ended && s->layer->holds(s->layer_arg))
+		loop_at_end(s->loop, &s->again_hook, read_again, s);
+}
+
 static void
 read_more(struct stream *s)
 {
 	char *scratch = loop_scratch(s->loop);
-	ssize_t n;
+	ssize_t n = receive(s, scratch, LOOP_SCRATCH);
 
-	do
-		n = recv(s->fd, scratch, LOOP_SCRATCH, 0);
-	while (n == -1 && errno == EINTR);
 	if (n == -1) {
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			fail(s, errno);
@@ -216,40 +288,70 @@ read_more(struct stream *s)
 	} else if (buf_len(&s->in) == 0) {
 		s->fresh = slice_of(scratch, (size_t)n);
 		offer(s);
+		remember_held(s);
 	} else if (buf_append(&s->in, scratch, (size_t)n) == -1) {
 		fail(s, ENOMEM);
 	} else {
 		s->fresh = buf_slice(&s->in);
 		offer(s);
+		remember_held(s);
 	}
 	if (s->ended && !s->closed)
 		tell_end(s);
 }
 
+static void
+read_again(void *arg)
+{
+	struct stream *s = arg;
+
+	if (s->full || s->ended || s->failed)
+		return;
+	read_more(s);
+	if (s->failed && !s->closed)
+		tell_end(s);
+}
+
 static void flush_at_end(void *);
+
+static ssize_t
+send_once(struct stream *s, struct slice out)
+{
+	ssize_t n;
+
+	if (s->layer != NULL) {
+		s->write_wants = WATCH_WRITE;
+		return s->layer->write(s->layer_arg, out.p, out.len, &s->write_wants);
+	}
+	do
+		n = send(s->fd, out.p, out.len, MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+	return n;
+}
 
 static void
 write_more(struct stream *s)
 {
-	struct slice out = buf_slice(&s->out);
-	ssize_t n;
+	ssize_t n = 1;
 
-	do
-		n = send(s->fd, out.p, out.len, MSG_NOSIGNAL);
-	while (n == -1 && errno == EINTR);
-	if (n == -1) {
-		if (errno != EAGAIN && errno != EWOULDBLOCK)
-			fail(s, errno);
-	} else {
-		buf_drop(&s->out, (size_t)n);
-		buf_shrink(&s->out);
+	/* A layer takes a record at a time. */
+	while (n > 0 && buf_len(&s->out) > 0) {
+		n = send_once(s, buf_slice(&s->out));
+		if (n > 0)
+			buf_drop(&s->out, (size_t)n);
+		if (s->layer == NULL)
+			break;
 	}
+	if (n == -1 && errno != EAGAIN && errno != EWOULDBLOCK)
+		fail(s, errno);
+	else
+		buf_shrink(&s->out);
 }
 
 void
 stream_flush(struct stream *s)
 {
-	if (s->closed || s->failed || buf_len(&s->out) == 0)
+	if (s->closed || s->failed || s->opening || buf_len(&s->out) == 0)
 		return;
 	loop_hook_cancel(s->loop, &s->flush_hook);
 	write_more(s);
@@ -271,11 +373,36 @@ flush_at_end(void *arg)
 }
 
 static void
+open_more(struct stream *s)
+{
+	int wants = WATCH_READ;
+
+	if (s->layer->open(s->layer_arg, &wants) == 0) {
+		s->opening = false;
+		s->read_wants = WATCH_READ;
+		update_watch(s);
+		remember_held(s);
+		if (s->ops->on_open != NULL)
+			s->ops->on_open(s->arg);
+	} else if (errno == EAGAIN) {
+		s->read_wants = wants;
+		update_watch(s);
+	} else {
+		fail(s, errno);
+		tell_end(s);
+	}
+}
+
+static void
 stream_ready(void *arg, int what)
 {
 	struct stream *s = arg;
 
-	if (what & WATCH_WRITE) {
+	if (s->opening) {
+		open_more(s);
+		return;
+	}
+	if ((what & s->write_wants) && buf_len(&s->out) > 0) {
 		write_more(s);
 		if (s->lingering && s->failed) {
 			shut(s);
@@ -289,7 +416,7 @@ stream_ready(void *arg, int what)
 	}
 	if ((what & WATCH_READ) && s->lingering)
 		hear_out(s);
-	else if ((what & WATCH_READ) && !s->closed && !s->ended)
+	else if ((what & s->read_wants) && !s->closed && !s->ended && !s->lingering && !s->full)
 		read_more(s);
 	if (s->failed && !s->closed)
 		tell_end(s);
@@ -314,6 +441,7 @@ stream_consume(struct stream *s, size_t n)
 	s->full = buf_len(&s->in) >= s->in_max;
 	if (!s->closed)
 		update_watch(s);
+	remember_held(s);
 }
 
 int
@@ -369,4 +497,28 @@ int
 stream_fd(const struct stream *s)
 {
 	return s->fd;
+}
+
+int
+stream_put_layer(struct stream *s, const struct stream_layer *layer, void *arg, int first_wants)
+{
+	size_t unread = s->in_callback ? 0 : s->fresh.len;	/* in a callback: what it leaves, offer() sees */
+
+	stream_flush(s);
+	if (s->closed || s->failed || s->layer != NULL || unread > 0 || buf_len(&s->out) > 0) {
+		layer->free(arg);
+		return -1;
+	}
+	s->layer = layer;
+	s->layer_arg = arg;
+	s->opening = true;
+	s->read_wants = first_wants;
+	update_watch(s);
+	return 0;
+}
+
+void *
+stream_layer_arg(const struct stream *s)
+{
+	return s->layer_arg;
 }

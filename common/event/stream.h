@@ -11,6 +11,8 @@
  *
  * After stream_close no callback runs; the memory goes when the round is over.
  */
+#include <sys/types.h>
+
 #include "base/slice.h"
 #include "event/loop.h"
 
@@ -23,6 +25,20 @@ struct stream_ops {
 	/* The peer closed, or errno; called once, after all input. */
 	void	(*on_end)(void *arg, enum stream_end, int error);
 	void	(*on_drained)(void *arg);		/* output buffer became empty; may be NULL */
+	void	(*on_open)(void *arg);			/* the layer is open: bytes may flow; NULL when there never is one */
+};
+
+/*
+ * layer — changes the bytes between stream and socket: TLS (net/tls_stream.h). It reads and writes the stream's descriptor itself
+ * and never blocks: -1 with EAGAIN says in *wants what it waits for (WATCH_READ or WATCH_WRITE); any other errno is the end.
+ */
+struct stream_layer {
+	int	(*open)(void *arg, int *wants);				/* 0: both sides agree */
+	ssize_t	(*read)(void *arg, void *, size_t, int *wants);		/* 0: the peer ended */
+	ssize_t	(*write)(void *arg, const void *, size_t, int *wants);
+	bool	(*holds)(const void *arg);	/* has read more from the socket than it has given out */
+	void	(*close)(void *arg);		/* tells the peer that no more comes, if that does not block */
+	void	(*free)(void *arg);
 };
 
 /* Takes the descriptor (also on failure). */
@@ -44,5 +60,14 @@ void		 stream_flush(struct stream *);		/* now, not at the end of the round */
 bool		 stream_congested(const struct stream *);
 size_t		 stream_pending(const struct stream *);	/* bytes not yet taken by the kernel */
 int		 stream_fd(const struct stream *);
+
+/*
+ * From here on every byte goes through the layer, for good: a stream never falls back to clear text (CVE-2026-45185). What was written
+ * before leaves first, in clear; input that is left unconsumed would be taken for what came through the layer (CVE-2011-0411) and is an
+ * error, EPROTO. Takes arg. on_open follows, or on_end. -1, and the layer is gone: such input waits, or the socket does not take what was
+ * written; the owner ends the stream.
+ */
+int		 stream_put_layer(struct stream *, const struct stream_layer *, void *arg, int first_wants);
+void		*stream_layer_arg(const struct stream *);	/* NULL: none */
 
 #endif

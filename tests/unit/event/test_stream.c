@@ -57,7 +57,7 @@ on_drained(void *arg)
 	drains++;
 }
 
-static const struct stream_ops ops = { on_input, on_end, on_drained };
+static const struct stream_ops ops = { .on_input = on_input, .on_end = on_end, .on_drained = on_drained };
 
 static void
 guard_over(void *arg)

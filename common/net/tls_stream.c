@@ -1,0 +1,236 @@
+/*
+ * tls_stream — one SSL on the stream's own descriptor. OpenSSL reads ahead, so that a record costs one system call.
+ */
+#include "net/tls_stream.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "base/mem.h"
+#include "net/sockaddr.h"
+
+#define WHY_MAX	160
+
+struct tls {
+	struct tls_context	*context;
+	SSL			*ssl;
+	char			 why[WHY_MAX];
+};
+
+/* What OpenSSL's result means for a stream: always -1, with errno. */
+static int
+not_done(struct tls *t, int result, int *wants)
+{
+	int code = SSL_get_error(t->ssl, result), system = errno;
+
+	switch (code) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		*wants = code == SSL_ERROR_WANT_READ ? WATCH_READ : WATCH_WRITE;
+		errno = EAGAIN;
+		return -1;
+	case SSL_ERROR_SYSCALL:
+		if (ERR_peek_error() == 0) {
+			errno = system != 0 && system != EAGAIN ? system : ECONNRESET;
+			return -1;
+		}
+		break;
+	case SSL_ERROR_ZERO_RETURN:
+		errno = ECONNRESET;
+		return -1;
+	default:
+		break;
+	}
+	(void)tls_words(t->why, sizeof(t->why));
+	errno = EPROTO;
+	return -1;
+}
+
+static int
+layer_open(void *arg, int *wants)
+{
+	struct tls *t = arg;
+	int result;
+
+	ERR_clear_error();
+	result = SSL_do_handshake(t->ssl);
+	return result == 1 ? 0 : not_done(t, result, wants);
+}
+
+static ssize_t
+layer_read(void *arg, void *to, size_t max, int *wants)
+{
+	struct tls *t = arg;
+	size_t got = 0;
+	int result;
+
+	ERR_clear_error();
+	result = SSL_read_ex(t->ssl, to, max, &got);
+	if (result == 1)
+		return (ssize_t)got;
+	if (SSL_get_error(t->ssl, result) == SSL_ERROR_ZERO_RETURN)
+		return 0;
+	return not_done(t, result, wants);
+}
+
+static ssize_t
+layer_write(void *arg, const void *from, size_t len, int *wants)
+{
+	struct tls *t = arg;
+	size_t put = 0;
+	int result;
+
+	ERR_clear_error();
+	result = SSL_write_ex(t->ssl, from, len, &put);
+	return result == 1 ? (ssize_t)put : not_done(t, result, wants);
+}
+
+static bool
+layer_holds(const void *arg)
+{
+	const struct tls *t = arg;
+
+	return SSL_has_pending(t->ssl) == 1;
+}
+
+static void
+layer_close(void *arg)
+{
+	struct tls *t = arg;
+
+	ERR_clear_error();
+	if (SSL_is_init_finished(t->ssl))
+		(void)SSL_shutdown(t->ssl);
+	ERR_clear_error();
+}
+
+static void
+layer_free(void *arg)
+{
+	struct tls *t = arg;
+
+	SSL_free(t->ssl);
+	tls_context_drop(&t->context);
+	mem_free(t);
+}
+
+static const struct stream_layer layer = {
+	.open = layer_open,
+	.read = layer_read,
+	.write = layer_write,
+	.holds = layer_holds,
+	.close = layer_close,
+	.free = layer_free,
+};
+
+static struct tls *
+tls_new(const struct stream *s, struct tls_context *context, struct err *err)
+{
+	struct tls *t = mem_zalloc(sizeof(*t));
+
+	if (t == NULL) {
+		(void)err_memory(err, "no memory for TLS");
+		return NULL;
+	}
+	t->ssl = SSL_new(tls_context_ssl(context));
+	t->context = tls_context_use(context);
+	if (t->ssl == NULL || SSL_set_fd(t->ssl, stream_fd(s)) != 1) {
+		(void)err_memory(err, "no memory for TLS");
+		layer_free(t);
+		return NULL;
+	}
+	return t;
+}
+
+static int
+put_layer(struct stream *s, struct tls *t, int first_wants, struct err *err)
+{
+	if (stream_put_layer(s, &layer, t, first_wants) == -1)
+		return err_set(err, "the peer did not wait for TLS to begin");
+	return 0;
+}
+
+int
+tls_accept(struct stream *s, struct tls_context *context, struct err *err)
+{
+	struct tls *t = tls_new(s, context, err);
+
+	if (t == NULL)
+		return -1;
+	SSL_set_accept_state(t->ssl);
+	if (!tls_has_ticket_keys()) {
+		SSL_set_options(t->ssl, SSL_OP_NO_TICKET);
+		(void)SSL_set_num_tickets(t->ssl, 0);
+	}
+	return put_layer(s, t, WATCH_READ, err);
+}
+
+/* RFC 6066 3: an address is no name of a host. */
+static bool
+is_host_name(const char *name)
+{
+	struct sockaddress address;
+
+	return name != NULL && name[0] != '\0' && name[0] != '[' && sockaddress_parse(slice_str(name), 0, &address) == -1;
+}
+
+int
+tls_connect(struct stream *s, struct tls_context *context, const char *name, struct err *err)
+{
+	struct tls *t = tls_new(s, context, err);
+
+	if (t == NULL)
+		return -1;
+	SSL_set_connect_state(t->ssl);
+	if (is_host_name(name))
+		(void)SSL_set_tlsext_host_name(t->ssl, name);
+	return put_layer(s, t, WATCH_WRITE, err);
+}
+
+bool
+tls_active(const struct stream *s)
+{
+	return stream_layer_arg(s) != NULL;
+}
+
+static const char *
+name_of(int nid)
+{
+	return nid == NID_undef ? NULL : OBJ_nid2sn(nid);
+}
+
+void
+tls_facts(const struct stream *s, struct tls_facts *out)
+{
+	const struct tls *t = stream_layer_arg(s);
+	const SSL_CIPHER *cipher = SSL_get_current_cipher(t->ssl);
+	int group = (int)SSL_get_negotiated_group(t->ssl), nid = NID_undef;
+
+	*out = (struct tls_facts){ .protocol = SSL_get_version(t->ssl), .cipher = SSL_CIPHER_get_name(cipher),
+	    .server_name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name), .resumed = SSL_session_reused(t->ssl) == 1 };
+	out->bits = SSL_CIPHER_get_bits(cipher, &out->of_bits);
+	out->exchange = (group & TLSEXT_nid_unknown) == 0 ? name_of(group) : NULL;
+	if (out->resumed)
+		return;
+	if ((SSL_is_server(t->ssl) ? SSL_get_signature_type_nid(t->ssl, &nid) : SSL_get_peer_signature_type_nid(t->ssl, &nid)) == 1)
+		out->signature = name_of(nid);
+}
+
+const char *
+tls_why(const struct stream *s)
+{
+	const struct tls *t = stream_layer_arg(s);
+
+	return t == NULL ? "" : t->why;
+}
+
+SSL *
+tls_ssl(const struct stream *s)
+{
+	const struct tls *t = stream_layer_arg(s);
+
+	return t == NULL ? NULL : t->ssl;
+}
