@@ -34,7 +34,7 @@ import system_ring
 ORDINARY = ("posthorn-test", "nobody")
 NEED_ROOT = ("power", "peers", "full")
 ON_REQUEST = ("peers",)          # other MTAs: nothing of ours is tested
-LONG_KILLS = 2500
+LONG_KILLS = 6000
 SAMPLE_KILLS = 150               # so that a run with all its parts takes some six minutes on two cores
 
 
@@ -79,7 +79,8 @@ def become_ordinary():
 def parts(options):
     """In the order in which they run: those that need root first."""
     def power(directory, report):
-        system_power.run(directory, options.seed, options.long, report, options.cut, options.phase, options.cuts)
+        system_power.run(directory, options.seed, options.long, report, options.cut, options.phase, options.cuts,
+                         options.every_point)
 
     def kills(directory, report):
         system_kill.run(directory, options.seed, options.kills, options.long, report, options.phase)
@@ -104,12 +105,13 @@ def parts(options):
 
 def main():
     parser = argparse.ArgumentParser(description="crash tests of the whole system")
-    parser.add_argument("--long", action="store_true", help="power cuts and kills by the thousand, and what takes minutes")
+    parser.add_argument("--long", action="store_true", help="power cuts and kills by the thousand, and what takes minutes: an hour or two in all")
     parser.add_argument("--kills", type=int, default=0, help="how many, about; 150 when not said")
     parser.add_argument("--cuts", type=int, default=0, help="power cuts at random, with --long; 4000 when not said")
     parser.add_argument("--seed", type=int, default=0, help="replays the random choices of another run")
     parser.add_argument("--phase", action="append", default=[], help="only this phase of the kills, faults with this in the plan, "
                         "power cuts at points or random, or this peer")
+    parser.add_argument("--every-point", action="store_true", help="power cuts at each persistence point on each layout, which takes hours")
     parser.add_argument("--cut", help="only this power cut, by the name that a failure prints; LAYOUT/KIND/SCENE: all of them")
     parser.add_argument("--keep", action="store_true", help="leave the directories behind")
     parser.add_argument("parts", nargs="*", help="power, full, clock, ring, faults, kills; all when not said. peers: other MTAs")

@@ -184,7 +184,7 @@ suite_system()
 	fi
 }
 
-# With --long by the thousand, which takes hours. Power is cut while processes are killed elsewhere, and clocks only wait. The last line
+# With --long by the thousand, which takes an hour or two. Power is cut while processes are killed elsewhere, and clocks only wait. The last line
 # adds up what was cut and killed.
 suite_crash()
 {
