@@ -3,7 +3,10 @@
  */
 #include "smtpd/settings.h"
 
+#include <sys/socket.h>
+
 #include "base/mem.h"
+#include "smtpd/identity.h"
 
 /* Settings are checked against their rows' bounds long before; this only keeps a wild number from wrapping. */
 static uint32_t
@@ -35,6 +38,11 @@ copy_numbers(struct settings *s, const struct conf *conf)
 static void
 settings_free(struct settings *s)
 {
+	for (uint32_t i = 0; i < s->served_count; i++) {
+		mem_free(s->served[i].at.v);
+		tls_context_drop(&s->served[i].tls);
+	}
+	mem_free(s->served);
 	mem_free(s->hostname);
 	mem_free(s->networks);
 	mem_free(s->mx_ports);
@@ -57,8 +65,38 @@ copy_ports(struct settings *s, const struct conf *conf)
 	return 0;
 }
 
+static int
+copy_listener(struct served *out, const struct conf *conf, const struct conf_listener *from, const struct files *files, struct err *err)
+{
+	out->role = from->role;
+	out->implicit = from->implicit_tls;
+	out->at.v = mem_dup(from->at.v, from->at.count * sizeof(from->at.v[0]));
+	if (out->at.v == NULL)
+		return err_set(err, "no memory for settings");
+	out->at.count = from->at.count;
+	if (from->tls.count == 0)
+		return 0;
+	out->tls = identity_context(conf, from, files, err);
+	return out->tls == NULL ? -1 : 0;
+}
+
+static int
+copy_listeners(struct settings *s, const struct conf *conf, const struct files *files, struct err *err)
+{
+	s->served = mem_array(conf->listener_count + 1, sizeof(s->served[0]));
+	if (s->served == NULL)
+		return err_set(err, "no memory for settings");
+	for (uint32_t i = 0; i < conf->listener_count; i++) {
+		s->served[s->served_count++] = (struct served){ 0 };
+		if (copy_listener(&s->served[i], conf, &conf->listeners[i], files, err) == -1)
+			return -1;
+		s->has_tls |= s->served[i].tls != NULL;
+	}
+	return 0;
+}
+
 struct settings *
-settings_new(const struct conf *conf, struct err *err)
+settings_new(const struct conf *conf, const struct files *files, struct err *err)
 {
 	struct settings *s = mem_zalloc(sizeof(*s));
 	size_t networks = conf->trusted_networks.count;
@@ -68,6 +106,10 @@ settings_new(const struct conf *conf, struct err *err)
 		return NULL;
 	}
 	s->users = 1;
+	if (copy_listeners(s, conf, files, err) == -1) {
+		settings_free(s);
+		return NULL;
+	}
 	copy_numbers(s, conf);
 	s->hostname = slice_dup(slice_str(conf->hostname));
 	if (networks > 0)
@@ -96,6 +138,30 @@ settings_drop(struct settings **sp)
 	*sp = NULL;
 	if (s != NULL && --s->users == 0)
 		settings_free(s);
+}
+
+/* A listener on the address itself counts more than one on all addresses. */
+const struct served *
+settings_served(const struct settings *s, int fd)
+{
+	struct sockaddress local = { .len = sizeof(local.v6) };
+	const struct served *found = NULL;
+
+	if (!s->has_tls || getsockname(fd, &local.any, &local.len) == -1)
+		return NULL;
+	sockaddress_unmap(&local);
+	for (uint32_t i = 0; i < s->served_count; i++)
+		for (uint32_t k = 0; k < s->served[i].at.count; k++) {
+			const struct sockaddress *at = &s->served[i].at.v[k];
+
+			if (sockaddress_port(at) != sockaddress_port(&local))
+				continue;
+			if (sockaddress_same_host(at, &local))
+				return &s->served[i];
+			if (sockaddress_is_any(at))
+				found = &s->served[i];
+		}
+	return found;
 }
 
 bool

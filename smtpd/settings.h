@@ -6,6 +6,17 @@
  */
 #include "base/err.h"
 #include "conf/conf.h"
+#include "proc/files.h"
+
+struct tls_context;
+
+/* What is served where: of one listener. */
+struct served {
+	struct conf_addresses	 at;
+	enum listener_role	 role;
+	struct tls_context	*tls;		/* NULL: no TLS */
+	bool			 implicit;	/* TLS from the first byte */
+};
 
 struct settings {
 	unsigned	 users;
@@ -21,11 +32,17 @@ struct settings {
 	uint32_t	 network_count;
 	uint16_t	*mx_ports;		/* where mx workers accept connections */
 	uint32_t	 mx_port_count;
+	struct served	*served;		/* of all roles: connections are handed over between them */
+	uint32_t	 served_count;
+	bool		 has_tls;
 };
 
-struct settings	*settings_new(const struct conf *, struct err *);	/* with one user */
+/* With one user. files: certificates (NULL: none are needed, since no listener has TLS). NULL: err. */
+struct settings	*settings_new(const struct conf *, const struct files *, struct err *);
 struct settings	*settings_use(struct settings *);
 void		 settings_drop(struct settings **);
+/* The listener that this connection came in by; NULL: there is none (any more), or none that has TLS. */
+const struct served *settings_served(const struct settings *, int fd);
 bool		 settings_trust(const struct settings *, const struct sockaddress *);
 
 #endif

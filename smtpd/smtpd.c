@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "smtpd/client_limit.h"
 #include "smtpd/handoff.h"
+#include "smtpd/key/provider.h"
 #include "smtpd/listener.h"
 #include "smtpd/routes.h"
 #include "smtpd/session/session.h"
@@ -40,13 +41,13 @@ static void	handed_over(void *, int);
 static void	stop_now(void *);
 
 static int
-open_rooms(struct smtpd *d, const struct conf *conf, struct err *err)
+open_rooms(struct smtpd *d, struct settings *settings, struct err *err)
 {
-	d->home.settings = settings_new(conf, err);
+	d->home.settings = settings;
 	d->home.intake = intake_new(d->loop, err);
 	d->home.routes = routes_new(d->loop, err);
 	d->handoff = handoff_new(d->loop, d->home.role == ROLE_TRUSTED ? handed_over : NULL, d);
-	if (d->home.settings == NULL || d->home.intake == NULL || d->home.routes == NULL)
+	if (d->home.intake == NULL || d->home.routes == NULL)
 		return -1;
 	if (d->handoff == NULL || timer_init(&d->stop_timer, d->loop, stop_now, d) == -1)
 		return err_set(err, "no memory");
@@ -54,13 +55,15 @@ open_rooms(struct smtpd *d, const struct conf *conf, struct err *err)
 }
 
 struct smtpd *
-smtpd_new(struct loop *loop, const struct conf *conf, enum wire_role role, uint32_t number, void (*stopped)(void *), void *arg,
+smtpd_new(struct loop *loop, struct settings *settings, enum wire_role role, uint32_t number, void (*stopped)(void *), void *arg,
     struct err *err)
 {
-	struct smtpd *d = mem_zalloc(sizeof(*d));
+	struct smtpd *d = settings == NULL ? NULL : mem_zalloc(sizeof(*d));
 
 	if (d == NULL) {
-		(void)err_set(err, "no memory");
+		if (settings != NULL)
+			(void)err_set(err, "no memory");
+		settings_drop(&settings);
 		return NULL;
 	}
 	d->loop = d->home.loop = loop;
@@ -71,7 +74,7 @@ smtpd_new(struct loop *loop, const struct conf *conf, enum wire_role role, uint3
 	d->stopped = stopped;
 	d->arg = arg;
 	client_limit_init(&d->clients, loop);
-	if (open_rooms(d, conf, err) == -1)
+	if (open_rooms(d, settings, err) == -1)
 		smtpd_free(&d);
 	return d;
 }
@@ -114,6 +117,9 @@ smtpd_wire(struct smtpd *d, const struct control_wire *wire, int fd)
 		break;
 	case WIRE_LOOKUP:
 		routes_wire(d->home.routes, fd);
+		break;
+	case WIRE_KEY:
+		key_provider_wire(fd);
 		break;
 	case WIRE_HANDOFF:
 		handoff_wire(d->handoff, wire->number, fd);
@@ -310,17 +316,12 @@ smtpd_listener(struct smtpd *d, int fd)
 	d->listeners[d->listener_count++] = l;
 }
 
-int
-smtpd_reload(struct smtpd *d, const struct conf *conf, struct err *err)
+void
+smtpd_reload(struct smtpd *d, struct settings *next)
 {
-	struct settings *next = settings_new(conf, err);
-
-	if (next == NULL)
-		return -1;
 	settings_drop(&d->home.settings);
 	d->home.settings = next;
 	balance(d);
-	return 0;
 }
 
 static void

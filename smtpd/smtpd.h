@@ -7,22 +7,23 @@
  * worker looks at the peer itself.
  */
 #include "base/buf.h"
-#include "conf/conf.h"
 #include "event/loop.h"
 #include "net/sockaddr.h"
+#include "smtpd/settings.h"
 #include "wire/control.h"
 
 struct smtpd;
 
-/* Borrows the loop. number: the process's, for session numbers. stopped: called once, when smtpd_stop has come to its end. */
-struct smtpd	*smtpd_new(struct loop *, const struct conf *, enum wire_role, uint32_t number, void (*stopped)(void *), void *arg,
+/* Borrows the loop, takes the settings (NULL: fails with err as it is). number: the process's, for session numbers. stopped: called once,
+ * when smtpd_stop has come to its end. */
+struct smtpd	*smtpd_new(struct loop *, struct settings *, enum wire_role, uint32_t number, void (*stopped)(void *), void *arg,
 		    struct err *);
 void		 smtpd_free(struct smtpd **);
 void		 smtpd_wire(struct smtpd *, const struct control_wire *, int fd);	/* takes the fd */
 void		 smtpd_listener(struct smtpd *, int fd);				/* takes it */
 /* A connection with this peer, taken from somewhere else than a listener. Takes the fd. */
 void		 smtpd_connection(struct smtpd *, int fd, const struct sockaddress *peer);
-int		 smtpd_reload(struct smtpd *, const struct conf *, struct err *);	/* -1: it goes on with the old one */
+void		 smtpd_reload(struct smtpd *, struct settings *);	/* takes them; sessions keep those they began with */
 /* Takes nobody any more, lets transactions that run come to their end, and ends after within_ms whatever happens. */
 void		 smtpd_stop(struct smtpd *, int64_t within_ms);
 void		 smtpd_status(const struct smtpd *, struct buf *);

@@ -87,6 +87,9 @@ section_get(const struct section *section, struct conf *conf, struct reader *r)
 static bool
 is_usable(const struct conf *conf)
 {
+	for (uint32_t i = 0; i < conf->tls_count; i++)
+		if (conf->tls[i].certificate.count != conf->tls[i].key.count || conf->tls[i].key.count > CONF_TLS_IDENTITIES_MAX)
+			return false;
 	return conf->queue.retry.count > 0 && conf->queue.retry_unknown.count > 0 &&
 	    conf->dns.servers.count > 0 && conf->listener_count > 0 && conf->domain_count > 0;
 }

@@ -239,23 +239,13 @@ check_log(const struct checker *ck)
 		    "be right");
 }
 
-static bool
-is_wildcard(const struct sockaddress *a)
-{
-	static const struct in6_addr any = IN6ADDR_ANY_INIT;
-
-	if (a->any.sa_family == AF_INET6)
-		return memcmp(&a->v6.sin6_addr, &any, sizeof(any)) == 0;
-	return a->v4.sin_addr.s_addr == INADDR_ANY;
-}
-
 /* Would the kernel refuse to bind both? */
 static bool
 collide(const struct sockaddress *a, const struct sockaddress *b)
 {
 	if (a->any.sa_family != b->any.sa_family || sockaddress_port(a) != sockaddress_port(b))
 		return false;
-	return is_wildcard(a) || is_wildcard(b) || sockaddress_same_host(a, b);
+	return sockaddress_is_any(a) || sockaddress_is_any(b) || sockaddress_same_host(a, b);
 }
 
 /* The address number n of all listeners together. */
@@ -319,6 +309,57 @@ check_listeners(const struct checker *ck)
 		check_listener_pair(ck, n, address, item);
 }
 
+static bool
+all_absolute(const struct conf_strings *paths)
+{
+	for (uint32_t i = 0; i < paths->count; i++)
+		if (paths->v[i][0] != '/')
+			return false;
+	return true;
+}
+
+static void
+check_one_tls(const struct checker *ck, uint32_t item)
+{
+	const struct conf_tls *tls = &ck->conf->tls[item];
+
+	if (tls->certificate.count == 0 || tls->certificate.count > CONF_TLS_IDENTITIES_MAX)
+		mistake(ck, "tls", item, "certificate", "one file, or one for each kind of key (4 at most), would be right");
+	else if (tls->key.count != tls->certificate.count)
+		mistake(ck, "tls", item, "key", "is not as long as certificate: a key for each certificate would be right");
+	if (!all_absolute(&tls->certificate))
+		mistake(ck, "tls", item, "certificate", "is no absolute path: one that begins with / would be right");
+	if (!all_absolute(&tls->key))
+		mistake(ck, "tls", item, "key", "is no absolute path: one that begins with / would be right");
+}
+
+static void
+check_listener_tls(const struct checker *ck, uint32_t item)
+{
+	const struct conf_listener *l = &ck->conf->listeners[item];
+	const struct conf_tls *tls;
+
+	if (l->implicit_tls && l->tls.count == 0)
+		mistake(ck, "listener", item, "implicit-tls", "needs a certificate: tls = { \"name of a tls section\" } would be right");
+	for (uint32_t i = 0; i < l->tls.count; i++) {
+		tls = conf_tls_find(ck->conf, l->tls.v[i]);
+		if (tls == NULL)
+			mistake_text(ck, "listener", item, "tls", l->tls.v[i], "is no tls section of this configuration");
+		else if (tls->min_version == CONF_TLS_1_0 && l->role == LISTENER_SUBMISSION)
+			mistake_text(ck, "listener", item, "tls", l->tls.v[i],
+			    "speaks TLS 1.0, which is not for passwords: min-version 1.2 or 1.3 would be right");
+	}
+}
+
+static void
+check_tls(const struct checker *ck)
+{
+	for (uint32_t i = 0; i < ck->conf->tls_count; i++)
+		check_one_tls(ck, i);
+	for (uint32_t i = 0; i < ck->conf->listener_count; i++)
+		check_listener_tls(ck, i);
+}
+
 /* Below the home, without a way out of it; or absolute, and different for each user. */
 static const char *
 maildir_wrong(const char *path)
@@ -375,6 +416,7 @@ static void (*const checks[])(const struct checker *) = {
 	check_delimiter,
 	check_directories,
 	check_listeners,
+	check_tls,
 	check_domains,
 	check_queue,
 	check_relay,

@@ -188,3 +188,22 @@ conf_new_default(const char *hostname)
 		conf_free(&conf);
 	return conf;
 }
+
+const struct conf_tls *
+conf_tls_find(const struct conf *conf, const char *name)
+{
+	for (uint32_t i = 0; i < conf->tls_count; i++)
+		if (strcmp(conf->tls[i].name, name) == 0)
+			return &conf->tls[i];
+	return NULL;
+}
+
+uint32_t
+conf_tls_first(const struct conf *conf, uint32_t item)
+{
+	uint32_t before = 0;
+
+	for (uint32_t i = 0; i < item; i++)
+		before += conf->tls[i].certificate.count;
+	return before;
+}

@@ -43,6 +43,19 @@ struct conf_listener {			/* listener "NAME" { } */
 	struct conf_addresses	 at;		/* addresses with the port filled in */
 	int64_t			 port;		/* of those that named none themselves */
 	enum listener_role	 role;
+	struct conf_strings	 tls;		/* names of tls sections, the default first; none: no TLS */
+	bool			 implicit_tls;	/* TLS from the first byte (RFC 8314), no STARTTLS */
+};
+
+/* The oldest version of TLS that is spoken. */
+enum conf_tls_version { CONF_TLS_NONE, CONF_TLS_1_0, CONF_TLS_1_2, CONF_TLS_1_3, CONF_TLS_VERSION_COUNT };
+
+#define CONF_TLS_IDENTITIES_MAX	4	/* of one tls section: one for each kind of key */
+
+struct conf_tls {			/* tls "NAME" { } */
+	char			*name;
+	struct conf_strings	 certificate, key;	/* absolute paths; as many of the one as of the other */
+	enum conf_tls_version	 min_version;
 };
 
 struct conf_domain {			/* domain "example.org" { } */
@@ -88,6 +101,7 @@ struct conf_relay {
 	int64_t	connection_messages;	/* most messages on one connection */
 	int64_t	max_addresses;		/* tried in one attempt */
 	char	*source_ipv4, *source_ipv6;	/* empty: the kernel's choice */
+	bool	opportunistic_tls;	/* STARTTLS wherever it is offered, with any certificate */
 };
 
 struct conf_dns {
@@ -129,9 +143,10 @@ struct conf {
 	struct conf_mda		 mda;
 	struct conf_lookup	 lookup;
 	struct conf_log		 log;
-	uint32_t		 listener_count, domain_count;
+	uint32_t		 listener_count, domain_count, tls_count;
 	struct conf_listener	*listeners;
 	struct conf_domain	*domains;
+	struct conf_tls		*tls;
 };
 
 #define CONF_MEMORY_MAX	(4u * 1024 * 1024)	/* most that one configuration may take */
@@ -142,6 +157,11 @@ struct conf	*conf_new(void);			/* empty; NULL: no memory */
  * memory. */
 struct conf	*conf_new_default(const char *hostname);
 void		 conf_free(struct conf **);
+
+/* NULL: there is no such section. */
+const struct conf_tls	*conf_tls_find(const struct conf *, const char *name);
+/* Certificates and keys are numbered through all tls sections: of this section's first one (item tls_count: how many there are). */
+uint32_t		 conf_tls_first(const struct conf *, uint32_t item);
 
 /* blob.c — the configuration on the control wire; driven by the rows, so a new row travels by
  * itself. */

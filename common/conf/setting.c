@@ -118,6 +118,8 @@ static const struct setting relay_rows[] = {
 	  "messages on one connection", NULL },
 	{ "max-addresses", SETTING_INT, FIELD(conf_relay, max_addresses), "5", "1", "50",
 	  "addresses of a destination that one attempt tries", NULL },
+	{ "opportunistic-tls", SETTING_BOOL, FIELD(conf_relay, opportunistic_tls), "yes", NULL, NULL,
+	  "TLS with every target that offers STARTTLS, whatever its certificate; where it fails, without", NULL },
 	{ "source-ipv4", SETTING_STRING, FIELD(conf_relay, source_ipv4), "", NULL, "64",
 	  "the own IPv4 address to send from; empty: the kernel's choice", NULL },
 	{ "source-ipv6", SETTING_STRING, FIELD(conf_relay, source_ipv6), "", NULL, "64",
@@ -163,12 +165,27 @@ static const struct setting log_rows[] = {
 	  "show each event's number in text lines, too", NULL },
 };
 
+static const char *const version_names[] = { "1.0", "1.2", "1.3", NULL };
+
+static const struct setting tls_rows[] = {
+	{ "certificate", SETTING_STRINGS, FIELD(conf_tls, certificate), "", "1", "1000",
+	  "files in PEM form, each a certificate and what leads from it to a known authority; several differ in the kind of key", NULL },
+	{ "key", SETTING_STRINGS, FIELD(conf_tls, key), "", "1", "1000",
+	  "their private keys (RSA or EC, in PEM form, not encrypted), in the same order", NULL },
+	{ "min-version", SETTING_ENUM, FIELD(conf_tls, min_version), "1.2", NULL, NULL,
+	  "the oldest version of TLS that is spoken; 1.0 also lets old ciphers in and is for port 25 only", version_names },
+};
+
 static const struct setting listener_rows[] = {
 	{ "address", SETTING_ADDRESSES, FIELD(conf_listener, at), "0.0.0.0 ::", NULL, NULL,
 	  "own addresses to listen on; one may carry a port of its own, \"[::1]:2525\"", NULL },
 	{ "port", SETTING_INT, FIELD(conf_listener, port), "25", "1", "65535", "the port of the others", NULL },
 	{ "role", SETTING_ENUM, FIELD(conf_listener, role), "mx", NULL, NULL,
 	  "who is expected there: everybody (mx), networks that may relay, or users", role_names },
+	{ "tls", SETTING_STRINGS, FIELD(conf_listener, tls), "", "1", "100",
+	  "tls sections, by name; a client that asks for a host of another than the first one gets that one; none: no TLS", NULL },
+	{ "implicit-tls", SETTING_BOOL, FIELD(conf_listener, implicit_tls), "no", NULL, NULL,
+	  "TLS from the first byte, as on port 465 (RFC 8314), instead of STARTTLS", NULL },
 };
 
 static const struct setting domain_rows[] = {
@@ -187,6 +204,8 @@ const struct section conf_sections[] = {
 	{ "", "What stands outside of every section.", ROWS(root_rows), 0, NULL, 0, 0, 0, 0, 0 },
 	TITLED("listener", "Where clients come in. Without any: one named \"mx\" with the defaults.", listener_rows,
 	    "a name of your choice", listeners, listener_count, conf_listener, name, 64),
+	TITLED("tls", "Who this host is in TLS; listeners name it.", tls_rows,
+	    "a name of your choice", tls, tls_count, conf_tls, name, 64),
 	TITLED("domain", "A domain whose mail is delivered here. Without any: the hostname, with system users.", domain_rows,
 	    "the domain", domains, domain_count, conf_domain, name, 1000),
 	PLAIN("smtpd", "Receiving mail.", smtpd_rows, smtpd),

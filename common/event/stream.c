@@ -104,7 +104,7 @@ stream_free(void *arg)
 	struct stream *s = arg;
 
 	if (s->layer != NULL)
-		s->layer->free(s->layer_arg);
+		s->layer->drop(s->layer_arg);
 	buf_fini(&s->in);
 	buf_fini(&s->out);
 	mem_free(s);
@@ -506,7 +506,7 @@ stream_put_layer(struct stream *s, const struct stream_layer *layer, void *arg, 
 
 	stream_flush(s);
 	if (s->closed || s->failed || s->layer != NULL || unread > 0 || buf_len(&s->out) > 0) {
-		layer->free(arg);
+		layer->drop(arg);
 		return -1;
 	}
 	s->layer = layer;

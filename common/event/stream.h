@@ -38,7 +38,7 @@ struct stream_layer {
 	ssize_t	(*write)(void *arg, const void *, size_t, int *wants);
 	bool	(*holds)(const void *arg);	/* has read more from the socket than it has given out */
 	void	(*close)(void *arg);		/* tells the peer that no more comes, if that does not block */
-	void	(*free)(void *arg);
+	void	(*drop)(void *arg);		/* gone for good */
 };
 
 /* Takes the descriptor (also on failure). */

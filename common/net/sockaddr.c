@@ -244,6 +244,16 @@ sockaddress_is_private(const struct sockaddress *a)
 	return listed(private_v6, sizeof(private_v6) / sizeof(private_v6[0]), bytes);
 }
 
+bool
+sockaddress_is_any(const struct sockaddress *a)
+{
+	static const struct in6_addr any = IN6ADDR_ANY_INIT;
+
+	if (a->any.sa_family == AF_INET6)
+		return memcmp(&a->v6.sin6_addr, &any, sizeof(any)) == 0;
+	return a->v4.sin_addr.s_addr == INADDR_ANY;
+}
+
 void
 sockaddress_unmap(struct sockaddress *a)
 {

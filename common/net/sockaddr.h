@@ -37,6 +37,7 @@ void		 sockaddress_set_port(struct sockaddress *, uint16_t);
 bool		 sockaddress_same_host(const struct sockaddress *, const struct sockaddress *);	/* port apart; ::ffff:a.b.c.d is a.b.c.d */
 /* Loopback, private, link-local, unspecified, multicast and other addresses that no MX may name. */
 bool		 sockaddress_is_private(const struct sockaddress *);
+bool		 sockaddress_is_any(const struct sockaddress *);		/* 0.0.0.0 or :: */
 /* Turns ::ffff:a.b.c.d into a.b.c.d; anything else stays. */
 void		 sockaddress_unmap(struct sockaddress *);
 

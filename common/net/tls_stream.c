@@ -108,7 +108,7 @@ layer_close(void *arg)
 }
 
 static void
-layer_free(void *arg)
+layer_drop(void *arg)
 {
 	struct tls *t = arg;
 
@@ -123,7 +123,7 @@ static const struct stream_layer layer = {
 	.write = layer_write,
 	.holds = layer_holds,
 	.close = layer_close,
-	.free = layer_free,
+	.drop = layer_drop,
 };
 
 static struct tls *
@@ -139,7 +139,7 @@ tls_new(const struct stream *s, struct tls_context *context, struct err *err)
 	t->context = tls_context_use(context);
 	if (t->ssl == NULL || SSL_set_fd(t->ssl, stream_fd(s)) != 1) {
 		(void)err_memory(err, "no memory for TLS");
-		layer_free(t);
+		layer_drop(t);
 		return NULL;
 	}
 	return t;

@@ -33,6 +33,7 @@ static const struct wanted least[SANDBOX_COUNT] = {
 	[SANDBOX_LOOKUP]  = { 512 * MIB,  256,                MIB,       SPARE_PROCESSES },
 	[SANDBOX_DELIVER] = { 1024 * MIB, SPARE_FILES,        MIB,       SPARE_PROCESSES + SYNC_THREADS },
 	[SANDBOX_MAILBOX] = { 512 * MIB,  1024,               MIB,       0 },
+	[SANDBOX_KEY]     = { 256 * MIB,  512,                0,         0 },
 	[SANDBOX_LOG]     = { 256 * MIB,  4096,               UNLIMITED, 0 },
 };
 
@@ -44,6 +45,7 @@ scale(enum sandbox kind, const struct conf *conf, struct wanted *w)
 	case SANDBOX_SESSION:
 		w->memory += conf->smtpd.max_sessions * CONTENT_KEPT;
 		w->files += 2 * conf->smtpd.max_sessions;	/* a session may hold a large message's file */
+		w->files += conf_tls_first(conf, conf->tls_count);
 		w->file_size += conf->message_size;
 		break;
 	case SANDBOX_NETWORK:

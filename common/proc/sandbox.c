@@ -26,6 +26,7 @@ static const struct kind {
 	[SANDBOX_LOOKUP]  = { "lookup",   CALLS_BASE | CALLS_READ | CALLS_UNIX | CALLS_FORK | CALLS_CODE,	false },
 	[SANDBOX_DELIVER] = { "deliver",  CALLS_BASE | CALLS_SYNC | CALLS_THREADS,				true },
 	[SANDBOX_MAILBOX] = { "mailbox",  CALLS_BASE | CALLS_READ | CALLS_WRITE | CALLS_SYNC,			false },
+	[SANDBOX_KEY]     = { "key",      CALLS_BASE,								true },
 	[SANDBOX_LOG]     = { "log",      CALLS_BASE | CALLS_UNIX,						false },
 };
 

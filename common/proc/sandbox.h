@@ -23,6 +23,7 @@ enum sandbox {
 	SANDBOX_LOOKUP,		/* lookup: reads files, NSS; forks its workers; no network but what NSS needs */
 	SANDBOX_DELIVER,	/* mda: syncfs on passed descriptors; threads; no files, no network, no exec */
 	SANDBOX_MAILBOX,	/* worker: the user's Maildir; no network, no exec */
+	SANDBOX_KEY,		/* key: nothing but its wires */
 	SANDBOX_LOG,		/* logger: one file or the syslog socket */
 	SANDBOX_COUNT
 };

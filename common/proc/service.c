@@ -156,6 +156,36 @@ on_boot(void *arg, struct reader *in, int fd)
 	return 0;
 }
 
+static int
+on_file(void *arg, struct reader *in, int fd)
+{
+	struct running *r = arg;
+	struct control_file file;
+
+	if (fd == -1)
+		return -1;
+	if (control_file_get(in, &file) == -1) {
+		fd_close(&fd);
+		return -1;
+	}
+	return files_add(&r->process.files, &file, fd);
+}
+
+static int
+on_tickets(void *arg, struct reader *in, int fd)
+{
+	struct running *r = arg;
+	struct control_tickets tickets;
+
+	(void)fd;
+	if (!r->ready || control_tickets_get(in, &tickets) == -1)
+		return -1;
+	if (r->process.service->tickets != NULL)
+		r->process.service->tickets(&r->process, &tickets);
+	explicit_bzero(&tickets, sizeof(tickets));
+	return 0;
+}
+
 typedef void passed_fd(struct process *, const struct control_wire *, int fd);
 
 /* A descriptor for the service; one that it has no use for is closed. */
@@ -235,6 +265,7 @@ on_prepare(void *arg, struct reader *in, int fd)
 	result = check_sandbox(r, r->next, &err);
 	if (result == 0 && service->check != NULL)
 		result = service->check(&r->process, r->next, &err);
+	files_close(&r->process.files);
 	if (result == -1)
 		conf_free(&r->next);
 	answer_prepared(r, ask.generation, result == 0, err.text);
@@ -316,6 +347,8 @@ on_stop(void *arg, struct reader *in, int fd)
 
 static const struct frame_handler handlers[] = {
 	[CONTROL_BOOT]		= { "BOOT",	  on_boot,	 true },
+	[CONTROL_FILE]		= { "FILE",	  on_file,	 true },
+	[CONTROL_TICKETS]	= { "TICKETS",	  on_tickets,	 false },
 	[CONTROL_WIRE]		= { "WIRE",	  on_wire,	 true },
 	[CONTROL_LISTENER]	= { "LISTENER",	  on_listener,	 true },
 	[CONTROL_PREPARE]	= { "PREPARE",	  on_prepare,	 false },
@@ -404,6 +437,7 @@ start(struct running *r, struct err *err)
 		return -1;
 	if (s->start != NULL && s->start(&r->process, err) == -1)
 		return -1;
+	files_close(&r->process.files);
 	r->ready = true;
 	(void)channel_begin(r->control, CONTROL_READY);
 	(void)channel_end(r->control);

@@ -11,6 +11,7 @@
 #include "conf/conf.h"
 #include "event/loop.h"
 #include "ipc/channel.h"
+#include "proc/files.h"
 #include "proc/sandbox.h"
 #include "wire/control.h"
 
@@ -22,6 +23,8 @@ struct process {		/* handed to every callback; lives as long as the process */
 	enum wire_role		 role;
 	uint32_t		 number;	/* process number in this start */
 	bool			 paused, root;
+	/* Those that the configuration names which prepare, start or check is about; closed when start or check has returned. */
+	struct files		 files;
 };
 
 struct service {
@@ -34,6 +37,8 @@ struct service {
 	/* The fd is the callback's, open and non-blocking. */
 	void	(*wire)(struct process *, const struct control_wire *, int fd);
 	void	(*listener)(struct process *, const struct control_wire *, int fd);
+	/* Keys for the tickets of TLS sessions, from READY on and again with each new one. */
+	void	(*tickets)(struct process *, const struct control_tickets *);
 	/* A new configuration: 0 to accept; -1 and err to refuse (nothing changes anywhere). Then `reloaded` after COMMIT, with
 	 * process->conf already the new one; `old` is freed when it returns. */
 	int	(*check)(struct process *, const struct conf *next, struct err *);

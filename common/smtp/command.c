@@ -18,6 +18,7 @@ static const struct {
 	[VERB_HELP] = { "HELP", SLICE_LIT("HELP") },
 	[VERB_VRFY] = { "VRFY", SLICE_LIT("VRFY") },
 	[VERB_EXPN] = { "EXPN", SLICE_LIT("EXPN") },
+	[VERB_STARTTLS] = { "STARTTLS", SLICE_LIT("STARTTLS") },
 };
 
 /* Words that begin a line of HTTP or a field of its header: the peer is a browser that somebody has tricked. */
@@ -30,7 +31,7 @@ static const struct slice foreign[] = {
 static enum verb
 find(struct slice word)
 {
-	for (enum verb v = VERB_HELO; v <= VERB_EXPN; v++)
+	for (enum verb v = VERB_HELO; v < VERB_UNKNOWN; v++)
 		if (slice_caseeq(word, verbs[v].word))
 			return v;
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)

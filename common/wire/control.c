@@ -89,6 +89,46 @@ control_text_get(struct reader *r, struct control_text *out)
 }
 
 void
+control_file_put(struct buf *b, const struct control_file *file)
+{
+	put_u8(b, (uint8_t)file->kind);
+	put_u32(b, file->number);
+}
+
+int
+control_file_get(struct reader *r, struct control_file *out)
+{
+	out->kind = (enum passed)get_enum(r, PASSED_COUNT);
+	out->number = get_u32(r);
+	return reader_end(r);
+}
+
+void
+control_tickets_put(struct buf *b, const struct control_tickets *tickets)
+{
+	put_u32(b, tickets->count);
+	for (uint32_t i = 0; i < tickets->count; i++)
+		put_slice(b, slice_of((const char *)tickets->keys[i], CONTROL_TICKET_KEY));
+}
+
+int
+control_tickets_get(struct reader *r, struct control_tickets *out)
+{
+	out->count = get_count(r, CONTROL_TICKET_KEYS, CONTROL_TICKET_KEY);
+	if (out->count == 0)
+		reader_fail(r);
+	for (uint32_t i = 0; i < out->count && !r->bad; i++) {
+		struct slice key = get_slice(r, CONTROL_TICKET_KEY);
+
+		if (key.len != CONTROL_TICKET_KEY)
+			reader_fail(r);
+		else
+			memcpy(out->keys[i], key.p, CONTROL_TICKET_KEY);
+	}
+	return reader_end(r);
+}
+
+void
 control_stop_put(struct buf *b, const struct control_stop *stop)
 {
 	put_u32(b, stop->within_ms);

@@ -6,6 +6,8 @@
  * Between supervisor and child (one socket pair each, descriptor 3 in the child):
  *
  *	supervisor → child	BOOT + fd	who you are, the configuration; fd: the log socket
+ *				FILE + fd	a file that the configuration in the next BOOT or PREPARE names
+ *				TICKETS		keys for the tickets of TLS sessions
  *				WIRE + fd	your end of a wire to a sibling (again after the sibling was replaced)
  *				LISTENER + fd	a bound socket to accept on; accept() says EINVAL: a reload took it back
  *				PREPARE		a new configuration: would you take it?
@@ -30,7 +32,7 @@
  */
 #include "wire/fields.h"
 
-#define CONTROL_VERSION		2
+#define CONTROL_VERSION		3
 #define CONF_BLOB_MAX		(256 * 1024)
 #define CONTROL_TEXT_MAX	4096
 #define CONTROL_BYTES_MAX	65536	/* one STATUS_TEXT, BYTES or OUTCOME; longer things go in several BYTES */
@@ -47,10 +49,11 @@ enum control_frame {
 	CONTROL_NONE, CONTROL_BOOT, CONTROL_WIRE, CONTROL_LISTENER, CONTROL_PREPARE, CONTROL_COMMIT,
 	CONTROL_PING, CONTROL_STATUS_ASK, CONTROL_STOP,
 	CONTROL_READY, CONTROL_PREPARED, CONTROL_PONG, CONTROL_STATUS_TEXT, CONTROL_REQUEST_STOP,
-	CONTROL_OPERATOR, CONTROL_ITEM, CONTROL_BYTES, CONTROL_OUTCOME, CONTROL_PINNED, CONTROL_FRAME_COUNT
+	CONTROL_OPERATOR, CONTROL_ITEM, CONTROL_BYTES, CONTROL_OUTCOME, CONTROL_PINNED, CONTROL_FILE, CONTROL_TICKETS,
+	CONTROL_FRAME_COUNT
 };
 
-enum wire_kind { WIRE_NONE, WIRE_SUBMIT, WIRE_DELIVER, WIRE_LOOKUP, WIRE_SPAWN, WIRE_HANDOFF, WIRE_CONTROL,
+enum wire_kind { WIRE_NONE, WIRE_SUBMIT, WIRE_DELIVER, WIRE_LOOKUP, WIRE_SPAWN, WIRE_HANDOFF, WIRE_KEY, WIRE_CONTROL,
 	WIRE_LOG,		/* to logger: the reading end of a process's log socket; number: that process */
 	WIRE_KIND_COUNT };
 
@@ -64,6 +67,7 @@ enum wire_role {
 	ROLE_RELAY, ROLE_MDA, ROLE_LOOKUP, ROLE_QUEUE, ROLE_SUPERVISOR,
 	ROLE_OPERATOR,		/* a listener for tools */
 	ROLE_LOGGER,
+	ROLE_KEY,		/* signs for smtpd */
 	ROLE_COUNT
 };
 
@@ -100,6 +104,21 @@ struct control_text {			/* STATUS_TEXT, BYTES, OUTCOME */
 
 struct control_stop {
 	uint32_t	within_ms;
+};
+
+enum passed { PASSED_NONE, PASSED_CERTIFICATE, PASSED_KEY, PASSED_COUNT };
+
+struct control_file {			/* read with pread: several processes share the descriptor's place */
+	enum passed	kind;
+	uint32_t	number;		/* conf_tls_first() */
+};
+
+#define CONTROL_TICKET_KEYS	2
+#define CONTROL_TICKET_KEY	80	/* bytes of one: TLS_TICKET_KEY_SIZE of net/tls_context.h */
+
+struct control_tickets {
+	uint32_t	count;		/* 1 .. CONTROL_TICKET_KEYS, newest first */
+	uint8_t		keys[CONTROL_TICKET_KEYS][CONTROL_TICKET_KEY];
 };
 
 enum { OPERATOR_JSON = 1 << 0, OPERATOR_FLAGS_ALL = OPERATOR_JSON };
@@ -150,6 +169,10 @@ void	control_conf_put(struct buf *, const struct control_conf *);
 int	control_conf_get(struct reader *, struct control_conf *);
 void	control_text_put(struct buf *, const struct control_text *);
 int	control_text_get(struct reader *, struct control_text *);
+void	control_file_put(struct buf *, const struct control_file *);
+int	control_file_get(struct reader *, struct control_file *);
+void	control_tickets_put(struct buf *, const struct control_tickets *);
+int	control_tickets_get(struct reader *, struct control_tickets *);
 void	control_stop_put(struct buf *, const struct control_stop *);
 int	control_stop_get(struct reader *, struct control_stop *);
 void	operator_request_put(struct buf *, const struct operator_request *);

@@ -28,6 +28,8 @@ enum log_event {		/* the line's shape; the table of shapes is in control/logger/
 	EVENT_TOO_MANY_ERRORS,	/* COMMAND, CLIENT */
 	EVENT_IMPROPER_PIPELINING,	/* COMMAND, CLIENT, TEXT */
 	EVENT_REJECT,		/* NOQUEUE: reject: COMMAND from CLIENT: TEXT; from=<> to=<> proto= helo=<> */
+	EVENT_TLS,		/* "Anonymous TLS connection established from CLIENT: TEXT"; KIND is the phrase up to CLIENT */
+	EVENT_TLS_FAILED,	/* "SSL_accept error from CLIENT: TEXT"; KIND likewise */
 	EVENT_CLIENT,		/* ID: client=HOST[IP] */
 	EVENT_MESSAGE_ID,	/* ID: message-id=<> */
 	EVENT_QUEUED,		/* ID: from=<>, size=, nrcpt= (queue active) */

@@ -42,6 +42,8 @@ static const struct piece shapes[EVENT_COUNT][PIECES_MAX] = {
 	[EVENT_REJECT]		= { { "", KEY_ID, ": reject: ", REQUIRED }, { "", KEY_COMMAND, " from ", REQUIRED },
 	    { "", KEY_CLIENT, ": ", REQUIRED }, { "", KEY_TEXT, ";", REQUIRED }, { " from=<", KEY_FROM, ">", REQUIRED },
 	    { " to=<", KEY_TO, ">", OPTIONAL }, { " proto=", KEY_PROTO, "", OPTIONAL }, { " helo=<", KEY_HELO, ">", OPTIONAL } },
+	[EVENT_TLS]		= { { "", KEY_KIND, " ", REQUIRED }, { "", KEY_CLIENT, ": ", REQUIRED }, { "", KEY_TEXT, "", REQUIRED } },
+	[EVENT_TLS_FAILED]	= { { "", KEY_KIND, " ", REQUIRED }, { "", KEY_CLIENT, ": ", REQUIRED }, { "", KEY_TEXT, "", REQUIRED } },
 	[EVENT_CLIENT]		= { { "", KEY_ID, ": client=", REQUIRED }, { "", KEY_CLIENT, "", REQUIRED } },
 	[EVENT_MESSAGE_ID]	= { { "", KEY_ID, ": message-id=", REQUIRED }, { "", KEY_MESSAGE_ID, "", REQUIRED } },
 	[EVENT_QUEUED]		= { { "", KEY_ID, ": from=<", REQUIRED }, { "", KEY_FROM, ">, size=", REQUIRED },
@@ -71,6 +73,7 @@ service_of_role(enum wire_role role)
 	static const char *const names[ROLE_COUNT] = {
 		[ROLE_MX] = "smtpd", [ROLE_TRUSTED] = "smtpd", [ROLE_SUBMISSION] = "smtpd", [ROLE_RELAY] = "relay", [ROLE_MDA] = "mda",
 		[ROLE_LOOKUP] = "lookup", [ROLE_QUEUE] = "queue", [ROLE_SUPERVISOR] = "posthornd", [ROLE_LOGGER] = "logger",
+		[ROLE_KEY] = "key",
 	};
 
 	return names[role] == NULL ? "unknown" : names[role];

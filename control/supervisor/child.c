@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "control/supervisor/backoff.h"
 #include "control/supervisor/launch.h"
+#include "control/supervisor/tls_files.h"
 
 #define CHILD_LAST_WORDS_MS	200
 #define CHILD_GRACE_MS		200	/* behind the time it was given */
@@ -227,6 +228,7 @@ send_boot(struct child *c, int log, struct err *err)
 	buf_init(&blob, CONF_BLOB_MAX);
 	conf_put(&blob, s->conf);
 	boot.conf = buf_slice(&blob);
+	tls_files_give(s->tls, c);
 	control_boot_put(channel_begin(c->control, CONTROL_BOOT), &boot);
 	result = channel_end_fd(c->control, log);
 	if (blob.failed || result == -1)
@@ -447,7 +449,25 @@ child_send_listener(struct child *c, enum wire_kind kind, enum wire_role role, u
 }
 
 void
-child_send_prepare(struct child *c, const struct conf *next)
+child_send_file(struct child *c, enum passed kind, uint32_t number, int fd)
+{
+	if (c->control == NULL)
+		return;
+	control_file_put(channel_begin(c->control, CONTROL_FILE), &(struct control_file){ .kind = kind, .number = number });
+	(void)channel_end_fd(c->control, fd);
+}
+
+void
+child_send_tickets(struct child *c, const struct control_tickets *tickets)
+{
+	if (c->state != CHILD_READY || c->control == NULL)
+		return;
+	control_tickets_put(channel_begin(c->control, CONTROL_TICKETS), tickets);
+	(void)channel_end(c->control);
+}
+
+void
+child_send_prepare(struct child *c, const struct conf *next, const struct tls_files *files)
 {
 	struct control_conf ask = { .generation = next->generation, .ok = true };
 	struct buf blob;
@@ -456,6 +476,7 @@ child_send_prepare(struct child *c, const struct conf *next)
 		return;
 	buf_init(&blob, CONF_BLOB_MAX);
 	conf_put(&blob, next);
+	tls_files_give(files, c);
 	ask.conf = buf_slice(&blob);
 	control_conf_put(channel_begin(c->control, CONTROL_PREPARE), &ask);
 	(void)channel_end(c->control);

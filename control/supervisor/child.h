@@ -47,6 +47,7 @@ struct child_ops {
 struct stage {
 	struct loop		*loop;
 	const struct conf	*conf;		/* in force; for BOOT */
+	const struct tls_files	*tls;		/* and its files */
 	const char		*libexec;
 	int			 lock;		/* RUNDIR/lock */
 	bool			 paused;
@@ -95,7 +96,10 @@ void		 child_send_wire(struct child *, enum wire_kind, enum wire_role, uint32_t 
 /* An end of a wire between the two, with what is to be known of the other one. */
 void		 child_send_peer(struct child *, const struct child *peer, enum wire_kind, int fd);
 void		 child_send_listener(struct child *, enum wire_kind, enum wire_role, uint32_t number, int fd);
-void		 child_send_prepare(struct child *, const struct conf *);
+/* Belongs to the BOOT or PREPARE that follows; also to a child that is only starting. fd is borrowed. */
+void		 child_send_file(struct child *, enum passed, uint32_t number, int fd);
+void		 child_send_tickets(struct child *, const struct control_tickets *);
+void		 child_send_prepare(struct child *, const struct conf *, const struct tls_files *);
 void		 child_send_commit(struct child *, uint64_t generation, bool ok);
 void		 child_ask_status(struct child *);
 

@@ -79,6 +79,7 @@ reload_fini(struct reload *r)
 {
 	timer_fini(&r->soon);
 	timer_fini(&r->patience);
+	tls_files_close(&r->files);
 	conf_free(&r->next);
 }
 
@@ -114,6 +115,7 @@ refuse(struct reload *r, const char *why)
 	if (r->next != NULL)
 		send_verdict(r, false);
 	conf_free(&r->next);
+	tls_files_close(&r->files);
 	listeners_forget(r->listeners);
 	finish(r, false, why);
 }
@@ -125,7 +127,8 @@ commit(struct reload *r)
 
 	r->next = NULL;
 	send_verdict(r, true);
-	r->ops->committed(r->arg, next);
+	r->ops->committed(r->arg, next, &r->files);
+	r->files.count = 0;
 	finish(r, true, "the new configuration is in force");
 }
 
@@ -180,7 +183,7 @@ prepare(struct reload *r, struct conf *next, struct err *err)
 {
 	if (reload_fits(r->stage->conf, next, err) == -1 || try_log(r->stage->conf, next, err) == -1)
 		return -1;
-	return listeners_prepare(r->listeners, next, err);
+	return tls_files_open(&r->files, next, err) == -1 ? -1 : listeners_prepare(r->listeners, next, err);
 }
 
 static bool
@@ -215,7 +218,7 @@ begin(void *arg)
 	timer_set(&r->patience, RELOAD_PATIENCE_MS);
 	TAILQ_FOREACH(c, r->children, entry)
 		if (!c->row->replaced)
-			child_send_prepare(c, next);
+			child_send_prepare(c, next, &r->files);
 	if (!anybody_asked(r))
 		commit(r);
 }

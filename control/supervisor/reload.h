@@ -4,7 +4,7 @@
  * reload — a new configuration in two phases: everybody accepts it, or nobody changes.
  *
  *	1 the files are read in a child; what only a restart can change must be as it was
- *	2 new ports are bound, a new log file is tried
+ *	2 new ports are bound, a new log file is tried, certificates and keys are opened
  *	3 PREPARE to every serving child that is not simply replaced; each says yes or no within 5 s
  *	4 COMMIT to all, or "forget it" to all
  *
@@ -12,13 +12,14 @@
  */
 #include "control/supervisor/child.h"
 #include "control/supervisor/listeners.h"
+#include "control/supervisor/tls_files.h"
 
 #define RELOAD_PATIENCE_MS	5000
 #define RELOAD_SPACING_MS	1000	/* a storm of signals is one reload a second */
 
 struct reload_ops {
-	/* Takes `next`. The children that were asked have COMMIT in their wires already. */
-	void	(*committed)(void *, struct conf *next);
+	/* Takes `next` and its files. The children that were asked have COMMIT in their wires already. */
+	void	(*committed)(void *, struct conf *next, struct tls_files *);
 	void	(*told)(void *, bool ok, const char *text);	/* the end of every reload, for the log and for tools */
 };
 
@@ -30,6 +31,7 @@ struct reload {
 	const struct reload_ops	*ops;
 	void			*arg;
 	struct conf		*next;		/* not NULL: phase 3 */
+	struct tls_files	 files;		/* of `next` */
 	uint64_t		 generation;	/* last given out */
 	struct timer		 patience;
 	struct timer		 soon;

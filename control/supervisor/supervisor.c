@@ -24,6 +24,8 @@
 #include "control/supervisor/rundir.h"
 #include "control/supervisor/spawn.h"
 #include "control/supervisor/survey.h"
+#include "control/supervisor/tickets.h"
+#include "control/supervisor/tls_files.h"
 #include "control/supervisor/wiring.h"
 #include "event/signal.h"
 #include "wire/log.h"
@@ -40,6 +42,8 @@ struct supervisor {
 	const struct supervisor_options	*options;
 	struct child_list		 children;
 	struct listeners		 listeners;
+	struct tls_files		 tls;		/* of conf */
+	struct tickets			 tickets;
 	struct spawn			 spawn;
 	struct operator			 operator;
 	struct reload			 reload;
@@ -139,6 +143,7 @@ child_ready(void *arg, struct child *c)
 		child_send_wire(c, WIRE_LOG, ROLE_LOGGER, c->number, c->log);
 	if (c->row->role == ROLE_MDA)
 		spawn_join(&s->spawn, c);
+	tickets_give(&s->tickets, c);
 	listeners_give(&s->listeners, c);
 	advance(s);
 }
@@ -390,14 +395,19 @@ renew_children(struct supervisor *s)
 }
 
 static void
-reload_committed(void *arg, struct conf *next)
+reload_committed(void *arg, struct conf *next, struct tls_files *files)
 {
 	struct supervisor *s = arg;
 	struct conf *old = s->conf;
+	struct child *c;
 	struct err err;
 
 	s->conf = next;
 	s->stage.conf = next;
+	tls_files_close(&s->tls);
+	s->tls = *files;
+	TAILQ_FOREACH(c, &s->children, entry)
+		tickets_give(&s->tickets, c);		/* to those that had no TLS before */
 	if (cast_add(&s->children, &s->stage, &err) == -1)
 		log_error("%s", err.text);
 	cast_trim(&s->children, next);
@@ -467,7 +477,10 @@ open_rooms(struct supervisor *s, struct err *err)
 	spawn_init(&s->spawn, &s->stage);
 	if (reload_init(&s->reload) == -1 || survey_init(&s->survey) == -1 || timer_init(&s->tick, s->stage.loop, on_tick, s) == -1)
 		return err_set(err, "no memory for a timer");
-	if (spawn_know_users(&s->spawn, err) == -1 || rundir_prepare(s->conf, err) == -1)
+	if (tickets_init(&s->tickets, s->stage.loop, &s->children) == -1)
+		return err_set(err, "no memory for a timer");
+	if (spawn_know_users(&s->spawn, err) == -1 || rundir_prepare(s->conf, err) == -1 ||
+	    tls_files_open(&s->tls, s->conf, err) == -1)
 		return -1;
 	s->stage.lock = rundir_lock(s->conf->run_directory, PREDECESSOR_MS, err);
 	if (s->stage.lock == -1 || listeners_open(&s->listeners, s->conf, PREDECESSOR_MS, err) == -1)
@@ -515,10 +528,12 @@ end(struct supervisor *s)
 		reload_fini(&s->reload);
 		survey_fini(&s->survey);
 		timer_fini(&s->tick);
+		tickets_fini(&s->tickets);
 		for (size_t i = 0; i < SIGNAL_COUNT; i++)
 			signal_stop(&s->signals[i]);
 	}
 	listeners_fini(&s->listeners);
+	tls_files_close(&s->tls);
 	log_wire_close();
 	fd_close(&s->log);
 	fd_close(&s->stage.lock);
@@ -537,7 +552,7 @@ supervisor_run(struct conf *conf, const struct supervisor_options *options)
 	listeners_init(&s.listeners);
 	conf->generation = 1;
 	s.stage = (struct stage){ .conf = conf, .libexec = options->libexec, .lock = -1, .paused = options->paused,
-	    .ops = &child_ops, .arg = &s };
+	    .tls = &s.tls, .ops = &child_ops, .arg = &s };
 	if (begin(&s, &err) == -1) {
 		(void)snprintf(s.failure, sizeof(s.failure), "%s", err.text);
 		s.exit_status = EXIT_CONFIG;

@@ -30,6 +30,7 @@ static const struct row {
 	[VERB_HELP]	= { cmd_help,		IS_JUNK },
 	[VERB_VRFY]	= { cmd_vrfy,		IS_JUNK },
 	[VERB_EXPN]	= { cmd_expn,		IS_JUNK },
+	[VERB_STARTTLS]	= { cmd_starttls,	WANTS_NOTHING | IS_LAST },
 	[VERB_UNKNOWN]	= { cmd_unknown,	IS_JUNK },
 	[VERB_FOREIGN]	= { cmd_foreign,	IS_JUNK },
 };

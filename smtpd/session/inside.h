@@ -17,6 +17,7 @@
 
 enum phase_id {
 	PHASE_NONE,
+	PHASE_HANDSHAKE,	/* TLS: the two sides are agreeing */
 	PHASE_GREETING,		/* connected; nothing said yet */
 	PHASE_COMMAND,		/* waiting for a whole line */
 	PHASE_SKIP,		/* passing over a line that is too long */
@@ -40,11 +41,13 @@ struct session {
 	struct session_owned	 owned;
 	struct home		*home;
 	struct settings		*settings;
+	const struct served	*served;	/* what the listener offers; NULL: nothing more than any */
 	struct stream		*stream;	/* NULL: over */
 	struct timer		 deadline;
 	struct transaction	*tx;		/* NULL: no transaction */
 	enum phase_id		 phase;
 	uint32_t		 number;
+	bool			 secure;	/* every byte goes through TLS */
 	bool			 trusted, esmtp, peer_ended, running;
 	char			 skip_last;	/* PHASE_SKIP: the byte before */
 	enum verb		 last;		/* the last command, for the log */
@@ -62,6 +65,7 @@ struct session {
 
 /* session.c */
 void		session_go(struct session *, enum phase_id);
+void		session_greet(struct session *);
 void		session_extend(struct session *, int64_t deadline);	/* loop time; within a phase */
 void		session_resume(struct session *);		/* after an answer: commands again */
 void		session_say(struct session *, enum sentence);
@@ -98,6 +102,7 @@ enum done	cmd_quit(struct session *, struct slice argument);
 enum done	cmd_help(struct session *, struct slice argument);
 enum done	cmd_vrfy(struct session *, struct slice argument);
 enum done	cmd_expn(struct session *, struct slice argument);
+enum done	cmd_starttls(struct session *, struct slice argument);
 enum done	cmd_unknown(struct session *, struct slice argument);
 enum done	cmd_foreign(struct session *, struct slice argument);
 
@@ -106,6 +111,14 @@ void		rcpt_flush(struct session *);			/* asks about those that wait */
 /* A bare local-part may mean one at this host: postmaster always, others for the trusted. -1: it may not. */
 int		address_complete(struct session *, struct address *);
 struct slice	address_canonical(struct arena *, const struct address *);	/* p NULL: memory */
+
+/* secure.c */
+void		secure_begin(struct session *);			/* the next bytes are TLS; the session may be over afterwards */
+void		secure_opened(void *session);			/* stream_ops.on_open */
+void		secure_failed(struct session *);		/* a line of the log */
+void		secure_late(struct session *);
+bool		secure_offered(const struct session *);		/* STARTTLS would be taken */
+void		secure_print(const struct session *, struct buf *out);	/* "TLSv1.3 with cipher ..." */
 
 /* content.c */
 void		content_begin(struct session *);

@@ -21,14 +21,26 @@ date_of_now(struct home *home)
 	return home->date;
 }
 
+/* RFC 3848. */
+static const char *
+protocol_of(const struct session *s)
+{
+	return !s->esmtp ? "SMTP" : s->secure ? "ESMTPS" : "ESMTP";
+}
+
 int
 received_print(struct session *s, struct buf *out)
 {
 	const struct transaction *tx = s->tx;
 	char id[QUEUE_ID_LEN + 1];
 
-	buf_printf(out, "Received: from %s (unknown [%s%s])\r\n\tby %s (posthorn) with %s id %s",
-	    s->helo, strchr(s->peer, ':') != NULL ? "IPv6:" : "", s->peer, s->settings->hostname, s->esmtp ? "ESMTP" : "SMTP", queue_id_print(tx->ticket.id, id));
+	buf_printf(out, "Received: from %s (unknown [%s%s])\r\n", s->helo, strchr(s->peer, ':') != NULL ? "IPv6:" : "", s->peer);
+	if (s->secure) {
+		buf_puts(out, "\t(using ");
+		secure_print(s, out);
+		buf_puts(out, ")\r\n");
+	}
+	buf_printf(out, "\tby %s (posthorn) with %s id %s", s->settings->hostname, protocol_of(s), queue_id_print(tx->ticket.id, id));
 	/* With several recipients the others' names are nobody's business. */
 	if (tx->count == 1)
 		buf_printf(out, "\r\n\tfor <%.*s>", SLICE_FMT(tx->recipients[0].address));

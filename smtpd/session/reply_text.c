@@ -40,6 +40,11 @@ static const struct slice sentences[SENTENCE_COUNT] = {
 	[SAY_SYNCHRONIZATION]	= SLICE_LIT("554 5.5.0 Error: SMTP protocol synchronization\r\n"),
 	[SAY_TOO_MANY_ERRORS]	= SLICE_LIT("421 4.7.0 Error: too many errors\r\n"),
 	[SAY_FOREIGN]		= SLICE_LIT("554 5.5.0 Error: this is not a web server\r\n"),
+	[SAY_NO_TLS]		= SLICE_LIT("502 5.5.1 Error: TLS is not served here\r\n"),
+	[SAY_TLS_ALREADY]	= SLICE_LIT("554 5.5.1 Error: TLS already active\r\n"),
+	[SAY_TLS_LATER]		= SLICE_LIT("454 4.7.0 TLS not available due to local problem\r\n"),
+	[SAY_TLS_READY]		= SLICE_LIT("220 2.0.0 Ready to start TLS\r\n"),
+	[SAY_TLS_REQUIRED]	= SLICE_LIT("530 5.7.0 Must issue a STARTTLS command first\r\n"),
 	[SAY_AUTH_REQUIRED]	= SLICE_LIT("530 5.7.0 Authentication required\r\n"),
 };
 

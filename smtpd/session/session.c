@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/tls_stream.h"
 #include "smtpd/session/inside.h"
 
 #define SECONDS(n)	((int64_t)(n) * 1000)
@@ -37,6 +38,7 @@ static const struct phase {
 } phases[PHASE_COUNT] = {
 #define SETTING(f)	offsetof(struct settings, f), 0
 #define FIXED(ms)	0, (ms)
+	[PHASE_HANDSHAKE] = { "handshake", FIXED(SECONDS(30)),		NULL,		secure_late,		false },
 	[PHASE_GREETING]= { "greeting", SETTING(greeting_delay),	input_greeting,	late_greeting,		false },
 	[PHASE_COMMAND]	= { "command",	SETTING(command_timeout),	lines_command,	late_client,		true },
 	[PHASE_SKIP]	= { "skip",	SETTING(command_timeout),	lines_skip,	late_client,		true },
@@ -50,7 +52,8 @@ static void	on_input(void *);
 static void	on_stream_end(void *, enum stream_end, int);
 static void	on_drained(void *);
 
-static const struct stream_ops stream_ops = { .on_input = on_input, .on_end = on_stream_end, .on_drained = on_drained };
+static const struct stream_ops stream_ops = { .on_input = on_input, .on_end = on_stream_end, .on_drained = on_drained,
+	.on_open = secure_opened };
 
 void
 session_extend(struct session *s, int64_t at)
@@ -262,6 +265,8 @@ on_deadline(void *arg)
 static void
 lost(struct session *s)
 {
+	if (s->phase == PHASE_HANDSHAKE)
+		secure_failed(s);
 	log_event(EVENT_LOST, LOG_LEVEL_INFO, s->number, LOG_STR(KEY_COMMAND, session_where(s)), LOG_STR(KEY_CLIENT, s->client));
 	(void)session_end(s, NULL);
 }
@@ -274,8 +279,8 @@ shut_down(struct session *s)
 
 /* The beginning. */
 
-static void
-greet(struct session *s)
+void
+session_greet(struct session *s)
 {
 	session_sayf(s, "220 %s ESMTP posthorn\r\n", s->settings->hostname);
 	session_go(s, PHASE_COMMAND);
@@ -284,7 +289,7 @@ greet(struct session *s)
 static void
 late_greeting(struct session *s)
 {
-	greet(s);
+	session_greet(s);
 }
 
 /* RFC 5321 4.3.1: a client waits for the greeting. Programs that do not are seldom senders of mail. */
@@ -310,6 +315,10 @@ session_begin(struct session *s)
 	char early[100];
 	ssize_t n;
 
+	if (s->served != NULL && s->served->implicit) {
+		secure_begin(s);
+		return;
+	}
 	if (s->settings->greeting_delay > 0) {
 		session_go(s, PHASE_GREETING);
 		return;
@@ -318,7 +327,7 @@ session_begin(struct session *s)
 	if (n > 0)
 		too_early(s, slice_of(early, (size_t)n));
 	else
-		greet(s);
+		session_greet(s);
 }
 
 struct session *
@@ -335,6 +344,7 @@ session_open(struct home *home, int fd, const struct sockaddress *peer, bool tru
 		goto fail;
 	s->home = home;
 	s->settings = settings_use(home->settings);
+	s->served = settings_served(s->settings, stream_fd(s->stream));
 	s->trusted = trusted;
 	s->number = home->number_base + home->opened++ % NUMBERS;
 	sockaddress_print(peer, s->peer);

@@ -12,7 +12,7 @@
 EVP_PKEY *
 certificate_key(enum key_kind kind)
 {
-	return kind == KEY_RSA ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+	return kind == KEY_RSA_2048 ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
 }
 
 static char *

@@ -3,7 +3,7 @@
 /* certificate — keys and self-signed certificates for tests, made on the spot. */
 #include <openssl/evp.h>
 
-enum key_kind { KEY_RSA, KEY_EC };
+enum key_kind { KEY_RSA_2048, KEY_EC_P256 };
 
 EVP_PKEY	*certificate_key(enum key_kind);
 /* PEM of a certificate of this key for these host names (the list ends with NULL); the caller's, free(3). */

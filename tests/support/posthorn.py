@@ -200,7 +200,7 @@ class Posthorn:
     def wait_ready(self, seconds):
         """Ready when every listener takes MAIL. Says what it printed when it ended instead."""
         end = time.monotonic() + seconds
-        for address in (self.mx, self.trusted, self.submission):
+        for address in self.talkers():
             while not serves(address):
                 if self.process.poll() is not None:
                     raise AssertionError(f"posthornd ended with {self.process.returncode}: {self.words()}")
@@ -208,8 +208,13 @@ class Posthorn:
                     raise AssertionError(f"no service on {address} within {seconds} s: {self.words()}")
                 time.sleep(0.02)
 
+    def talkers(self):
+        """The addresses where a client may begin in clear."""
+        named = (("mx", self.mx), ("trusted", self.trusted), ("submission", self.submission))
+        return [address for name, address in named if not self.over.get("listener " + name, {}).get("implicit-tls")]
+
     def serves(self):
-        return all(serves(address) for address in (self.mx, self.trusted, self.submission))
+        return all(serves(address) for address in self.talkers())
 
     def words(self, most=4000):
         """The last of what it said on stderr and in its log."""

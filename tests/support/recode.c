@@ -5,6 +5,7 @@
 
 #include "wire/control.h"
 #include "wire/deliver.h"
+#include "wire/key.h"
 #include "wire/lookup.h"
 #include "wire/spawn.h"
 #include "wire/submit.h"
@@ -83,11 +84,18 @@ RECODE(control_wire, struct control_wire)
 RECODE(control_conf, struct control_conf)
 RECODE(control_text, struct control_text)
 RECODE(control_stop, struct control_stop)
+RECODE(control_file, struct control_file)
+RECODE(control_tickets, struct control_tickets)
 RECODE(operator_request, struct operator_request)
 RECODE_ARENA(queue_item, struct queue_item)
 RECODE_ARENA(control_pinned, struct control_pinned)
 ROWS(control, ROW_OF(control_boot), ROW_OF(control_wire), ROW_OF(control_conf), ROW_OF(control_text),
-     ROW_OF(control_stop), ROW_OF(operator_request), ROW_OF(queue_item), ROW_OF(control_pinned));
+     ROW_OF(control_stop), ROW_OF(operator_request), ROW_OF(queue_item), ROW_OF(control_pinned), ROW_OF(control_file),
+     ROW_OF(control_tickets));
+
+RECODE(key_question, struct key_question)
+RECODE(key_answer, struct key_answer)
+ROWS(key, ROW_OF(key_question), ROW_OF(key_answer));
 
 static int
 envelope(struct reader *r, struct arena *arena, struct buf *out)

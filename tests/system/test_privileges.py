@@ -16,8 +16,9 @@ import tempfile
 
 import pytest
 
+from certificates import Authority
 from client import Client, send
-from posthorn import DOMAIN, PATIENCE, Posthorn, build_directory, processes, sanitized
+from posthorn import DOMAIN, HOSTNAME, PATIENCE, Posthorn, build_directory, processes, sanitized
 from waiting import wait_for
 
 pytestmark = [pytest.mark.root_only, pytest.mark.skipif(os.getuid() != 0, reason="needs root: several uids")]
@@ -26,6 +27,7 @@ pytestmark = [pytest.mark.root_only, pytest.mark.skipif(os.getuid() != 0, reason
 SERVICES = [
     ("logger", "posthorn-log", False),
     ("lookup", "posthorn-lookup", False),
+    ("key", "posthorn-key", True),
     ("queue", "posthorn-queue", False),
     ("relay", "posthorn-relay", True),
     ("mda", "posthorn-mda", True),
@@ -87,7 +89,10 @@ def mta(homes, dns, sink):
         os.chown(home, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
     directory = pathlib.Path(tempfile.mkdtemp(prefix="posthorn-privileges.", dir="/var/tmp"))
     directory.chmod(0o755)
+    chain, key = Authority(directory / "authority").issue("mx", HOSTNAME)
     settings = {
+        "tls public": {"certificate": [str(chain)], "key": [str(key)]},
+        "listener mx": {"tls": ["public"]},
         f"domain {DOMAIN}": {"users": "system", "maildir": "Maildir"},
         f"domain {VIRTUAL}": {"users": f"file:{directory}/p/virtual", "maildir": "Maildir"},
         "postmaster": f"ph-user1@{DOMAIN}",

@@ -89,10 +89,23 @@ static const struct {
 	  "p.conf:2: allow-private-targets: \"1\" is not a yes or no: yes or no would be right\n" },
 	{ HOST "log { format = \"xml\\x01\" }\n",
 	  "p.conf:2: format: \"xml\\x01\" is not a choice: \"text\" or \"json\" would be right\n" },
+	/* TLS */
+	{ HOST "tls \"a\" { certificate = \"/a.pem\" }\n",
+	  "p.conf:2: key: is not as long as certificate: a key for each certificate would be right\n" },
+	{ HOST "tls \"a\" { key = \"/a.key\" }\n",
+	  "p.conf:2: certificate: one file, or one for each kind of key (4 at most), would be right\n" },
+	{ HOST "tls \"a\" { certificate = \"a.pem\" key = \"/a.key\" }\n",
+	  "p.conf:2: certificate: is no absolute path: one that begins with / would be right\n" },
+	{ HOST "listener \"a\" { tls = \"b\" }\n",
+	  "p.conf:2: tls: \"b\" is no tls section of this configuration\n" },
+	{ HOST "listener \"a\" { implicit-tls = yes }\n",
+	  "p.conf:2: implicit-tls: needs a certificate: tls = { \"name of a tls section\" } would be right\n" },
+	{ HOST "tls \"a\" { certificate = \"/a.pem\" key = \"/a.key\" min-version = \"1.0\" }\nlistener \"a\" { role = \"submission\" tls = \"a\" }\n",
+	  "p.conf:3: tls: \"a\" speaks TLS 1.0, which is not for passwords: min-version 1.2 or 1.3 would be right\n" },
 	/* all unknown names of a file, also inside what is unknown itself */
-	{ HOST "hostnam = a\ntls \"x\" {\n certificate = { a, b }\n inner { deeper = 1 }\n}\nsmtpd {\n max_sessions = 5\n}\nsize = 1\n",
+	{ HOST "hostnam = a\nsieve \"x\" {\n certificate = { a, b }\n inner { deeper = 1 }\n}\nsmtpd {\n max_sessions = 5\n}\nsize = 1\n",
 	  "p.conf:2: hostnam: no such setting, did you mean \"hostname\"?\n"
-	  "p.conf:3: tls: no such setting, see posthorn.conf(5) for the list\n"
+	  "p.conf:3: sieve: no such setting, see posthorn.conf(5) for the list\n"
 	  "p.conf:8: max_sessions: no such setting in section smtpd, did you mean \"max-sessions\"?\n"
 	  "p.conf:10: size: no such setting, see posthorn.conf(5) for the list\n" },
 	{ HOST "expire = 5d\nqueue { hostname = x }\n",

@@ -58,6 +58,17 @@ static const struct row {
 	    { .key = KEY_HELO, .type = LOG_TYPE_SLICE, .text = { "a\nb", 3 } } } },
 	  "postfix/smtpd[9]: NOQUEUE: reject: RCPT from mail.example.net[192.0.2.7]: 554 5.7.1 <x@example.com>: Relay access "
 	  "denied; from=<> to=<x@example.com> proto=ESMTP helo=<a\\x0ab>" },
+	{ &smtpd, { .event = EVENT_TLS, .level = LOG_LEVEL_INFO, .session = 9, .count = 3,
+	    .fields = { { .key = KEY_KIND, .type = LOG_TYPE_SLICE, .text = { "Anonymous TLS connection established from", 41 } },
+	    { .key = KEY_CLIENT, .type = LOG_TYPE_SLICE, .text = { "mail.example.net[192.0.2.7]", 27 } },
+	    { .key = KEY_TEXT, .type = LOG_TYPE_SLICE, .text = { "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)", 57 } } } },
+	  "postfix/smtpd[9]: Anonymous TLS connection established from mail.example.net[192.0.2.7]: "
+	  "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits)" },
+	{ &smtpd, { .event = EVENT_TLS_FAILED, .level = LOG_LEVEL_INFO, .session = 9, .count = 3,
+	    .fields = { { .key = KEY_KIND, .type = LOG_TYPE_SLICE, .text = { "SSL_accept error from", 21 } },
+	    { .key = KEY_CLIENT, .type = LOG_TYPE_SLICE, .text = { "mail.example.net[192.0.2.7]", 27 } },
+	    { .key = KEY_TEXT, .type = LOG_TYPE_SLICE, .text = { "unsupported protocol", 20 } } } },
+	  "postfix/smtpd[9]: SSL_accept error from mail.example.net[192.0.2.7]: unsupported protocol" },
 	{ &smtpd, { .event = EVENT_CLIENT, .level = LOG_LEVEL_INFO, .session = 9, .count = 2,
 	    .fields = { { .key = KEY_ID, .type = LOG_TYPE_ID, .number = (int64_t)1 << 32 | 2 },
 	    { .key = KEY_CLIENT, .type = LOG_TYPE_SLICE, .text = { "mail.example.net[192.0.2.7]", 27 } } } },

@@ -491,8 +491,8 @@ group_setup(void **state)
 	(void)state;
 	if (tls_init(&err) == -1)
 		return -1;
-	rsa = certificate_key(KEY_RSA);
-	ec = certificate_key(KEY_EC);
+	rsa = certificate_key(KEY_RSA_2048);
+	ec = certificate_key(KEY_EC_P256);
 	return 0;
 }
 

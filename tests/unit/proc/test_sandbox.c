@@ -239,6 +239,7 @@ static const int rows[SANDBOX_COUNT][ACTS] = {
 	[SANDBOX_LOOKUP]  = { YES, YES, NO,  NO,  NO,  YES, NO,  NO,  NO,  NO,  YES, YES, NO,  NO,  YES, W,   NO,  YES, W,   W,   NO },
 	[SANDBOX_DELIVER] = { YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   YES, NO,  NO,  W,   W,   YES, YES, W,   W,   NO },
 	[SANDBOX_MAILBOX] = { YES, NO,  YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   YES, YES, W,   W,   NO },
+	[SANDBOX_KEY]     = { YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO },
 	[SANDBOX_LOG]     = { YES, NO,  NO,  NO,  NO,  YES, NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO },
 };
 

@@ -288,7 +288,7 @@ test_handoff(void **state)
 	name_listener(&at);
 	assert_int_equal(network_parse(SLICE_LIT("127.0.0.0/8"), &w.trusted), 0);
 	world_reopen(&w);
-	mx = smtpd_new(w.loop, &w.conf, ROLE_MX, 4, NULL, NULL, &err);
+	mx = smtpd_new(w.loop, settings_new(&w.conf, NULL, &err), ROLE_MX, 4, NULL, NULL, &err);
 	assert_non_null(mx);
 	smtpd_listener(mx, public);
 	/* nobody to take it: not now, for a session of the mx worker would say never */
@@ -304,7 +304,7 @@ test_handoff(void **state)
 	world_talk(&w, "RCPT TO:<x@elsewhere.example>\r\n", "250 2.1.5");
 	/* the trusted worker no longer trusts that network: the same connection is a stranger's there */
 	assert_int_equal(network_parse(SLICE_LIT("10.0.0.0/8"), &w.trusted), 0);
-	assert_int_equal(smtpd_reload(w.smtpd, &w.conf, &err), 0);
+	smtpd_reload(w.smtpd, settings_new(&w.conf, NULL, &err));
 	dial(&at);
 	world_expect(&w, "220");
 	world_talk(&w, "HELO x\r\n", "250");
@@ -330,7 +330,7 @@ test_handoff_full(void **state)
 	assert_int_equal(network_parse(SLICE_LIT("127.0.0.0/8"), &w.trusted), 0);
 	w.conf.smtpd.max_sessions = 1;
 	world_reopen(&w);
-	mx = smtpd_new(w.loop, &w.conf, ROLE_MX, 4, NULL, NULL, &err);
+	mx = smtpd_new(w.loop, settings_new(&w.conf, NULL, &err), ROLE_MX, 4, NULL, NULL, &err);
 	assert_non_null(mx);
 	smtpd_listener(mx, public);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
@@ -390,7 +390,7 @@ test_reload(void **state)
 	old = w.client;
 	w.client = -1;
 	w.conf.message_size = 500;
-	assert_int_equal(smtpd_reload(w.smtpd, &w.conf, &err), 0);
+	smtpd_reload(w.smtpd, settings_new(&w.conf, NULL, &err));
 	world_connect(&w, STRANGER);
 	world_expect(&w, "220");
 	world_talk(&w, "EHLO x\r\n", "250-mx");

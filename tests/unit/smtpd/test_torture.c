@@ -59,7 +59,7 @@ be_smtpd(unsigned n, int client, int submit, int lookup)
 	if (sockaddress_parse(SLICE_LIT("192.0.2.1"), 1, &peer) == -1 || (c.loop = loop_new(&err)) == NULL ||
 	    timer_init(&c.tick, c.loop, on_tick, &c) == -1)
 		_exit(99);
-	c.smtpd = smtpd_new(c.loop, &w.conf, ROLE_MX, 1, NULL, NULL, &err);
+	c.smtpd = smtpd_new(c.loop, settings_new(&w.conf, NULL, &err), ROLE_MX, 1, NULL, NULL, &err);
 	if (c.smtpd == NULL)
 		_exit(98);
 	smtpd_wire(c.smtpd, &submit_wire, submit);

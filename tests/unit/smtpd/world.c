@@ -533,7 +533,7 @@ world_reopen(struct world *w)
 	struct err err;
 
 	smtpd_free(&w->smtpd);
-	w->smtpd = smtpd_new(w->loop, &w->conf, role_in_use, 3, smtpd_stopped, w, &err);
+	w->smtpd = smtpd_new(w->loop, settings_new(&w->conf, NULL, &err), role_in_use, 3, smtpd_stopped, w, &err);
 	assert_non_null(w->smtpd);
 	world_queue(w);
 	world_lookup(w);

@@ -3,9 +3,11 @@
 
 #include "ipc/channel.h"
 #include "wire/control.h"
+#include "wire/key.h"
 #include "wire/spawn.h"
 
 #define CONTROL(name)	codec_of(recode_control, recode_control_count, name)
+#define KEY(name)	codec_of(recode_key, recode_key_count, name)
 #define SPAWN(name)	codec_of(recode_spawn, recode_spawn_count, name)
 
 static struct buf b;
@@ -249,13 +251,52 @@ test_spawn_event(void **state)
 
 #define BUF(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+static void
+test_files_and_tickets(void **state)
+{
+	struct control_file file = { .kind = PASSED_KEY, .number = UINT32_MAX };
+	struct control_tickets tickets = { .count = CONTROL_TICKET_KEYS };
+
+	(void)state;
+	control_file_put(&b, &file);
+	codec_check(CONTROL("control_file"), &b);
+	for (size_t i = 0; i < CONTROL_TICKET_KEYS; i++)
+		memset(tickets.keys[i], (int)i + 1, CONTROL_TICKET_KEY);
+	buf_reset(&b);
+	control_tickets_put(&b, &tickets);
+	codec_check(CONTROL("control_tickets"), &b);
+	tickets.count = 0;
+	buf_reset(&b);
+	control_tickets_put(&b, &tickets);
+	assert_int_equal(codec_try(CONTROL("control_tickets"), buf_slice(&b)), -1);
+}
+
+static void
+test_key(void **state)
+{
+	struct key_question q = { .digest = KEY_SHA384, .pss = true, .content = codec_fill('c', KEY_CONTENT_MAX) };
+	struct key_answer a = { .signature = codec_fill('s', KEY_SIGNATURE_MAX) };
+
+	(void)state;
+	memset(q.id, 0xfe, sizeof(q.id));
+	key_question_put(&b, &q);
+	codec_check(KEY("key_question"), &b);
+	buf_reset(&b);
+	key_answer_put(&b, &a);
+	codec_check(KEY("key_answer"), &b);
+	a.signature = codec_fill('s', KEY_SIGNATURE_MAX + 1);
+	buf_reset(&b);
+	key_answer_put(&b, &a);
+	assert_int_equal(codec_try(KEY("key_answer"), buf_slice(&b)), -1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BUF(test_boot),    BUF(test_wire), BUF(test_conf_text_stop), BUF(test_bytes_limit),
 		BUF(test_request), BUF(test_item), BUF(test_spawn_start),    BUF(test_spawn_event),
-		BUF(test_pinned),
+		BUF(test_pinned),  BUF(test_files_and_tickets), BUF(test_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

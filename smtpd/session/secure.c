@@ -1,0 +1,93 @@
+/*
+ * secure — a session goes over to TLS: after STARTTLS (RFC 3207), or at once where the listener says so (RFC 8314).
+ *
+ * What was said in clear is forgotten (RFC 3207 4.2): nobody knows who said it. Bytes that wait behind STARTTLS end the session before
+ * (command_table.c, IS_LAST), and the stream refuses what is left over in any other way (CVE-2011-0411).
+ */
+#include "net/tls_stream.h"
+#include "smtpd/key/provider.h"
+#include "smtpd/session/inside.h"
+
+bool
+secure_offered(const struct session *s)
+{
+	return s->served != NULL && s->served->tls != NULL && !s->served->implicit && !s->secure;
+}
+
+static void
+log_failure(const struct session *s, const char *why)
+{
+	log_event(EVENT_TLS_FAILED, LOG_LEVEL_INFO, s->number, LOG_STR(KEY_KIND, "SSL_accept error from"), LOG_STR(KEY_CLIENT, s->client),
+	    LOG_STR(KEY_TEXT, why[0] == '\0' ? "lost connection" : why));
+}
+
+void
+secure_failed(struct session *s)
+{
+	log_failure(s, tls_why(s->stream));
+}
+
+void
+secure_late(struct session *s)
+{
+	log_failure(s, "Connection timed out");
+	(void)session_end(s, NULL);
+}
+
+void
+secure_begin(struct session *s)
+{
+	struct err err = { 0, "" };
+
+	if (!key_provider_ready()) {
+		log_failure(s, "there is no process that holds the keys; try again later");
+		(void)session_end(s, NULL);
+	} else if (tls_accept(s->stream, s->served->tls, &err) == -1) {
+		log_failure(s, err.text);
+		(void)session_end(s, NULL);
+	} else {
+		session_go(s, PHASE_HANDSHAKE);
+	}
+}
+
+void
+secure_print(const struct session *s, struct buf *out)
+{
+	struct tls_facts facts;
+
+	tls_facts(s->stream, &facts);
+	buf_printf(out, "%s with cipher %s (%d/%d bits)", facts.protocol, facts.cipher, facts.bits, facts.of_bits);
+	if (facts.exchange != NULL)
+		buf_printf(out, " key-exchange %s", facts.exchange);
+	if (facts.signature != NULL)
+		buf_printf(out, " server-signature %s", facts.signature);
+}
+
+static void
+log_success(const struct session *s)
+{
+	char text[256];
+	struct buf out = { .mem = text, .cap = sizeof(text), .max = sizeof(text) };
+
+	secure_print(s, &out);
+	log_event(EVENT_TLS, LOG_LEVEL_INFO, s->number, LOG_STR(KEY_KIND, "Anonymous TLS connection established from"),
+	    LOG_STR(KEY_CLIENT, s->client), LOG_SLICE(KEY_TEXT, buf_slice(&out)));
+}
+
+void
+secure_opened(void *arg)
+{
+	struct session *s = arg;
+
+	s->secure = true;
+	log_success(s);
+	session_reset(s);
+	s->helo[0] = '\0';
+	s->esmtp = false;
+	if (!s->served->implicit)
+		session_go(s, PHASE_COMMAND);
+	else if (s->settings->greeting_delay > 0)
+		session_go(s, PHASE_GREETING);
+	else
+		session_greet(s);
+}
