@@ -34,6 +34,7 @@ struct job {
 	struct tx_recipient	**pending;
 	struct deliver_result	*results;
 	bool			 started, sending, finished, given_up, damaged;
+	bool			 plain;		/* the target in hand, once more, in clear */
 	/* where it goes */
 	struct route		*route;
 	uint16_t		 next_target;
@@ -50,6 +51,7 @@ static void on_ready(void *);
 static void on_sent(void *);
 static void on_gone(void *, const struct outcome *);
 static void next_target(struct job *);
+static void connect_target(struct job *, const struct target *);
 
 static const struct client_ops job_ops = { .ready = on_ready, .sent = on_sent, .gone = on_gone };
 
@@ -271,8 +273,15 @@ on_gone(void *arg, const struct outcome *why)
 
 	if (said_by_peer(why))
 		log_info("host %s refused to talk to me: %s", client_name(job->client), fmt_escaped(words, sizeof(words), why->text));
-	health_failed(job->world->health, client_address(job->client), loop_now(job->world->loop));
 	remember_trouble(job, why);
+	if (client_tls_failed(job->client)) {
+		log_info("%s: again in clear", client_name(job->client));
+		client_close(&job->client);
+		job->plain = true;
+		connect_target(job, &job->route->targets.v[job->next_target - 1]);
+		return;
+	}
+	health_failed(job->world->health, client_address(job->client), loop_now(job->world->loop));
 	client_close(&job->client);
 	next_target(job);
 }
@@ -311,7 +320,8 @@ on_connected(void *arg, int fd, int error)
 		connect_failed(job, target, host, error);
 		return;
 	}
-	job->client = client_open(job->world->house, fd, host, &target->address, &job_ops, job, &err);
+	job->client = client_open(job->world->house, fd, host, &target->address, !job->plain && job->world->conf->relay.opportunistic_tls,
+	    &job_ops, job, &err);
 	if (job->client != NULL)
 		return;
 	log_warn("connection to %s: %s", host, err.text);
@@ -400,7 +410,7 @@ find_route(struct job *job)
 static void
 next_target(struct job *job)
 {
-	job->sending = false;
+	job->sending = job->plain = false;
 	if (job->route == NULL)
 		find_route(job);
 	else if (job->next_target < job->route->targets.count)

@@ -101,6 +101,7 @@ struct conf_relay {
 	int64_t	connection_messages;	/* most messages on one connection */
 	int64_t	max_addresses;		/* tried in one attempt */
 	char	*source_ipv4, *source_ipv6;	/* empty: the kernel's choice */
+	int64_t	tls_timeout;		/* ms */
 	bool	opportunistic_tls;	/* STARTTLS wherever it is offered, with any certificate */
 };
 

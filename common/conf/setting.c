@@ -98,6 +98,8 @@ static const struct setting relay_rows[] = {
 	  "how long to wait for its greeting", NULL },
 	{ "hello-timeout", SETTING_DURATION, FIELD(conf_relay, hello_timeout), "300s", "100ms", "1h",
 	  "the same for the reply to EHLO or HELO", NULL },
+	{ "tls-timeout", SETTING_DURATION, FIELD(conf_relay, tls_timeout), "60s", "100ms", "1h",
+	  "how long a TLS handshake may take", NULL },
 	{ "mail-timeout", SETTING_DURATION, FIELD(conf_relay, mail_timeout), "300s", "100ms", "1h",
 	  "the same for MAIL", NULL },
 	{ "rcpt-timeout", SETTING_DURATION, FIELD(conf_relay, rcpt_timeout), "300s", "100ms", "1h",

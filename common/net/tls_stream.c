@@ -196,10 +196,20 @@ tls_active(const struct stream *s)
 	return stream_layer_arg(s) != NULL;
 }
 
+/* As Postfix names them; NULL: it signed with something else. */
 static const char *
-name_of(int nid)
+signature_name(int nid)
 {
-	return nid == NID_undef ? NULL : OBJ_nid2sn(nid);
+	switch (nid) {
+	case EVP_PKEY_EC:
+		return "ECDSA";
+	case EVP_PKEY_RSA_PSS:
+		return "RSA-PSS";
+	case EVP_PKEY_RSA:
+		return "RSA-PKCS1";
+	default:
+		return NULL;
+	}
 }
 
 void
@@ -212,11 +222,25 @@ tls_facts(const struct stream *s, struct tls_facts *out)
 	*out = (struct tls_facts){ .protocol = SSL_get_version(t->ssl), .cipher = SSL_CIPHER_get_name(cipher),
 	    .server_name = SSL_get_servername(t->ssl, TLSEXT_NAMETYPE_host_name), .resumed = SSL_session_reused(t->ssl) == 1 };
 	out->bits = SSL_CIPHER_get_bits(cipher, &out->of_bits);
-	out->exchange = (group & TLSEXT_nid_unknown) == 0 ? name_of(group) : NULL;
+	if (group != NID_undef && (group & TLSEXT_nid_unknown) == 0)
+		out->exchange = OBJ_nid2sn(group);
 	if (out->resumed)
 		return;
 	if ((SSL_is_server(t->ssl) ? SSL_get_signature_type_nid(t->ssl, &nid) : SSL_get_peer_signature_type_nid(t->ssl, &nid)) == 1)
-		out->signature = name_of(nid);
+		out->signature = signature_name(nid);
+}
+
+void
+tls_facts_print(const struct stream *s, struct buf *out)
+{
+	struct tls_facts facts;
+
+	tls_facts(s, &facts);
+	buf_printf(out, "%s with cipher %s (%d/%d bits)", facts.protocol, facts.cipher, facts.bits, facts.of_bits);
+	if (facts.exchange != NULL)
+		buf_printf(out, " key-exchange %s", facts.exchange);
+	if (facts.signature != NULL)
+		buf_printf(out, " server-signature %s", facts.signature);
 }
 
 const char *

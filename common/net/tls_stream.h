@@ -3,6 +3,7 @@
 /*
  * tls_stream — TLS under a stream (event/stream.h), either side; the stream's owner goes on as before.
  */
+#include "base/buf.h"
 #include "event/stream.h"
 #include "net/tls_context.h"
 
@@ -25,6 +26,8 @@ int		 tls_connect(struct stream *, struct tls_context *, const char *name, struc
 bool		 tls_active(const struct stream *);		/* every byte goes through TLS, or will when the handshake is over */
 /* Once it is open. Texts live as long as the stream. */
 void		 tls_facts(const struct stream *, struct tls_facts *);
+/* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519 server-signature ECDSA", as Postfix writes it. */
+void		 tls_facts_print(const struct stream *, struct buf *out);
 /* Why on_end came, in OpenSSL's words; "" when it was no matter of TLS. */
 const char	*tls_why(const struct stream *);
 /* OpenSSL's side of it, for what is asked rarely. */

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "net/tls_context.h"
 #include "relay/client/conversation.h"
 
 #define IN_MAX		(2 * REPLY_LINE_MAX)
@@ -21,7 +22,7 @@ static void on_input(void *);
 static void on_end(void *, enum stream_end, int);
 static void on_drained(void *);
 
-static const struct stream_ops stream_ops = { .on_input = on_input, .on_end = on_end, .on_drained = on_drained };
+static const struct stream_ops stream_ops = { .on_input = on_input, .on_end = on_end, .on_drained = on_drained, .on_open = secure_opened };
 
 struct client_house *
 client_house_new(struct loop *loop, const struct conf *conf, struct err *err)
@@ -60,6 +61,7 @@ client_house_free(struct client_house **hp)
 		return;
 	while (!LIST_EMPTY(&house->clients))
 		client_shut(LIST_FIRST(&house->clients));
+	tls_context_drop(&house->tls);
 	mem_free(house);
 }
 
@@ -108,6 +110,7 @@ on_deadline(void *arg)
 {
 	struct client *c = arg;
 
+	c->tls_failed = c->step == STEP_STARTTLS || c->step == STEP_TLS;
 	/* An idle connection that is not needed ends without a word in the log. */
 	if (c->step == STEP_IDLE && c->ops != NULL)
 		c->ops->gone(c->arg, &(struct outcome){ .action = ACTION_DELAYED, .status = STATUS(4, 4, 2),
@@ -117,8 +120,8 @@ on_deadline(void *arg)
 }
 
 struct client *
-client_open(struct client_house *house, int fd, const char *host, const struct sockaddress *address, const struct client_ops *ops,
-    void *arg, struct err *err)
+client_open(struct client_house *house, int fd, const char *host, const struct sockaddress *address, bool tls,
+    const struct client_ops *ops, void *arg, struct err *err)
 {
 	struct client *c = mem_zalloc(sizeof(*c));
 	char text[SOCKADDRESS_TEXT];
@@ -139,6 +142,8 @@ client_open(struct client_house *house, int fd, const char *host, const struct s
 	c->ops = ops;
 	c->arg = arg;
 	c->address = *address;
+	c->wants_tls = tls;
+	(void)snprintf(c->host, sizeof(c->host), "%s", host);
 	(void)snprintf(c->name, sizeof(c->name), "%s[%s]:%u", host, sockaddress_print(address, text), sockaddress_port(address));
 	LIST_INSERT_HEAD(&house->clients, c, link);
 	house->count++;
@@ -156,6 +161,12 @@ uint32_t
 client_transactions(const struct client *c)
 {
 	return c->transactions;
+}
+
+bool
+client_tls_failed(const struct client *c)
+{
+	return c->tls_failed;
 }
 
 const char *
@@ -186,7 +197,7 @@ client_adopt(struct client *c, const struct client_ops *ops, void *arg)
 static bool
 talks_on(const struct client *c)
 {
-	bool waits = c->step == STEP_GREETING || c->step == STEP_EHLO || c->step == STEP_HELO || c->step == STEP_RSET;
+	bool waits = c->step == STEP_GREETING || c->step == STEP_STARTTLS || c->step == STEP_EHLO || c->step == STEP_HELO || c->step == STEP_RSET;
 	bool goes_on = reply_class(&c->reply) == 2 || (reply_class(&c->reply) == 5 && c->step == STEP_EHLO);
 
 	return waits && goes_on && stream_input(c->stream).len > 0;
@@ -231,6 +242,10 @@ on_end(void *arg, enum stream_end end, int error)
 {
 	struct client *c = arg;
 
+	if (c->step == STEP_STARTTLS || c->step == STEP_TLS) {
+		secure_failed(c);
+		return;
+	}
 	if (end == STREAM_ERROR && error != 0 && error != ECONNRESET && error != EPIPE)
 		client_fail(c, "lost connection with %s while %s: %s", c->name, client_steps[c->step].doing, strerror(error));
 	else

@@ -51,9 +51,13 @@ void			 client_house_conf(struct client_house *, const struct conf *);	/* borrow
 uint32_t		 client_house_count(const struct client_house *);			/* connections that exist */
 void			 client_house_free(struct client_house **);	/* closes all clients; owners hear nothing */
 
-/* Takes a connected, non-blocking socket (also on failure). `host` and `address` name the peer. */
-struct client	*client_open(struct client_house *, int fd, const char *host, const struct sockaddress *, const struct client_ops *,
-		    void *arg, struct err *);
+/*
+ * Takes a connected, non-blocking socket (also on failure). `host` and `address` name the peer. tls: STARTTLS when it is offered, with
+ * any certificate (RFC 7435); when it is refused, in clear. A handshake that fails ends the connection: client_tls_failed.
+ */
+struct client	*client_open(struct client_house *, int fd, const char *host, const struct sockaddress *, bool tls,
+		    const struct client_ops *, void *arg, struct err *);
+bool		 client_tls_failed(const struct client *);	/* at `gone`: in clear it might work */
 /* Only when ready or after `sent` with client_usable. */
 void		 client_send(struct client *, struct transaction *);
 bool		 client_usable(const struct client *);		/* idle and healthy: another transaction may be sent */

@@ -10,11 +10,12 @@
 #include "smtp/capability.h"
 #include "smtp/dot.h"
 
-#define CLIENT_NAME_SIZE	(256 + SOCKADDRESS_TEXT + 16)
+#define CLIENT_HOST_SIZE	256
+#define CLIENT_NAME_SIZE	(CLIENT_HOST_SIZE + SOCKADDRESS_TEXT + 16)
 #define BODY_BLOCK		65536
 
 enum step_id {
-	STEP_NONE, STEP_GREETING, STEP_EHLO, STEP_HELO, STEP_IDLE, STEP_RSET, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_BODY, STEP_DOT,
+	STEP_NONE, STEP_GREETING, STEP_EHLO, STEP_HELO, STEP_STARTTLS, STEP_TLS, STEP_IDLE, STEP_RSET, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_BODY, STEP_DOT,
 	STEP_QUIT, STEP_COUNT
 };
 
@@ -39,6 +40,7 @@ struct client_house {
 	const struct conf	*conf;
 	LIST_HEAD(, client)	 clients;
 	uint32_t		 count;
+	struct tls_context	*tls;		/* made when first needed */
 	char			 block[BODY_BLOCK];	/* a piece of a file on its way through */
 };
 
@@ -54,6 +56,9 @@ struct client {
 	struct capabilities	 caps;
 	struct sockaddress	 address;
 	char			 name[CLIENT_NAME_SIZE];
+	char			 host[CLIENT_HOST_SIZE];
+	bool			 wants_tls;	/* if it is offered */
+	bool			 tls_failed;
 	uint32_t		 transactions;
 	bool			 dirty;		/* the last transaction ended early: RSET before the next */
 	bool			 spoiled;	/* it said more than it was asked: what comes next cannot be matched */
@@ -91,9 +96,16 @@ void	client_decide(struct client *, struct tx_recipient *, const struct outcome 
 void	client_decide_rest(struct client *, const struct outcome *);
 
 /* hello.c */
+void	hello_say(struct client *);					/* EHLO, the first or after STARTTLS */
+void	hello_ready(struct client *);
 void	hello_greeting(struct client *, const struct reply *);
 void	hello_ehlo(struct client *, const struct reply *);
 void	hello_helo(struct client *, const struct reply *);
+/* secure.c */
+void	secure_ask(struct client *);					/* STARTTLS */
+void	secure_reply(struct client *, const struct reply *);
+void	secure_opened(void *client);					/* stream_ops.on_open */
+void	secure_failed(struct client *);					/* the handshake did not come to its end */
 /* envelope.c */
 void	envelope_begin(struct client *);
 void	envelope_rset(struct client *, const struct reply *);

@@ -7,18 +7,25 @@
 #include "relay/client/conversation.h"
 
 void
+hello_say(struct client *c)
+{
+	c->caps = (struct capabilities){ 0 };
+	(void)stream_printf(c->stream, "EHLO %s\r\n", c->house->conf->hostname);
+	client_go(c, STEP_EHLO);
+}
+
+void
 hello_greeting(struct client *c, const struct reply *reply)
 {
 	if (reply_class(reply) != 2) {
 		client_refused(c, reply);
 		return;
 	}
-	(void)stream_printf(c->stream, "EHLO %s\r\n", c->house->conf->hostname);
-	client_go(c, STEP_EHLO);
+	hello_say(c);
 }
 
-static void
-ready(struct client *c)
+void
+hello_ready(struct client *c)
 {
 	client_go(c, STEP_IDLE);
 	c->ops->ready(c->arg);
@@ -35,8 +42,10 @@ hello_ehlo(struct client *c, const struct reply *reply)
 	}
 	if (reply_class(reply) != 2)
 		client_refused(c, reply);
+	else if (c->wants_tls && (c->caps.has & CAP_STARTTLS) != 0)
+		secure_ask(c);
 	else
-		ready(c);
+		hello_ready(c);
 }
 
 void
@@ -45,5 +54,5 @@ hello_helo(struct client *c, const struct reply *reply)
 	if (reply_class(reply) != 2)
 		client_refused(c, reply);
 	else
-		ready(c);
+		hello_ready(c);
 }

@@ -6,7 +6,7 @@
 
 #define WAIT(field)	offsetof(struct conf_relay, field)
 
-/* An idle connection hears nothing but "421 going down": any word ends it. */
+/* An idle connection hears nothing but "421 going down": any word ends it. (None comes while TLS begins: that is no text yet.) */
 static void
 idle_reply(struct client *c, const struct reply *reply)
 {
@@ -26,6 +26,8 @@ const struct step client_steps[STEP_COUNT] = {
 	[STEP_GREETING] = { "receiving the initial server greeting", WAIT(greeting_timeout), KIND_HELLO, hello_greeting },
 	[STEP_EHLO] = { "performing the EHLO handshake", WAIT(hello_timeout), KIND_HELLO, hello_ehlo },
 	[STEP_HELO] = { "performing the HELO handshake", WAIT(hello_timeout), KIND_HELLO, hello_helo },
+	[STEP_STARTTLS] = { "sending STARTTLS", WAIT(hello_timeout), KIND_HELLO, secure_reply },
+	[STEP_TLS] = { "performing the TLS handshake", WAIT(tls_timeout), KIND_HELLO, idle_reply },
 	[STEP_IDLE] = { "waiting for work", WAIT(idle_timeout), KIND_HELLO, idle_reply },
 	[STEP_RSET] = { "sending RSET", WAIT(rset_timeout), KIND_ENVELOPE, envelope_rset },
 	[STEP_MAIL] = { "sending MAIL FROM", WAIT(mail_timeout), KIND_ENVELOPE, envelope_mail },

@@ -118,7 +118,6 @@ void		secure_opened(void *session);			/* stream_ops.on_open */
 void		secure_failed(struct session *);		/* a line of the log */
 void		secure_late(struct session *);
 bool		secure_offered(const struct session *);		/* STARTTLS would be taken */
-void		secure_print(const struct session *, struct buf *out);	/* "TLSv1.3 with cipher ..." */
 
 /* content.c */
 void		content_begin(struct session *);

@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "mail/queue_id.h"
+#include "net/tls_stream.h"
 #include "smtpd/session/inside.h"
 
 /* Many messages a second share one date. */
@@ -37,7 +38,7 @@ received_print(struct session *s, struct buf *out)
 	buf_printf(out, "Received: from %s (unknown [%s%s])\r\n", s->helo, strchr(s->peer, ':') != NULL ? "IPv6:" : "", s->peer);
 	if (s->secure) {
 		buf_puts(out, "\t(using ");
-		secure_print(s, out);
+		tls_facts_print(s->stream, out);
 		buf_puts(out, ")\r\n");
 	}
 	buf_printf(out, "\tby %s (posthorn) with %s id %s", s->settings->hostname, protocol_of(s), queue_id_print(tx->ticket.id, id));

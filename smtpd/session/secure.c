@@ -50,26 +50,13 @@ secure_begin(struct session *s)
 	}
 }
 
-void
-secure_print(const struct session *s, struct buf *out)
-{
-	struct tls_facts facts;
-
-	tls_facts(s->stream, &facts);
-	buf_printf(out, "%s with cipher %s (%d/%d bits)", facts.protocol, facts.cipher, facts.bits, facts.of_bits);
-	if (facts.exchange != NULL)
-		buf_printf(out, " key-exchange %s", facts.exchange);
-	if (facts.signature != NULL)
-		buf_printf(out, " server-signature %s", facts.signature);
-}
-
 static void
 log_success(const struct session *s)
 {
 	char text[256];
 	struct buf out = { .mem = text, .cap = sizeof(text), .max = sizeof(text) };
 
-	secure_print(s, &out);
+	tls_facts_print(s->stream, &out);
 	log_event(EVENT_TLS, LOG_LEVEL_INFO, s->number, LOG_STR(KEY_KIND, "Anonymous TLS connection established from"),
 	    LOG_STR(KEY_CLIENT, s->client), LOG_SLICE(KEY_TEXT, buf_slice(&out)));
 }

@@ -6,7 +6,9 @@
     sink.on("DATA", None, Action.CLOSE)                        # close instead of an answer
     sink.wait(3)                                               # until three messages are accepted
 
-Verbs: CONNECT (the greeting), EHLO HELO MAIL RCPT DATA DOT RSET NOOP QUIT. The first rule that fits answers; without one the
+    sink.secure = context                                      # offers STARTTLS (an ssl.SSLContext)
+
+Verbs: STARTTLS CONNECT (the greeting), EHLO HELO MAIL RCPT DATA DOT RSET NOOP QUIT. The first rule that fits answers; without one the
 sink agrees. A reply may be a text (several lines with \\n), an Action, or a function (session, line) giving one of those.
 One thread runs all sessions on its own asyncio loop; replies to pipelined commands leave in one write.
 """
@@ -30,6 +32,7 @@ class Transaction:
         self.session = session.number
         self.hello = session.hello
         self.extended = session.extended
+        self.secure = session.secure
         self.sender = None
         self.mail_line = ""
         self.recipients = []        # accepted
@@ -68,6 +71,8 @@ class Session(asyncio.Protocol):
         self.out = []
         self.transport = None
         self.lines = []             # every command line, as text
+        self.secure = False         # TLS is on
+        self.upgrading = False      # or about to be
 
     def connection_made(self, transport):
         self.transport = transport
@@ -82,6 +87,8 @@ class Session(asyncio.Protocol):
 
     def data_received(self, data):
         self.kept += data
+        if self.upgrading:
+            return
         while not self.hung and not self.transport.is_closing():
             if not (self.take_content() if self.in_data else self.take_line()):
                 break
@@ -133,7 +140,8 @@ class Session(asyncio.Protocol):
 
     def do_ehlo(self, line, verb):
         self.extended = True
-        said = self.answer(verb, line, "250 " + "\n".join([self.sink.name] + self.sink.extensions))
+        offers = ["STARTTLS"] if self.sink.secure and not self.secure else []
+        said = self.answer(verb, line, "250 " + "\n".join([self.sink.name] + self.sink.extensions + offers))
         if said.startswith("2"):
             self.hello = line[5:]
             self.now = None
@@ -172,6 +180,21 @@ class Session(asyncio.Protocol):
     def do_noop(self, line, verb):
         self.answer(verb, line, "250 2.0.0 ok")
 
+    def do_starttls(self, line, verb):
+        if self.answer(verb, line, "220 2.0.0 go ahead" if self.sink.secure and not self.secure else "502 5.5.1 no").startswith("220"):
+            self.flush()
+            self.transport.pause_reading()
+            self.now, self.extended, self.hello, self.upgrading = None, False, "", True
+            self.sink.loop.create_task(self.go_secure())
+
+    async def go_secure(self):
+        try:
+            self.transport = await self.sink.loop.start_tls(self.transport, self, self.sink.secure, server_side=True)
+            self.secure, self.upgrading = True, False
+            self.data_received(b"")
+        except OSError as error:        # ssl.SSLError is one
+            self.sink.refused.append(str(error))
+
     def do_quit(self, line, verb):
         self.answer(verb, line, "221 2.0.0 bye")
         self.flush()
@@ -206,9 +229,11 @@ class Sink:
         self.transactions = []
         self.sessions = []
         self.closed = 0
+        self.secure = None              # an ssl.SSLContext: STARTTLS is offered
+        self.refused = []               # handshakes that failed
         self.keep_content = True
         self._lock = threading.Lock()
-        self._loop = asyncio.new_event_loop()
+        self.loop = asyncio.new_event_loop()
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(host, port, ready), daemon=True)
         self._thread.start()
@@ -219,9 +244,9 @@ class Sink:
 
     def _run(self, host, port, ready):
         self._error = None
-        asyncio.set_event_loop(self._loop)
+        asyncio.set_event_loop(self.loop)
         try:
-            self._server = self._loop.run_until_complete(self._loop.create_server(lambda: Session(self), host, port, backlog=1024))
+            self._server = self.loop.run_until_complete(self.loop.create_server(lambda: Session(self), host, port, backlog=1024))
             self.address = self._server.sockets[0].getsockname()[:2]
             self.host, self.port = self.address
         except OSError as error:
@@ -229,7 +254,7 @@ class Sink:
             ready.set()
             return
         ready.set()
-        self._loop.run_forever()
+        self.loop.run_forever()
 
     def on(self, verb, match, reply, times=None):
         with self._lock:
@@ -267,7 +292,7 @@ class Sink:
             for session in self.sessions:
                 if session.transport:
                     session.transport.abort()
-            self._loop.call_soon(self._loop.stop)
+            self.loop.call_soon(self.loop.stop)
 
-        self._loop.call_soon_threadsafe(stop)
+        self.loop.call_soon_threadsafe(stop)
         self._thread.join(5)

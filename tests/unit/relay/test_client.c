@@ -96,6 +96,10 @@ static const struct row rows[] = {
 	{ "a bare LF never leaves", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nE", 1, "a\n.\nMAIL\r\n", NULL, .expected = "F5.6.0" },
 	{ "a bare CR at the end", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nE", 1, "a\r", NULL, .expected = "F5.6.0" },
 	{ "big content", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, 1, "big", NULL, .expected = "R2.0.0 +" },
+	{ "STARTTLS refused: it goes on in clear", HELLO("S 250-STARTTLS\nS 250-PIPELINING\n") "C STARTTLS\nS 454 4.7.0 not now\n" ENVELOPE
+	    "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 +" },
+	{ "STARTTLS answered with more than 220", HELLO("S 250-STARTTLS\n") "C STARTTLS\nW 220 go\\r\\n250 mx\\r\\n\nE", 1, NULL, NULL, .expected = "gone D4.5.0" },
+	{ "421 to STARTTLS", HELLO("S 250-STARTTLS\n") "C STARTTLS\nS 421 4.3.2 bye\nX", 1, NULL, NULL, .expected = "gone D4.3.2" },
 	{ "no greeting in time", "E", 1, NULL, NULL, .expected = "gone D4.4.2", .patience = 60 },
 	{ "no answer to MAIL in time", PIPE ENVELOPE "E", 1, NULL, NULL, .expected = "-4.4.2", .patience = 60 },
 	{ "no answer to the dot in time", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nE", 1, NULL, NULL, .expected = "U4.4.2", .patience = 60 },
@@ -121,7 +125,7 @@ set_patience(int64_t ms)
 	struct conf_relay *r = &conf.relay;
 
 	r->greeting_timeout = r->hello_timeout = r->mail_timeout = r->rcpt_timeout = r->data_timeout = r->block_timeout = ms;
-	r->dot_timeout = r->rset_timeout = r->quit_timeout = r->idle_timeout = ms;
+	r->tls_timeout = r->dot_timeout = r->rset_timeout = r->quit_timeout = r->idle_timeout = ms;
 }
 
 static void
@@ -214,7 +218,7 @@ open_pair(const char *script)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	assert_int_equal(sockaddress_parse(SLICE_LIT("192.0.2.1"), 25, &address), 0);
 	peer = peer_new(loop, fds[1], script);
-	client = client_open(house, fds[0], "mx.example.net", &address, &ops, NULL, &err);
+	client = client_open(house, fds[0], "mx.example.net", &address, true, &ops, NULL, &err);
 	assert_non_null(client);
 	assert_string_equal(client_name(client), "mx.example.net[192.0.2.1]:25");
 }
@@ -413,7 +417,7 @@ test_drip(void **state)
 	strlcpy(got, "nothing", sizeof(got));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	assert_int_equal(sockaddress_parse(SLICE_LIT("192.0.2.1"), 25, &address), 0);
-	client = client_open(house, fds[0], "mx", &address, &ops, NULL, &err);
+	client = client_open(house, fds[0], "mx", &address, false, &ops, NULL, &err);
 	drip.fd = fds[1];
 	assert_int_equal(timer_init(&drip.timer, loop, on_drip, &drip), 0);
 	timer_set(&drip.timer, 10);

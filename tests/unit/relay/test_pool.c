@@ -70,7 +70,7 @@ connect_one(const char *script)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	assert_int_equal(sockaddress_parse(SLICE_LIT("192.0.2.1"), 25, &address), 0);
 	peers[peer_count++] = peer_new(loop, fds[1], script);
-	client = client_open(house, fds[0], "mx", &address, &ops, &ready, &err);
+	client = client_open(house, fds[0], "mx", &address, false, &ops, &ready, &err);
 	assert_non_null(client);
 	for (int i = 0; i < 100 && !ready; i++)
 		rounds(1);

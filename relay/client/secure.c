@@ -1,0 +1,65 @@
+/*
+ * secure — STARTTLS with whoever offers it (RFC 3207), opportunistic (RFC 7435): any certificate will do, and whoever refuses is served in
+ * clear. What was learnt in clear is forgotten (RFC 3207 4.2), and a server that says more than "220" in clear is not listened to any
+ * further (talks_on in client.c; CVE-2021-38371).
+ */
+#include "base/log.h"
+#include "net/tls_stream.h"
+#include "relay/client/conversation.h"
+#include "wire/log.h"
+
+void
+secure_ask(struct client *c)
+{
+	c->wants_tls = false;		/* once */
+	(void)stream_puts(c->stream, "STARTTLS\r\n");
+	client_go(c, STEP_STARTTLS);
+}
+
+static struct tls_context *
+context_of(struct client_house *house, struct err *err)
+{
+	if (house->tls == NULL && tls_init(err) == 0)
+		house->tls = tls_client_new(err);
+	return house->tls;
+}
+
+void
+secure_reply(struct client *c, const struct reply *reply)
+{
+	struct err err = { 0, "" };
+
+	if (reply->code == 421) {
+		client_refused(c, reply);
+	} else if (reply_class(reply) != 2) {
+		log_info("%s refuses STARTTLS that it offers; it goes on in clear", c->name);
+		hello_ready(c);
+	} else if (context_of(c->house, &err) == NULL || tls_connect(c->stream, c->house->tls, c->host, &err) == -1) {
+		c->tls_failed = true;
+		client_fail(c, "TLS with %s: %s", c->name, err.text);
+	} else {
+		client_go(c, STEP_TLS);
+	}
+}
+
+void
+secure_opened(void *arg)
+{
+	struct client *c = arg;
+	char text[256];
+	struct buf out = { .mem = text, .cap = sizeof(text), .max = sizeof(text) };
+
+	tls_facts_print(c->stream, &out);
+	log_event(EVENT_TLS, LOG_LEVEL_INFO, 0, LOG_STR(KEY_KIND, "Untrusted TLS connection established to"), LOG_STR(KEY_CLIENT, c->name),
+	    LOG_SLICE(KEY_TEXT, buf_slice(&out)));
+	hello_say(c);
+}
+
+void
+secure_failed(struct client *c)
+{
+	const char *why = tls_why(c->stream);
+
+	c->tls_failed = true;
+	client_fail(c, "TLS with %s: %s", c->name, why[0] != '\0' ? why : "lost connection");
+}
