@@ -62,13 +62,11 @@ take_one(struct listener *l, struct sockaddress *peer)
 	return accept4(l->fd, &peer->any, &peer->len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 }
 
+/* looking: although it rests. */
 static void
-on_ready(void *arg, int what)
+take_turn(struct listener *l, bool looking)
 {
-	struct listener *l = arg;
-
-	(void)what;
-	for (int i = 0; i < ACCEPTS_A_TURN && l->watch.wants != 0; i++) {
+	for (int i = 0; i < ACCEPTS_A_TURN && (looking || l->watch.wants != 0); i++) {
 		struct sockaddress peer;
 		int fd = take_one(l, &peer);
 
@@ -89,6 +87,20 @@ on_ready(void *arg, int what)
 		}
 		break;
 	}
+}
+
+static void
+on_ready(void *arg, int what)
+{
+	(void)what;
+	take_turn(arg, false);
+}
+
+void
+listener_look(struct listener *l)
+{
+	if (!timer_is_set(&l->rest))
+		take_turn(l, true);
 }
 
 struct listener *

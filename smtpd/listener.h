@@ -18,6 +18,7 @@ struct listener_ops {
 
 struct listener	*listener_new(struct loop *, int fd, const struct listener_ops *, void *arg, struct err *);	/* takes the fd, also on failure */
 void		 listener_free(struct listener **);	/* closes it */
+void		 listener_look(struct listener *);	/* one turn, also while it rests */
 void		 listener_rest(struct listener *, bool);	/* true: take nobody until false */
 
 #endif

@@ -27,8 +27,13 @@ copy_numbers(struct settings *s, const struct conf *conf)
 	s->transaction_timeout = c->transaction_timeout;
 	s->greeting_delay = c->greeting_delay;
 	s->max_sessions = to_u32(c->max_sessions);
-	s->client_sessions = to_u32(c->client_sessions);
-	s->client_rate = to_u32(c->client_rate);
+	s->stress_timeout = c->stress_timeout;
+	s->client = (struct client_rules){ .sessions = to_u32(c->client_sessions),
+	    .bits_ipv4 = (uint8_t)c->client_prefix_ipv4, .bits_ipv6 = (uint8_t)c->client_prefix_ipv6 };
+	s->client.minute[CHARGE_SESSION] = to_u32(c->client_rate);
+	s->client.minute[CHARGE_MESSAGE] = to_u32(c->client_messages);
+	s->client.minute[CHARGE_RECIPIENT] = to_u32(c->client_recipients);
+	s->client.minute[CHARGE_ERROR] = to_u32(c->client_errors);
 	s->max_errors = to_u32(c->max_errors);
 	s->max_junk = to_u32(c->max_junk);
 	s->max_hops = to_u32(c->max_hops);
@@ -45,6 +50,7 @@ settings_free(struct settings *s)
 	mem_free(s->served);
 	mem_free(s->hostname);
 	mem_free(s->networks);
+	mem_free(s->exempt);
 	mem_free(s->mx_ports);
 	mem_free(s);
 }
@@ -62,6 +68,19 @@ copy_ports(struct settings *s, const struct conf *conf)
 	for (uint32_t i = 0; i < conf->listener_count; i++)
 		for (uint32_t k = 0; conf->listeners[i].role == LISTENER_MX && k < conf->listeners[i].at.count; k++)
 			s->mx_ports[s->mx_port_count++] = sockaddress_port(&conf->listeners[i].at.v[k]);
+	return 0;
+}
+
+/* -1: no memory. */
+static int
+copy_networks(struct network **to, uint32_t *count, const struct conf_networks *from)
+{
+	if (from->count == 0)
+		return 0;
+	*to = mem_dup(from->v, from->count * sizeof((*to)[0]));
+	if (*to == NULL)
+		return -1;
+	*count = from->count;
 	return 0;
 }
 
@@ -99,7 +118,6 @@ struct settings *
 settings_new(const struct conf *conf, const struct files *files, struct err *err)
 {
 	struct settings *s = mem_zalloc(sizeof(*s));
-	size_t networks = conf->trusted_networks.count;
 
 	if (s == NULL) {
 		(void)err_set(err, "no memory for settings");
@@ -112,14 +130,12 @@ settings_new(const struct conf *conf, const struct files *files, struct err *err
 	}
 	copy_numbers(s, conf);
 	s->hostname = slice_dup(slice_str(conf->hostname));
-	if (networks > 0)
-		s->networks = mem_dup(conf->trusted_networks.v, networks * sizeof(s->networks[0]));
-	if (s->hostname == NULL || (networks > 0 && s->networks == NULL) || copy_ports(s, conf) == -1) {
+	if (s->hostname == NULL || copy_networks(&s->networks, &s->network_count, &conf->trusted_networks) == -1 ||
+	    copy_networks(&s->exempt, &s->exempt_count, &conf->smtpd.client_exempt) == -1 || copy_ports(s, conf) == -1) {
 		(void)err_set(err, "no memory for settings");
 		settings_free(s);
 		return NULL;
 	}
-	s->network_count = conf->trusted_networks.count;
 	return s;
 }
 
@@ -164,11 +180,23 @@ settings_served(const struct settings *s, int fd)
 	return found;
 }
 
+static bool
+any_holds(const struct network *networks, uint32_t count, const struct sockaddress *peer)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (network_holds(&networks[i], peer))
+			return true;
+	return false;
+}
+
 bool
 settings_trust(const struct settings *s, const struct sockaddress *peer)
 {
-	for (uint32_t i = 0; i < s->network_count; i++)
-		if (network_holds(&s->networks[i], peer))
-			return true;
-	return false;
+	return any_holds(s->networks, s->network_count, peer);
+}
+
+bool
+settings_exempt(const struct settings *s, const struct sockaddress *peer)
+{
+	return any_holds(s->exempt, s->exempt_count, peer);
 }

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "conf/conf.h"
 #include "proc/files.h"
+#include "smtpd/client_limit.h"
 
 struct tls_context;
 
@@ -25,7 +26,10 @@ struct settings {
 	uint32_t	 recipients;
 	int64_t		 command_timeout, data_timeout, transaction_timeout, greeting_delay;	/* ms */
 	uint32_t	 max_sessions;
-	uint32_t	 client_sessions, client_rate;		/* 0: no limit */
+	int64_t		 stress_timeout;		/* ms; 0: none */
+	struct client_rules client;
+	struct network	*exempt;			/* whom they are not for */
+	uint32_t	 exempt_count;
 	uint32_t	 max_errors, max_junk, max_hops;
 	size_t		 header_size;
 	struct network	*networks;		/* those who may relay */
@@ -44,5 +48,6 @@ void		 settings_drop(struct settings **);
 /* The listener that this connection came in by; NULL: there is none (any more), or none that has TLS. */
 const struct served *settings_served(const struct settings *, int fd);
 bool		 settings_trust(const struct settings *, const struct sockaddress *);
+bool		 settings_exempt(const struct settings *, const struct sockaddress *);
 
 #endif

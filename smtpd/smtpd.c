@@ -17,6 +17,7 @@
 
 #define LISTENERS_MAX	64
 #define STOP_RESERVE	500	/* ms: what is left of the time to stop for saying 421 to those who would not end */
+#define LOOK_MS		100
 #define NUMBERS		1000000	/* session numbers a process; its own number stands in front of them */
 
 struct smtpd {
@@ -30,6 +31,7 @@ struct smtpd {
 	uint32_t		 sessions;
 	uint64_t		 total, turned_away, handed_off;
 	bool			 resting;	/* listeners wait: too many sessions */
+	struct timer		 look_timer;	/* resting: who waits? */
 	struct timer		 stop_timer;
 	struct hook		 stop_hook;
 	void			(*stopped)(void *);
@@ -37,6 +39,8 @@ struct smtpd {
 };
 
 static void	session_closed(void *, struct session *);
+static bool	charge(void *, struct session *, enum client_charge);
+static void	look(void *);
 static void	handed_over(void *, int);
 static void	stop_now(void *);
 
@@ -49,7 +53,7 @@ open_rooms(struct smtpd *d, struct settings *settings, struct err *err)
 	d->handoff = handoff_new(d->loop, d->home.role == ROLE_TRUSTED ? handed_over : NULL, d);
 	if (d->home.intake == NULL || d->home.routes == NULL)
 		return -1;
-	if (d->handoff == NULL || timer_init(&d->stop_timer, d->loop, stop_now, d) == -1)
+	if (d->handoff == NULL || timer_init(&d->stop_timer, d->loop, stop_now, d) == -1 || timer_init(&d->look_timer, d->loop, look, d) == -1)
 		return err_set(err, "no memory");
 	return 0;
 }
@@ -70,6 +74,7 @@ smtpd_new(struct loop *loop, struct settings *settings, enum wire_role role, uin
 	d->home.role = role;
 	d->home.number_base = number % 4000 * NUMBERS + 1;
 	d->home.closed = session_closed;
+	d->home.charge = charge;
 	d->home.arg = d;
 	d->stopped = stopped;
 	d->arg = arg;
@@ -99,6 +104,7 @@ smtpd_free(struct smtpd **dp)
 		session_kill(d->first);
 	loop_hook_cancel(d->loop, &d->stop_hook);
 	timer_fini(&d->stop_timer);
+	timer_fini(&d->look_timer);
 	handoff_free(&d->handoff);
 	routes_free(&d->home.routes);
 	intake_free(&d->home.intake);
@@ -137,17 +143,59 @@ is_full(const struct smtpd *d)
 	return d->home.settings->max_sessions > 0 && d->sessions >= d->home.settings->max_sessions;
 }
 
-/* Listeners rest while there are as many sessions as may be: siblings take over, or clients wait in the kernel's queue. */
+/* Into stress at four fifths of all sessions, and out of it at half of them. */
+static void
+set_stress(struct smtpd *d)
+{
+	const struct settings *settings = d->home.settings;
+	uint64_t now = d->sessions, most = settings->max_sessions;
+	bool stressed = most > 0 && settings->stress_timeout > 0 && (d->home.stressed ? 2 * now > most : 5 * now >= 4 * most);
+
+	if (stressed == d->home.stressed)
+		return;
+	d->home.stressed = stressed;
+	if (!stressed) {
+		log_info("%u sessions: clients have their usual time again", d->sessions);
+		return;
+	}
+	log_warn("%u of %u sessions are in use: strangers have %lld ms for a command now", d->sessions, settings->max_sessions,
+	    (long long)settings->stress_timeout);
+	for (struct session *s = d->first; s != NULL; s = session_owned(s)->next)
+		session_hurry(s);
+}
+
+/*
+ * Listeners rest while there are as many sessions as may be: siblings take over, or clients wait in the kernel's queue. Among those may be
+ * clients of trusted networks, whom other workers serve: an mx worker looks at the queue now and then, hands them over, and sends the
+ * others away.
+ */
 static void
 balance(struct smtpd *d)
 {
 	bool rest = is_full(d);
 
+	set_stress(d);
 	if (rest == d->resting)
 		return;
 	d->resting = rest;
 	for (size_t i = 0; i < d->listener_count; i++)
 		listener_rest(d->listeners[i], rest);
+	if (rest && d->home.role == ROLE_MX && d->home.settings->network_count > 0)
+		timer_set(&d->look_timer, LOOK_MS);
+	else
+		timer_stop(&d->look_timer);
+}
+
+static void
+look(void *arg)
+{
+	struct smtpd *d = arg;
+
+	if (!d->resting || d->home.stopping)
+		return;
+	for (size_t i = d->listener_count; i > 0; i--)
+		listener_look(d->listeners[i - 1]);
+	timer_set(&d->look_timer, LOOK_MS);
 }
 
 static void
@@ -173,6 +221,7 @@ session_closed(void *arg, struct session *s)
 	if (own->next != NULL)
 		session_owned(own->next)->prev = own->prev;
 	own->prev = own->next = NULL;
+	(void)client_charge(&d->clients, own->client, CHARGE_ERROR, session_errors(s), &d->home.settings->client, &(uint32_t){ 0 });
 	client_leave(&d->clients, &own->client);
 	d->sessions--;
 	balance(d);
@@ -184,12 +233,27 @@ session_closed(void *arg, struct session *s)
 static void
 turn_away(struct smtpd *d, int fd, const struct sockaddress *peer, enum client_verdict verdict, uint32_t count)
 {
+	static const char *const limits[] = {
+		[CLIENT_TOO_MANY] = "Connection concurrency", [CLIENT_TOO_OFTEN] = "Connection rate", [CLIENT_TOO_WRONG] = "Error rate",
+	};
 	char text[SOCKADDRESS_TEXT];
 
 	d->turned_away++;
-	log_warn("Connection %s limit exceeded: %u from unknown[%s] for service smtp",
-	    verdict == CLIENT_TOO_OFTEN ? "rate" : "concurrency", count, sockaddress_print(peer, text));
-	session_refuse(fd, d->home.settings, "too many connections");
+	log_warn("%s limit exceeded: %u from unknown[%s] for service smtp", limits[verdict], count, sockaddress_print(peer, text));
+	session_refuse(fd, d->home.settings, verdict == CLIENT_TOO_WRONG ? "too many errors" : "too many connections");
+}
+
+static bool
+charge(void *arg, struct session *s, enum client_charge what)
+{
+	struct smtpd *d = arg;
+	uint32_t count;
+
+	if (client_charge(&d->clients, session_owned(s)->client, what, 1, &d->home.settings->client, &count))
+		return true;
+	log_warn("%s limit exceeded: %u from %s for service smtp",
+	    what == CHARGE_MESSAGE ? "Message delivery request rate" : "Recipient address rate", count, session_client(s));
+	return false;
 }
 
 static void
@@ -203,8 +267,8 @@ open_session(struct smtpd *d, int fd, const struct sockaddress *peer, bool trust
 	struct err err;
 
 	/* Limits are for strangers: who may relay is known. */
-	if (!trusted)
-		verdict = client_enter(&d->clients, peer, settings->client_sessions, settings->client_rate, &client, &count);
+	if (!trusted && !settings_exempt(settings, peer))
+		verdict = client_enter(&d->clients, peer, &settings->client, &client, &count);
 	if (verdict != CLIENT_OK) {
 		turn_away(d, fd, peer, verdict, count);
 		return;
@@ -252,6 +316,11 @@ smtpd_connection(struct smtpd *d, int fd, const struct sockaddress *peer)
 		give_away(d, fd);
 		return;
 	}
+	if (is_full(d)) {		/* looked at while the listener rests */
+		d->turned_away++;
+		session_refuse(fd, d->home.settings, "too many connections");
+		return;
+	}
 	open_session(d, fd, &plain, known);
 }
 
@@ -284,13 +353,7 @@ handed_over(void *arg, int fd)
 		fd_close(&fd);		/* gone already, or not what it should be */
 		return;
 	}
-	/* Our listeners rest then, but nobody holds the giver back. */
-	if (is_full(d)) {
-		d->turned_away++;
-		session_refuse(fd, d->home.settings, "too many connections");
-		return;
-	}
-	smtpd_connection(d, fd, &peer);
+	smtpd_connection(d, fd, &peer);		/* our listeners may rest, but nobody holds the giver back: it may be refused */
 }
 
 static const struct listener_ops listener_ops = { accepted, listener_ended };

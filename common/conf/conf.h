@@ -71,7 +71,11 @@ struct conf_smtpd {
 	int64_t	transaction_timeout;	/* MAIL to end of data, whole */
 	int64_t	max_sessions;		/* per worker */
 	int64_t	client_sessions;	/* at once per client address; 0: no limit */
-	int64_t	client_rate;		/* new sessions a minute per client address; 0: no limit */
+	int64_t	client_rate;		/* new sessions a minute per client; 0: no limit */
+	int64_t	client_messages, client_recipients, client_errors;	/* a minute, likewise */
+	int64_t	client_prefix_ipv4, client_prefix_ipv6;	/* bits: who shares them is one client */
+	struct conf_networks client_exempt;	/* no limit for these */
+	int64_t	stress_timeout;		/* ms for one command while sessions run out; 0: as ever */
 	int64_t	max_errors, max_junk;	/* 4xx/5xx replies; commands that do nothing */
 	int64_t	max_hops;
 	int64_t	header_size;		/* most bytes of header */

@@ -7,7 +7,7 @@
 
 /* Refusals that need no look at the argument. SAY_NONE: go on. */
 static enum sentence
-unwilling(const struct session *s)
+unwilling(struct session *s)
 {
 	/* Nobody can log in yet, so only networks that need no login may submit. */
 	if (s->home->role == ROLE_SUBMISSION && !s->trusted)
@@ -16,6 +16,8 @@ unwilling(const struct session *s)
 		return SAY_NO_QUEUE;
 	if (!intake_has_room(s->home->intake))
 		return SAY_NO_SPACE;
+	if (!s->home->charge(s->home->arg, s, CHARGE_MESSAGE))
+		return SAY_TOO_MUCH_MAIL;
 	return SAY_NONE;
 }
 

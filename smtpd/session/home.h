@@ -19,6 +19,7 @@ struct home {
 	struct routes		*routes;
 	struct transaction_pool	 pool;
 	enum wire_role		 role;
+	bool			 stressed;	/* sessions run out: strangers have less time */
 	bool			 stopping;	/* no new transactions; sessions end when they are between two */
 	uint32_t		 number_base;	/* of session numbers */
 	uint32_t		 opened;	/* sessions so far */
@@ -26,6 +27,8 @@ struct home {
 	uint64_t		 messages, refusals;	/* for status */
 	int64_t			 date_second;	/* the second that `date` shows */
 	char			 date[DATE_PRINT_SIZE];
+	/* One more message or recipient of this session's client; false: over the limit, and the log has been told. */
+	bool			(*charge)(void *arg, struct session *, enum client_charge);
 	void			(*closed)(void *arg, struct session *);	/* the session's memory goes when the round is over */
 	void			*arg;
 };

@@ -63,6 +63,14 @@ session_extend(struct session *s, int64_t at)
 	timer_set(&s->deadline, at - loop_now(s->home->loop));
 }
 
+/* RFC 5321 4.5.3.2 wants minutes; Postfix has the same exception, and says why: a server without a free session serves nobody. */
+static bool
+is_hurried(const struct session *s, enum phase_id phase)
+{
+	return s->home->stressed && !s->trusted && s->settings->stress_timeout > 0 &&
+	    (phases[phase].client_waited_for || phase == PHASE_HANDSHAKE);
+}
+
 void
 session_go(struct session *s, enum phase_id next)
 {
@@ -71,6 +79,8 @@ session_go(struct session *s, enum phase_id next)
 
 	if (phase->patience_at != 0)
 		memcpy(&patience, (const char *)s->settings + phase->patience_at, sizeof(patience));
+	if (is_hurried(s, next) && patience > s->settings->stress_timeout)
+		patience = s->settings->stress_timeout;
 	log_debug("session %u: %s -> %s", s->number, s->phase == PHASE_NONE ? "new" : phases[s->phase].name, phase->name);
 	s->phase = next;
 	session_extend(s, loop_now(s->home->loop) + patience);
@@ -364,6 +374,25 @@ struct session_owned *
 session_owned(struct session *s)
 {
 	return &s->owned;
+}
+
+void
+session_hurry(struct session *s)
+{
+	if (s->stream != NULL && is_hurried(s, s->phase))
+		session_extend(s, loop_now(s->home->loop) + s->settings->stress_timeout);
+}
+
+uint32_t
+session_errors(const struct session *s)
+{
+	return s->errors;
+}
+
+const char *
+session_client(const struct session *s)
+{
+	return s->client;
 }
 
 void

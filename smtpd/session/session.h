@@ -18,6 +18,10 @@ void			 session_begin(struct session *);
 void			 session_stop(struct session *);
 /* 421 now, whatever runs. */
 void			 session_kill(struct session *);
+/* Sessions run out: from now on it has less time, if it is a stranger's. */
+void			 session_hurry(struct session *);
+uint32_t		 session_errors(const struct session *);
+const char		*session_client(const struct session *);	/* "unknown[192.0.2.1]" */
 /* Says one sentence to a socket that gets no session, and closes it. */
 void			 session_refuse(int fd, const struct settings *, const char *reply);
 

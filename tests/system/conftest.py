@@ -47,11 +47,11 @@ def posthorn(tmp_path, dns, sink):
     """A function that starts a posthorn with settings of the test; all are stopped at the end, and must stop well."""
     started = []
 
-    def start(settings=None, **options):
+    def start(settings=None, ready=True, **options):
         directory = tmp_path / f"posthorn{len(started)}"
         mta = Posthorn(directory, settings, **{"dns": dns, "mx_port": sink.port, **options})
         started.append(mta)
-        return mta.start()
+        return mta.start(ready=ready)
 
     yield start
     errors = []

@@ -11,7 +11,6 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "net/listen.h"
-#include "smtpd/client_limit.h"
 #include "smtpd/handoff.h"
 #include "smtpd/routes.h"
 #include "tests/support/testing.h"
@@ -162,105 +161,6 @@ test_max_sessions(void **state)
 	assert_int_equal(buf_len(&w.got), 0);	/* waits in the kernel's queue */
 	fd_close(&held);
 	world_expect(&w, "220");
-}
-
-static void
-test_client_limits(void **state)
-{
-	(void)state;
-	w.conf.smtpd.client_sessions = 1;
-	w.conf.smtpd.client_rate = 3;
-	world_reopen(&w);
-	world_hello(&w, STRANGER);
-	{
-		int first = w.client;
-
-		w.client = -1;
-		world_connect(&w, STRANGER);
-		world_expect(&w, "421 4.7.0 mx.example.net Error: too many connections");
-		world_expect_close(&w);
-		world_hello(&w, "192.0.2.8");		/* somebody else */
-		fd_close(&first);
-		world_run_round(&w);
-	}
-	world_hello(&w, STRANGER);
-	world_hang_up(&w);
-	world_run_round(&w);
-	world_connect(&w, STRANGER);			/* the fourth within a minute */
-	world_expect(&w, "421 4.7.0");
-	assert_true(world_logged(&w, "Connection concurrency limit exceeded: 2 from unknown[192.0.2.7] for service smtp"));
-	assert_true(world_logged(&w, "Connection rate limit exceeded: 4 from unknown[192.0.2.7] for service smtp"));
-}
-
-static void
-test_limit_table(void **state)
-{
-	static const struct {
-		const char	*a, *b;
-		bool		 same;
-	} rows[] = {
-		{ "192.0.2.1", "192.0.2.1", true },
-		{ "192.0.2.1", "192.0.2.2", false },
-		{ "192.0.2.1", "::ffff:192.0.2.1", true },
-		{ "2001:db8::1", "2001:db8::ffff:1", true },
-		{ "2001:db8::1", "2001:db8:0:1::1", false },
-		{ "::", "0.0.0.0", false },
-	};
-	struct client_limit limit;
-	struct client *one, *two;
-	uint32_t count;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct sockaddress a, b;
-
-		ROW(i, rows[i].b);
-		assert_int_equal(sockaddress_parse(slice_str(rows[i].a), 1, &a), 0);
-		assert_int_equal(sockaddress_parse(slice_str(rows[i].b), 2, &b), 0);
-		client_limit_init(&limit, w.loop);
-		assert_int_equal(client_enter(&limit, &a, 1, 0, &one, &count), CLIENT_OK);
-		assert_int_equal(client_enter(&limit, &b, 1, 0, &two, &count), rows[i].same ? CLIENT_TOO_MANY : CLIENT_OK);
-		client_leave(&limit, &one);
-		client_leave(&limit, &two);
-		assert_int_equal(client_enter(&limit, &b, 1, 0, &two, &count), CLIENT_OK);
-		client_leave(&limit, &two);
-		assert_int_equal(client_enter(&limit, &b, 0, 0, &two, &count), CLIENT_OK);
-		assert_null(two);
-		client_limit_fini(&limit);
-	}
-}
-
-/* A table full of clients that are all fresh: newcomers are not counted, and no time is lost over them. Idle ones make room. */
-static void
-test_limit_table_full(void **state)
-{
-	struct client_limit limit;
-	struct sockaddress peer;
-	struct client *one;
-	uint32_t count;
-	int64_t began;
-
-	(void)state;
-	client_limit_init(&limit, w.loop);
-	assert_int_equal(sockaddress_parse(SLICE_LIT("2001:db8::1"), 1, &peer), 0);
-	for (uint32_t i = 0; i < CLIENTS_MAX; i++) {
-		memcpy(&peer.v6.sin6_addr.s6_addr[4], &i, sizeof(i));
-		assert_int_equal(client_enter(&limit, &peer, 1, 0, &one, &count), CLIENT_OK);
-		client_leave(&limit, &one);
-	}
-	began = clock_mono_ms();
-	for (uint32_t i = CLIENTS_MAX; i < CLIENTS_MAX + 20000; i++) {
-		memcpy(&peer.v6.sin6_addr.s6_addr[4], &i, sizeof(i));
-		assert_int_equal(client_enter(&limit, &peer, 1, 0, &one, &count), CLIENT_OK);
-		assert_null(one);
-	}
-	assert_true(clock_mono_ms() - began < 2000);
-	clock_turn(61000, 0);
-	world_run_round(&w);
-	assert_int_equal(client_enter(&limit, &peer, 1, 0, &one, &count), CLIENT_OK);
-	assert_non_null(one);
-	client_leave(&limit, &one);
-	client_limit_fini(&limit);
 }
 
 /* The configuration says that mx workers listen there. */
@@ -528,9 +428,6 @@ main(void)
 #endif
 		TEST(test_early_without_delay, open_mx),
 		TEST(test_max_sessions, open_mx),
-		TEST(test_client_limits, open_mx),
-		TEST(test_limit_table, open_mx),
-		TEST(test_limit_table_full, open_mx),
 		TEST(test_handoff, open_trusted),
 		TEST(test_handoff_full, open_trusted),
 		TEST(test_handoff_abuse, open_trusted),

@@ -510,6 +510,7 @@ configure(struct world *w)
 
 	w->conf = (struct conf){ .hostname = hostname, .message_size = 1000000, .message_recipients = 100 };
 	w->conf.smtpd = (struct conf_smtpd){
+		.client_prefix_ipv4 = 32, .client_prefix_ipv6 = 64,
 		.command_timeout = 60000, .data_timeout = 60000, .transaction_timeout = 600000, .max_sessions = 1000,
 		.max_errors = 20, .max_junk = 100, .max_hops = 100, .header_size = 100000,
 	};
