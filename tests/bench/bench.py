@@ -3,6 +3,7 @@
 
     ./dev bench [--seconds N] [--only accept,relay,...] [--peers postfix,exim,opensmtpd] [--out FILE]
     ./dev bench queue --messages N          a long queue, see queue_bench.py
+    ./dev bench crowd                       idle and slow clients by the thousand, see crowd.py
 
 Called by ./dev bench, which names the build with POSTHORN_BUILD. As root it works on a loop-mounted ext4 image with a
 journal, runs posthorn as an ordinary user and the others as they want it; without root it measures posthorn alone and says so.
@@ -12,6 +13,7 @@ relay    through the queue to a sink that takes everything: messages per second,
 many     the same with ten recipients in ten domains, each with a mail exchanger of its own.
 maildir  to 50 users: files in new/ per second, until the last is there.
 large    20 MiB messages, deliveries paused.
+tls      STARTTLS with a full handshake and nothing behind it; then messages over TLS, deliveries paused (beside Postfix only).
 latency  one message at a time on a quiet server that delivers.
 calls    system calls and syncs for a message, in a pass of its own.
 memory   PSS of all processes, idle and with 1,000 idle clients.
@@ -32,14 +34,16 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
 import bars  # noqa: E402
+import posthorn  # noqa: E402
 import runs  # noqa: E402
+from certificates import Authority  # noqa: E402
 from deb_tree import Unavailable  # noqa: E402
 from place import place, say  # noqa: E402
 from servers import SEGMENTS, Scene, available  # noqa: E402
 
 # Clients are told 452 when half of the ring is live mail: in an accept run, where nothing leaves, it must hold twice what comes.
 SEGMENT_MIB = {1: 16, 20: 64, 100: 128}
-KINDS = ("accept", "relay", "many", "maildir", "large", "latency", "calls", "memory", "turns", "limits")
+KINDS = ("accept", "relay", "many", "maildir", "large", "tls", "latency", "calls", "memory", "turns", "limits")
 NOWHERE = ("127.0.0.1", 9)
 
 
@@ -99,6 +103,17 @@ class Bench:
         most = shutil.disk_usage(self.directory).free // 3 // runs.LARGE
         self.all(bars.LARGE, Scene(paused=True, smart_host=NOWHERE), lambda server: runs.large(server, self.seconds, most))
 
+    def run_tls(self):
+        pair = Authority(self.directory / "authority").issue("bench", posthorn.HOSTNAME)
+        for path in (self.directory / "authority").iterdir():
+            path.chmod(0o644)
+        kinds = [kind for kind in self.kinds if kind.name in ("posthorn", "Postfix")]
+        self.all(bars.HANDSHAKES, Scene(paused=True, smart_host=NOWHERE, tls=pair), lambda server: runs.handshakes(server, self.seconds), kinds)
+        for clients, per in bars.TLS_ACCEPTS:
+            scene = Scene(paused=True, smart_host=NOWHERE, segment_mib=SEGMENT_MIB[clients], tls=pair)
+            self.all(bars.tls_name((clients, per)), scene,
+                     lambda server, c=clients, p=per: runs.accept(server, self.seconds, c, p, starttls=True), kinds)
+
     def run_latency(self):
         with runs.sink(self.directory) as (port, count):
             self.all(bars.LATENCY, Scene(smart_host=("127.0.0.1", port)), lambda server: runs.latency(server, self.seconds, count))
@@ -132,7 +147,7 @@ class Bench:
 
 
 def options_of(arguments):
-    parser = argparse.ArgumentParser(prog="./dev bench", description="posthorn beside other MTAs; ./dev bench queue for a long queue")
+    parser = argparse.ArgumentParser(prog="./dev bench", description="posthorn beside other MTAs; ./dev bench queue for a long queue, ./dev bench crowd for idle clients")
     parser.add_argument("--seconds", type=int, default=30, help="how long each run sends (30)")
     parser.add_argument("--only", default=",".join(KINDS), help="kinds of runs: " + ",".join(KINDS))
     parser.add_argument("--peers", default="postfix,exim,opensmtpd", help="beside whom (postfix,exim,opensmtpd; empty: nobody)")
@@ -152,6 +167,9 @@ def main():
     if sys.argv[1:2] == ["queue"]:
         import queue_bench
         return queue_bench.main(sys.argv[2:])
+    if sys.argv[1:2] == ["crowd"]:
+        import crowd
+        return crowd.main(sys.argv[2:])
     options = options_of(sys.argv[1:])
     wanted = options.only.split(",")
     if not set(wanted) <= set(KINDS):

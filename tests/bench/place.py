@@ -10,7 +10,7 @@ import posthorn
 
 USER = "posthorn-bench"
 PROGRAMS = ("control/supervisor/posthornd", "control/logger/logger", "control/cli/posthorn", "control/cli/mailq", "lookup/lookup",
-            "smtpd/smtpd", "queue/queue", "relay/relay", "mda/mda", "mda/worker/worker")
+            "smtpd/smtpd", "smtpd/key/key", "queue/queue", "relay/relay", "mda/mda", "mda/worker/worker")
 
 
 def say(text):

@@ -36,7 +36,7 @@ class Failed(Exception):
 
 def load_command(port, seconds, to, clients=1, per=1, size=SIZE, **more):
     words = {"port": port, "seconds": seconds, "to": to, "clients": clients, "per-connection": per, "size": size, "users": USERS, **more}
-    return [str(program("smtp_load"))] + [str(word) for name, value in words.items() for word in (f"--{name}", value)]
+    return [str(program("smtp_load"))] + [str(word) for name, value in words.items() for word in ((f"--{name}", value) if value is not True else (f"--{name}",))]
 
 
 def load(*arguments, prefix=(), **more):
@@ -127,6 +127,15 @@ def measure(server, seconds, to, finished=None, goal=1, **more):
 def accept(server, seconds, clients, per, **more):
     figures = measure(server, seconds, "user%u@far.example", clients=clients, per=per, **more)
     audited(server, figures["messages"], server.queued())
+    return figures
+
+
+def handshakes(server, seconds):
+    """Sessions a second that go over to TLS, by a full handshake each, and quit; CPU for one of them."""
+    cpu = server.cpu()
+    figures = load(server.port(), seconds, "user@far.example", clients=20, starttls=True, **{"no-mail": True})
+    figures["rate"] = figures["connections"] / seconds
+    figures["cpu_ms"] = (server.cpu() - cpu) * 1000 / TICKS / max(1, figures["connections"])
     return figures
 
 

@@ -36,6 +36,7 @@ class Scene:
     resolv_conf: pathlib.Path = None    # names a DNS that answers at once; the machine's may not
     segment_mib: int = 16
     sessions: int = 200                 # clients at once
+    tls: tuple = None                   # (certificate, key): STARTTLS is offered
 
 
 def cpu_ticks(pids):
@@ -98,6 +99,9 @@ class Ours(Measured, posthorn.Posthorn):
     def make(cls, directory, scene):
         settings = {"queue": {"ring-segments": SEGMENTS, "segment-size": f"{scene.segment_mib}MiB", "retry": ["5m"]},
                     "smtpd": {"client-sessions": 0, "client-rate": 0}}
+        if scene.tls:
+            settings["tls bench"] = {"certificate": [str(scene.tls[0])], "key": [str(scene.tls[1])]}
+            settings["listener trusted"] = {"tls": ["bench"]}
         if scene.smart_host:
             settings["relay"] = {"smart-host": "[{}]:{}".format(*scene.smart_host)}
         if scene.resolv_conf:
@@ -160,6 +164,8 @@ class Postfix(Measured, postfix_peer.PostfixPeer):
     def make(cls, directory, scene, tree):
         settings = {"default_process_limit": scene.sessions, "message_size_limit": 50 << 20, "mailbox_size_limit": 0,
                     "virtual_mailbox_limit": 0, **cls.mailboxes(directory)}
+        if scene.tls:
+            settings.update(smtpd_tls_security_level="may", smtpd_tls_cert_file=scene.tls[0], smtpd_tls_key_file=scene.tls[1])
         if scene.paused:
             settings["defer_transports"] = "smtp"
         if scene.smart_host:

@@ -4,7 +4,8 @@
  * Every client connects, says EHLO, sends its messages with the envelope pipelined when the server offers that, quits, and
  * begins anew, until the time is over; then each finishes the message it is at. With --pace-ms a single client rests that
  * long before each message. Prints one line of figures: messages acknowledged, seconds, rate, the latency from the first byte
- * of MAIL to the reply to the dot, and refusals. With --progress FILE the number of acknowledged messages stands there, as
+ * of MAIL to the reply to the dot, and refusals. With --starttls each connection goes over to TLS, by a full handshake; with --no-mail it
+ * quits then, and only connections are of interest. With --progress FILE the number of acknowledged messages stands there, as
  * text, rewritten five times a second.
  */
 #include <arpa/inet.h>
@@ -23,21 +24,24 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/num.h"
+#include "tests/bench/load_tls.h"
 
 #define CLIENTS_MAX	20000
 #define SAMPLES_MAX	4000000
 #define INPUT_MAX	4096
 
-enum step { STEP_NONE, STEP_CONNECT, STEP_GREETING, STEP_EHLO, STEP_ENVELOPE, STEP_DOT, STEP_QUIT };
+enum step { STEP_NONE, STEP_CONNECT, STEP_GREETING, STEP_EHLO, STEP_STARTTLS, STEP_SHAKE, STEP_ENVELOPE, STEP_DOT, STEP_QUIT };
 
 struct options {
 	const char	*host, *sender, *to, *progress;
 	uint16_t	 port;
+	bool		 starttls, no_mail;
 	uint64_t	 clients, per_connection, seconds, size, first, users, recipients, most, pace_ms;
 };
 
 struct client {
 	int		 fd;
+	struct ssl_st	*ssl;			/* NULL: in clear */
 	enum step	 step;
 	uint64_t	 sent;			/* on this connection */
 	unsigned	 awaited;		/* replies still to come in this step */
@@ -101,7 +105,7 @@ send_some(struct client *c)
 
 	if (out.len == 0)
 		out = slice_of(body + body_len - c->body_left, c->body_left);
-	n = send(c->fd, out.p, out.len, MSG_NOSIGNAL);
+	n = c->ssl != NULL ? load_tls_send(c->ssl, out.p, out.len) : send(c->fd, out.p, out.len, MSG_NOSIGNAL);
 	if (n <= 0)
 		return false;
 	if (buf_len(&c->out) > 0)
@@ -189,6 +193,7 @@ static void open_client(struct client *);
 static void
 close_client(struct client *c)
 {
+	load_tls_free(&c->ssl);
 	(void)close(c->fd);
 	c->fd = -1;
 	c->step = STEP_NONE;
@@ -202,7 +207,7 @@ close_client(struct client *c)
 static void
 next_message(struct client *c)
 {
-	if (over || c->sent >= opt.per_connection || begun >= opt.most) {
+	if (over || opt.no_mail || c->sent >= opt.per_connection || begun >= opt.most) {
 		c->step = STEP_QUIT;
 		c->awaited = 1;
 		(void)buf_puts(&c->out, "QUIT\r\n");
@@ -256,6 +261,49 @@ envelope_answered(struct client *c, const char *line, bool last)
 }
 
 static void
+say_ehlo(struct client *c)
+{
+	c->step = STEP_EHLO;
+	c->awaited = 1;
+	(void)buf_puts(&c->out, "EHLO client.sender.example\r\n");
+	flush(c);
+}
+
+static void
+say_starttls(struct client *c)
+{
+	c->step = STEP_STARTTLS;
+	c->awaited = 1;
+	(void)buf_puts(&c->out, "STARTTLS\r\n");
+	flush(c);
+}
+
+/* The socket is writable nearly always: a client hello is small. */
+static void
+shake(struct client *c)
+{
+	bool write;
+	int result = load_tls_shake(c->ssl, &write);
+
+	if (result == -1) {
+		note_refusal(c, "handshake failed\n");
+		close_client(c);
+	} else if (result == 1) {
+		say_ehlo(c);
+	}
+}
+
+static void
+begin_tls(struct client *c)
+{
+	c->step = STEP_SHAKE;
+	c->ssl = load_tls_new(c->fd);
+	if (c->ssl == NULL)
+		die("TLS");
+	shake(c);
+}
+
+static void
 answered(struct client *c, const char *line)
 {
 	bool last = --c->awaited == 0;
@@ -267,13 +315,16 @@ answered(struct client *c, const char *line)
 			close_client(c);
 			return;
 		}
-		c->step = STEP_EHLO;
-		c->awaited = 1;
-		(void)buf_puts(&c->out, "EHLO client.sender.example\r\n");
-		flush(c);
+		say_ehlo(c);
 		return;
 	case STEP_EHLO:
-		next_message(c);
+		if (opt.starttls && c->ssl == NULL)
+			say_starttls(c);
+		else
+			next_message(c);
+		return;
+	case STEP_STARTTLS:
+		begin_tls(c);
 		return;
 	case STEP_ENVELOPE:
 		envelope_answered(c, line, last);
@@ -315,8 +366,15 @@ take_lines(struct client *c)
 static void
 readable(struct client *c)
 {
-	ssize_t n = recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, 0);
+	ssize_t n;
 
+	if (c->step == STEP_SHAKE) {
+		shake(c);
+		if (c->step != STEP_EHLO)
+			return;
+	}
+	n = c->ssl != NULL ? load_tls_recv(c->ssl, c->in + c->in_len, sizeof(c->in) - c->in_len) :
+	    recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, 0);
 	if (n == -1 && errno == EAGAIN)
 		return;
 	if (n <= 0) {
@@ -458,7 +516,8 @@ static const struct option long_options[] = {
 	{ "first", required_argument, NULL, 'i' },	{ "users", required_argument, NULL, 'u' },	{ "recipients", required_argument, NULL, 'r' },
 	{ "to", required_argument, NULL, 't' },		{ "from", required_argument, NULL, 'f' },
 	{ "messages", required_argument, NULL, 'n' },	{ "pace-ms", required_argument, NULL, 'w' },
-	{ "progress", required_argument, NULL, 'g' },	{ NULL, 0, NULL, 0 },
+	{ "progress", required_argument, NULL, 'g' },	{ "starttls", no_argument, NULL, 'S' },
+	{ "no-mail", no_argument, NULL, 'N' },		{ NULL, 0, NULL, 0 },
 };
 
 static void
@@ -477,12 +536,14 @@ set_option(int which)
 	case 't': opt.to = optarg; break;
 	case 'f': opt.sender = optarg; break;
 	case 'w': opt.pace_ms = number(optarg, 60000); break;
+	case 'S': opt.starttls = true; break;
+	case 'N': opt.no_mail = true; break;
 	case 'g': opt.progress = optarg; break;
 	case 'n': opt.most = number(optarg, UINT64_MAX - 1); break;
 	default:
 		fprintf(stderr, "usage: smtp_load [--host A] [--port N] [--clients N] [--per-connection N] [--seconds N]\n"
 		    "	[--messages N] [--size BYTES] [--first N] [--users N] [--recipients N] [--to user%%u@DOMAIN] [--from ADDRESS]\n"
-		    "	[--pace-ms N] [--progress FILE]\n");
+		    "	[--pace-ms N] [--progress FILE] [--starttls] [--no-mail]\n");
 		exit(64);
 	}
 }
