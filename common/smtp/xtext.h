@@ -1,0 +1,14 @@
+#ifndef SMTP_XTEXT_H
+#define SMTP_XTEXT_H
+/*
+ * xtext — text as the value of an SMTP parameter (RFC 3461 4): "+" and two hexadecimal digits stand for what may not be there.
+ */
+#include "base/buf.h"
+
+/* Into `out`. -1: it is no xtext, the text would be longer than `size`, or it holds what no such text may hold: a control
+ * character (NUL above all) or a byte above 126. Nothing is told of *len then. */
+int	xtext_decode(struct slice in, char *out, size_t size, size_t *len);
+/* Appends the encoding, at most three bytes for each; the buf's flag tells a failure. */
+void	xtext_put(struct buf *, struct slice);
+
+#endif
