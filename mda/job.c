@@ -323,7 +323,7 @@ job_show_results(const struct job *job, struct deliver_result *results, struct d
 		if (copy->damaged)
 			out->damaged = true;
 		else
-			results[out->count++] = (struct deliver_result){ job->indexes[i], { .action = copy->action,
+			results[out->count++] = (struct deliver_result){ .index = job->indexes[i], .outcome = { .action = copy->action,
 			    .status = copy->status, .text = slice_str(copy->text) } };
 	}
 }

@@ -191,7 +191,7 @@ refuse_job(struct mda *mda, const struct deliver_job *job)
 	    .results = results };
 
 	for (uint32_t i = 0; i < job->count; i++)
-		results[i] = (struct deliver_result){ job->recipients[i].index, { .action = ACTION_DELAYED,
+		results[i] = (struct deliver_result){ .index = job->recipients[i].index, .outcome = { .action = ACTION_DELAYED,
 		    .status = STATUS(4, 3, 0), .text = SLICE_LIT("no memory for this delivery") } };
 	deliver_results_put(channel_begin(mda->queue, DELIVER_RESULTS), &frame);
 	(void)channel_end(mda->queue);

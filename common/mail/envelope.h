@@ -8,6 +8,7 @@
  */
 #include <stdint.h>
 
+#include "mail/notify.h"
 #include "mail/outcome.h"
 
 #define ENVELOPE_RECIPIENTS_MAX	10000	/* what a record can hold; the setting that clients meet is smaller */
@@ -19,7 +20,7 @@ enum {
 	FATE_MAYBE = 1 << 1,		/* an attempt may have got through: look before delivering again */
 	FATE_UNKNOWN = 1 << 2,		/* on the ladder of lost final replies */
 	FATE_WARNED = 1 << 3,		/* the delay warning has gone out */
-	FATE_OWED = 1 << 4,		/* failed for good, and no notification about it is durable yet */
+	FATE_OWED = 1 << 4,		/* its end has to be told to the sender, and no notification about it is durable yet */
 	FATE_ALL = FATE_HELD | FATE_MAYBE | FATE_UNKNOWN | FATE_WARNED | FATE_OWED
 };
 
@@ -33,12 +34,16 @@ struct fate {				/* of one recipient; all zero: never tried */
 struct recipient {
 	struct slice	address;	/* canonical, where it goes */
 	struct slice	original;	/* as RCPT named it, when that differs; else empty */
+	struct slice	orcpt;		/* RFC 3461 4.2, decoded: "rfc822;Bob@example.org"; empty: none was given */
+	uint32_t	notify;		/* NOTIFY_ */
 	struct fate	fate;
 };
 
 struct envelope {
 	struct slice	 reverse_path;	/* canonical; empty is the null path <> */
 	enum body_type	 body;
+	enum ret	 ret;		/* how much of the message a notification of failure brings back */
+	struct slice	 envid;		/* RFC 3461 4.4, decoded; empty: none was given */
 	int64_t		 arrival_ms;	/* wall clock of acceptance */
 	uint64_t	 nonce;		/* random; names the message in mail stores (repeat-safe Maildir names) */
 	uint32_t	 size;		/* bytes of content, trace header included */

@@ -2,8 +2,8 @@
 #include "wire/deliver.h"
 
 #define LEASE_LEAST	20	/* lease, id, count */
-#define RECIPIENT_LEAST	12	/* index, two empty slices */
-#define RESULT_LEAST	14	/* index, action, no status, two empty texts */
+#define RECIPIENT_LEAST	17	/* index, three empty slices, NOTIFY */
+#define RESULT_LEAST	15	/* index, action, no status, two empty texts, who tells the sender */
 
 /* A recipient's place in its envelope. */
 static uint32_t
@@ -81,6 +81,8 @@ deliver_job_put(struct buf *b, const struct deliver_job *job)
 	put_time_ms(b, job->arrival_ms);
 	put_u32(b, job->flags);
 	put_u8(b, (uint8_t)job->body);
+	put_u8(b, (uint8_t)job->ret);
+	put_slice(b, job->envid);
 	put_slice(b, job->nexthop);
 	put_slice(b, job->reverse_path);
 	put_u32(b, job->size);
@@ -92,6 +94,8 @@ deliver_job_put(struct buf *b, const struct deliver_job *job)
 		put_u32(b, job->recipients[i].index);
 		put_slice(b, job->recipients[i].address);
 		put_slice(b, job->recipients[i].original);
+		put_slice(b, job->recipients[i].orcpt);
+		put_u8(b, (uint8_t)job->recipients[i].notify);
 	}
 }
 
@@ -101,6 +105,8 @@ get_job_recipient(struct reader *r, struct job_recipient *out)
 	out->index = get_index(r);
 	out->address = get_text(r, ADDRESS_FIELD_MAX);
 	out->original = get_text(r, ADDRESS_FIELD_MAX);
+	out->orcpt = get_text(r, ORCPT_MAX);
+	out->notify = get_notify(r);
 	if (out->address.len == 0)
 		reader_fail(r);
 }
@@ -115,6 +121,8 @@ deliver_job_get(struct reader *r, struct arena *arena, struct deliver_job *out)
 	out->arrival_ms = get_time_ms(r);
 	out->flags = get_u32(r);
 	out->body = (enum body_type)get_enum(r, BODY_COUNT);
+	out->ret = (enum ret)get_enum0(r, RET_COUNT);
+	out->envid = get_text(r, ENVID_MAX);
 	out->nexthop = get_text(r, NEXTHOP_MAX);
 	out->reverse_path = get_text(r, ADDRESS_FIELD_MAX);
 	out->size = get_u32(r);
@@ -150,6 +158,7 @@ deliver_results_put(struct buf *b, const struct deliver_results *results)
 	for (uint32_t i = 0; i < results->count; i++) {
 		put_u32(b, results->results[i].index);
 		put_outcome(b, &results->results[i].outcome);
+		put_bool(b, results->results[i].tells);
 	}
 }
 
@@ -158,7 +167,8 @@ get_result(struct reader *r, struct deliver_result *out)
 {
 	out->index = get_index(r);
 	get_outcome(r, &out->outcome);
-	if (out->outcome.action == ACTION_NONE)
+	out->tells = get_bool(r);
+	if (out->outcome.action == ACTION_NONE || (out->tells && out->outcome.action != ACTION_RELAYED))
 		reader_fail(r);
 }
 

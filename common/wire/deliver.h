@@ -14,7 +14,7 @@
  */
 #include "wire/fields.h"
 
-#define DELIVER_VERSION		2
+#define DELIVER_VERSION		3
 #define JOB_RECIPIENTS_MAX	100
 #define AGENT_LEASES_MAX	4096
 #define AGENT_CREDIT_MAX	65536
@@ -30,6 +30,8 @@ struct job_recipient {
 	uint32_t	index;		/* within the message's envelope */
 	struct slice	address;	/* canonical */
 	struct slice	original;	/* as RCPT named it; empty when the same */
+	struct slice	orcpt;		/* mail/envelope.h; empty: none was given */
+	uint32_t	notify;		/* NOTIFY_ */
 };
 
 struct deliver_job {
@@ -39,6 +41,8 @@ struct deliver_job {
 	int64_t			 arrival_ms;
 	uint32_t		 flags;		/* JOB_ */
 	enum body_type		 body;
+	enum ret		 ret;
+	struct slice		 envid;		/* empty: none was given */
 	struct slice		 nexthop;	/* relay: domain or "[host]:port"; mda: the mailbox' owner */
 	struct slice		 reverse_path;
 	uint32_t		 size;
@@ -52,6 +56,7 @@ struct deliver_job {
 struct deliver_result {
 	uint32_t	index;
 	struct outcome	outcome;	/* never ACTION_NONE */
+	bool		tells;		/* relayed: the next hop offers DSN and has taken over what the sender is to be told */
 };
 
 struct deliver_results {

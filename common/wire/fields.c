@@ -12,8 +12,18 @@
 #define ADDRESS_LEAST	5	/* a recipient's flags and the length of its address */
 
 /* What a recipient carries beside its address. */
-enum { HAS_ORIGINAL = 1 << 0, HAS_FATE = 1 << 1, HAS_ALL = HAS_ORIGINAL | HAS_FATE };
+enum {
+	HAS_ORIGINAL = 1 << 0, HAS_FATE = 1 << 1, HAS_NOTIFY = 1 << 2, HAS_ORCPT = 1 << 3,
+	HAS_ALL = HAS_ORIGINAL | HAS_FATE | HAS_NOTIFY | HAS_ORCPT
+};
 
+/*
+ * What an envelope carries is told beside the body type: four bits are that type, then two for RET and one for each thing that
+ * may follow. Bits that nothing sets are zero, so that records of before they had a meaning still read the same.
+ */
+enum { BODY_BITS = 0x0f, RET_SHIFT = 4, RET_BITS = 3 << RET_SHIFT, HAS_ENVID = 1 << 6, HEAD_ALL = BODY_BITS | RET_BITS | HAS_ENVID };
+
+static_assert(BODY_COUNT <= BODY_BITS + 1 && RET_COUNT <= 4, "body type and RET share a byte");
 static_assert(FATE_ALL <= UINT8_MAX, "a fate's flags are one byte");
 
 void
@@ -97,6 +107,18 @@ get_outcome(struct reader *r, struct outcome *out)
 	out->mta = get_slice(r, MTA_NAME_MAX);
 }
 
+uint32_t
+get_notify(struct reader *r)
+{
+	uint32_t notify = get_u8(r);
+
+	if (!notify_valid(notify)) {
+		reader_fail(r);
+		return 0;
+	}
+	return notify;
+}
+
 void
 put_fate(struct buf *b, const struct fate *fate)
 {
@@ -133,10 +155,18 @@ put_recipient(struct buf *b, const struct recipient *rcpt)
 		has |= HAS_ORIGINAL;
 	if (!fate_is_zero(&rcpt->fate))
 		has |= HAS_FATE;
+	if (rcpt->notify != 0)
+		has |= HAS_NOTIFY;
+	if (rcpt->orcpt.len > 0)
+		has |= HAS_ORCPT;
 	put_u8(b, (uint8_t)has);
 	put_slice(b, rcpt->address);
 	if (has & HAS_ORIGINAL)
 		put_slice(b, rcpt->original);
+	if (has & HAS_NOTIFY)
+		put_u8(b, (uint8_t)rcpt->notify);
+	if (has & HAS_ORCPT)
+		put_slice(b, rcpt->orcpt);
 	if (has & HAS_FATE)
 		put_fate(b, &rcpt->fate);
 }
@@ -155,6 +185,27 @@ keep(struct reader *r, struct arena *arena, struct slice s)
 	return s;
 }
 
+/* What is announced must be something: one envelope has one encoding. */
+static struct slice
+get_announced(struct reader *r, struct arena *arena, size_t max)
+{
+	struct slice text = keep(r, arena, get_text(r, max));
+
+	if (text.len == 0)
+		reader_fail(r);
+	return text;
+}
+
+static uint32_t
+get_announced_notify(struct reader *r)
+{
+	uint32_t notify = get_notify(r);
+
+	if (notify == 0)
+		reader_fail(r);
+	return notify;
+}
+
 static void
 get_recipient(struct reader *r, struct arena *arena, struct recipient *out)
 {
@@ -162,16 +213,14 @@ get_recipient(struct reader *r, struct arena *arena, struct recipient *out)
 
 	if ((has & ~(unsigned)HAS_ALL) != 0)
 		reader_fail(r);
-	out->address = keep(r, arena, get_text(r, ADDRESS_FIELD_MAX));
-	if (out->address.len == 0)
-		reader_fail(r);
-	out->original = slice_of("", 0);
-	/* What is announced must be something: one envelope has one encoding. */
-	if (has & HAS_ORIGINAL) {
-		out->original = keep(r, arena, get_text(r, ADDRESS_FIELD_MAX));
-		if (out->original.len == 0)
-			reader_fail(r);
-	}
+	out->address = get_announced(r, arena, ADDRESS_FIELD_MAX);
+	out->original = out->orcpt = slice_of("", 0);
+	if (has & HAS_ORIGINAL)
+		out->original = get_announced(r, arena, ADDRESS_FIELD_MAX);
+	if (has & HAS_NOTIFY)
+		out->notify = get_announced_notify(r);
+	if (has & HAS_ORCPT)
+		out->orcpt = get_announced(r, arena, ORCPT_MAX);
 	if (has & HAS_FATE) {
 		get_fate(r, &out->fate);
 		if (fate_is_zero(&out->fate))
@@ -181,11 +230,37 @@ get_recipient(struct reader *r, struct arena *arena, struct recipient *out)
 	}
 }
 
+static void
+put_head(struct buf *b, const struct envelope *env)
+{
+	unsigned head = (unsigned)env->body | (unsigned)env->ret << RET_SHIFT;
+
+	if (env->envid.len > 0)
+		head |= HAS_ENVID;
+	put_u8(b, (uint8_t)head);
+	if (head & HAS_ENVID)
+		put_slice(b, env->envid);
+}
+
+static void
+get_head(struct reader *r, struct arena *arena, struct envelope *out)
+{
+	unsigned head = get_u8(r);
+
+	out->body = (enum body_type)(head & BODY_BITS);
+	out->ret = (enum ret)((head & RET_BITS) >> RET_SHIFT);
+	out->envid = slice_of("", 0);
+	if (out->body == BODY_NONE || out->body >= BODY_COUNT || out->ret >= RET_COUNT || (head & ~(unsigned)HEAD_ALL) != 0)
+		reader_fail(r);
+	if (head & HAS_ENVID)
+		out->envid = get_announced(r, arena, ENVID_MAX);
+}
+
 void
 put_envelope(struct buf *b, const struct envelope *env)
 {
 	put_slice(b, env->reverse_path);
-	put_u8(b, (uint8_t)env->body);
+	put_head(b, env);
 	put_time_ms(b, env->arrival_ms);
 	put_u64(b, env->nonce);
 	put_u32(b, env->size);
@@ -199,7 +274,7 @@ get_envelope(struct reader *r, struct arena *arena, struct envelope *out)
 {
 	*out = (struct envelope){ 0 };
 	out->reverse_path = keep(r, arena, get_text(r, ADDRESS_FIELD_MAX));
-	out->body = (enum body_type)get_enum(r, BODY_COUNT);
+	get_head(r, arena, out);
 	out->arrival_ms = get_time_ms(r);
 	out->nonce = get_u64(r);
 	out->size = get_u32(r);
@@ -231,6 +306,10 @@ recipient_size(const struct recipient *rcpt)
 
 	if (rcpt->original.len > 0)
 		n += 4 + rcpt->original.len;
+	if (rcpt->notify != 0)
+		n += 1;
+	if (rcpt->orcpt.len > 0)
+		n += 4 + rcpt->orcpt.len;
 	if (!fate_is_zero(&rcpt->fate))
 		n += 1 + (last->status.class == 0 ? 1U : 5U) + cut_len(last->text, OUTCOME_TEXT_MAX) +
 		    cut_len(last->mta, MTA_NAME_MAX) + 4 + 8 + 1;
@@ -242,6 +321,8 @@ envelope_size(const struct envelope *env)
 {
 	size_t n = 4 + env->reverse_path.len + 1 + 8 + 8 + 4 + 4;
 
+	if (env->envid.len > 0)
+		n += 4 + env->envid.len;
 	for (uint32_t i = 0; i < env->count; i++)
 		n += recipient_size(&env->recipients[i]);
 	return n;

@@ -27,6 +27,8 @@ void		get_outcome(struct reader *, struct outcome *);	/* slices borrowed from th
 void		put_fate(struct buf *, const struct fate *);
 void		get_fate(struct reader *, struct fate *);
 
+uint32_t	get_notify(struct reader *);			/* put_u8: NOTIFY_ bits that may stand together */
+
 /* A wall clock time or a duration: 0 .. TIME_MS_MAX.
  * put_time_ms moves what is outside to the nearer end. */
 void		put_time_ms(struct buf *, int64_t);

@@ -437,7 +437,8 @@ agents_give(struct agents *a, struct job *job, struct slice content, int fd)
 	struct job_recipient recipients[JOB_RECIPIENTS_MAX];
 	struct deliver_job frame = {
 		.lease = a->next_lease, .id = m->id, .nonce = m->envelope.nonce, .arrival_ms = m->envelope.arrival_ms,
-		.flags = job->flags, .body = m->envelope.body, .nexthop = job->destination->nexthop,
+		.flags = job->flags, .body = m->envelope.body, .ret = m->envelope.ret, .envid = m->envelope.envid,
+		.nexthop = job->destination->nexthop,
 		.reverse_path = m->envelope.reverse_path, .size = m->envelope.size, .by_fd = fd != -1,
 		.crc = fd != -1 ? stored_crc(m->stored) : 0,
 		.content = content, .recipients = recipients,
@@ -450,7 +451,8 @@ agents_give(struct agents *a, struct job *job, struct slice content, int fd)
 
 		if (job_wants(job, i))
 			recipients[frame.count++] = (struct job_recipient){
-			    .index = job->indexes[i], .address = rcpt->address, .original = rcpt->original };
+			    .index = job->indexes[i], .address = rcpt->address, .original = rcpt->original,
+			    .orcpt = rcpt->orcpt, .notify = rcpt->notify };
 	}
 	deliver_job_put(channel_begin(agent->channel, DELIVER_JOB), &frame);
 	if (channel_end_fd(agent->channel, fd) == -1)

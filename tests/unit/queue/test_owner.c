@@ -245,7 +245,7 @@ static void
 test_stop_with_news(void **state)
 {
 	struct stage_set *s = *state;
-	struct deliver_result results[2] = { { 0, { .action = ACTION_FAILED, .status = { 5, 0, 0 } } } };
+	struct deliver_result results[2] = { { .outcome = { .action = ACTION_FAILED, .status = { 5, 0, 0 } } } };
 	struct deliver_results frame = { .finished = true, .count = 1, .results = results };
 
 	stage_all(s);

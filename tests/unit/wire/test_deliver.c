@@ -92,7 +92,8 @@ extreme_recipient(void)
 {
 	return (struct job_recipient){ .index = ENVELOPE_RECIPIENTS_MAX - 1,
 				       .address = codec_fill('a', ADDRESS_FIELD_MAX),
-				       .original = codec_fill('o', ADDRESS_FIELD_MAX) };
+				       .original = codec_fill('o', ADDRESS_FIELD_MAX),
+				       .orcpt = codec_fill('p', ORCPT_MAX), .notify = NOTIFY_SUCCESS | NOTIFY_DELAY };
 }
 
 static void
@@ -105,6 +106,8 @@ test_job(void **state)
 				  .arrival_ms = TIME_MS_MAX,
 				  .flags = JOB_FLAGS_ALL,
 				  .body = BODY_8BITMIME,
+				  .ret = RET_FULL,
+				  .envid = codec_fill('e', ENVID_MAX),
 				  .nexthop = codec_fill('n', NEXTHOP_MAX),
 				  .size = 3,
 				  .content = SLICE_LIT("\0\r\n"),
@@ -127,7 +130,11 @@ test_job(void **state)
 	assert_false(out.by_fd);
 	assert_true(slice_eq(out.content, in.content) && slice_eq(out.nexthop, in.nexthop));
 	assert_true(slice_eq(out.reverse_path, in.reverse_path));
+	assert_true(out.ret == RET_FULL && slice_eq(out.envid, in.envid));
 	assert_int_equal(out.recipients[0].index, ENVELOPE_RECIPIENTS_MAX - 1);
+	assert_int_equal(out.recipients[0].notify, NOTIFY_SUCCESS | NOTIFY_DELAY);
+	assert_true(slice_eq(out.recipients[0].orcpt, rcpts[0].orcpt));
+	assert_slice(out.recipients[1].orcpt, "");
 	assert_slice(out.recipients[1].address, "a@example.org");
 	arena_reset(&arena);
 
@@ -152,10 +159,11 @@ static void
 test_bad_jobs(void **state)
 {
 	static struct job_recipient good = { .address = { "a@b", 3 } }, nobody = { .index = 1 },
+				    both = { .address = { "a@b", 3 }, .notify = NOTIFY_NEVER | NOTIFY_DELAY },
 				    far = { .index = ENVELOPE_RECIPIENTS_MAX, .address = { "a@b", 3 } },
 				    many[JOB_RECIPIENTS_MAX + 1];
 #define JOB(lease, id, flags, body, hop, size, by_fd, content, count, rcpts) \
-	{ lease, id, 0, 0, flags, body, SLICE_LIT(hop), SLICE_LIT(""), size, by_fd ? 0xe3069283 : 0, by_fd, \
+	{ lease, id, 0, 0, flags, body, RET_NONE, SLICE_LIT(""), SLICE_LIT(hop), SLICE_LIT(""), size, by_fd ? 0xe3069283 : 0, by_fd, \
 	  SLICE_LIT(content), count, rcpts }
 	static const struct { const char *name; struct deliver_job job; bool good;
 	} rows[] = {
@@ -170,6 +178,7 @@ test_bad_jobs(void **state)
 		{ "no next hop", JOB(1, 1, 0, BODY_7BIT, "", 0, false, "", 1, &good), false },
 		{ "no recipients", JOB(1, 1, 0, BODY_7BIT, "n", 0, false, "", 0, NULL), false },
 		{ "recipient without address", JOB(1, 1, 0, BODY_7BIT, "n", 0, false, "", 1, &nobody), false },
+		{ "recipient to be told of, and never", JOB(1, 1, 0, BODY_7BIT, "n", 0, false, "", 1, &both), false },
 		{ "recipient beyond every envelope", JOB(1, 1, 0, BODY_7BIT, "n", 0, false, "", 1, &far), false },
 		{ "most recipients", JOB(1, 1, 0, BODY_7BIT, "n", 0, false, "", JOB_RECIPIENTS_MAX, many), true },
 		{ "too many recipients", JOB(1, 1, 0, BODY_7BIT, "n", 0, false, "", JOB_RECIPIENTS_MAX + 1, many),
@@ -245,6 +254,15 @@ test_results(void **state)
 	deliver_results_put(&b, &in);
 	assert_int_equal(codec_try(DELIVER("deliver_results"), buf_slice(&b)), -1);
 	in.count = 1;
+	results[0].tells = true;			/* nobody has it, so nobody else tells the sender */
+	buf_reset(&b);
+	deliver_results_put(&b, &in);
+	assert_int_equal(codec_try(DELIVER("deliver_results"), buf_slice(&b)), -1);
+	results[0].outcome.action = ACTION_RELAYED;
+	buf_reset(&b);
+	deliver_results_put(&b, &in);
+	codec_check(DELIVER("deliver_results"), &b);
+	results[0].tells = false;
 	results[0].outcome.action = ACTION_NONE;	/* nothing happened is no result */
 	buf_reset(&b);
 	deliver_results_put(&b, &in);

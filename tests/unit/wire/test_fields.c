@@ -143,10 +143,13 @@ test_envelope(void **state)
 		  .original = codec_fill('o', ADDRESS_FIELD_MAX),
 		  .fate = extreme_fate() },
 		{ .address = SLICE_LIT("b@example.org"), .original = SLICE_LIT("c@example.org") },
-		{ .address = SLICE_LIT("d@example.org"), .fate = { .flags = FATE_HELD } },
+		{ .address = SLICE_LIT("d@example.org"), .fate = { .flags = FATE_HELD }, .notify = NOTIFY_NEVER,
+		  .orcpt = codec_fill('p', ORCPT_MAX) },
 	};
 	struct envelope in = { .reverse_path = codec_fill('s', ADDRESS_FIELD_MAX),
 			       .body = BODY_8BITMIME,
+			       .ret = RET_HDRS,
+			       .envid = codec_fill('e', ENVID_MAX),
 			       .arrival_ms = TIME_MS_MAX,
 			       .nonce = UINT64_MAX,
 			       .size = UINT32_MAX,
@@ -177,8 +180,40 @@ test_envelope(void **state)
 	assert_true(slice_eq(out.recipients[1].fate.last.mta, rcpts[1].fate.last.mta));
 	assert_slice(out.recipients[2].original, "c@example.org");
 	assert_int_equal(out.recipients[3].fate.flags, FATE_HELD);
+	assert_int_equal(out.ret, RET_HDRS);
+	assert_true(slice_eq(out.envid, in.envid));
+	assert_int_equal(out.recipients[0].notify, 0);
+	assert_slice(out.recipients[0].orcpt, "");
+	assert_int_equal(out.recipients[3].notify, NOTIFY_NEVER);
+	assert_true(slice_eq(out.recipients[3].orcpt, rcpts[3].orcpt));
 	arena_fini(&arena);
 	buf_fini(&b);
+}
+
+/* As the first version wrote it, before senders could say what they want to be told: it reads, and is written, the same. */
+static void
+test_first_version(void **state)
+{
+	static const struct slice old = SLICE_LIT(
+	    "\5\0\0\0" "s@x.y" "\2" "\1\0\0\0\0\0\0\0" "\2\0\0\0\0\0\0\0" "\3\0\0\0" "\2\0\0\0"
+	    "\0" "\5\0\0\0" "a@x.y"
+	    "\3" "\5\0\0\0" "b@x.y" "\1\0\0\0" "B"
+	    "\6" "\5\1\0\1\0" "\3\0\0\0" "550" "\0\0\0\0" "\1\0\0\0" "\0\0\0\0\0\0\0\0" "\20");
+	struct arena arena = { .max = 10000 };
+	struct reader r = reader_of(old);
+	struct envelope out;
+
+	(void)state;
+	assert_int_equal(codec_try(FIELDS("envelope"), old), 0);
+	assert_int_equal(get_envelope(&r, &arena, &out), 0);
+	assert_slice(out.reverse_path, "s@x.y");
+	assert_true(out.body == BODY_8BITMIME && out.ret == RET_NONE && out.envid.len == 0);
+	assert_true(out.arrival_ms == 1 && out.nonce == 2 && out.size == 3 && out.count == 2);
+	assert_slice(out.recipients[1].original, "B");
+	assert_true(out.recipients[1].notify == 0 && out.recipients[1].orcpt.len == 0);
+	assert_int_equal(out.recipients[1].fate.last.action, ACTION_FAILED);
+	assert_int_equal(out.recipients[1].fate.flags, FATE_OWED);
+	arena_fini(&arena);
 }
 
 /* What the ring holds for most mail. */
@@ -201,7 +236,8 @@ static void
 test_bad_envelopes(void **state)
 {
 	/* reverse-path, body, arrival, nonce, size; then count and recipients as the row says */
-#define HEAD	"\1\0\0\0s\1" "\0\0\0\0\0\0\0\0" "\0\0\0\0\0\0\0\0" "\0\0\0\0"
+#define REST	"\0\0\0\0\0\0\0\0" "\0\0\0\0\0\0\0\0" "\0\0\0\0"
+#define HEAD	"\1\0\0\0s\1" REST
 	static const struct { const char *name; struct slice in; bool good;
 	} rows[] = {
 		{ "no recipients", SLICE_LIT(HEAD "\0\0\0\0"), true },
@@ -210,7 +246,18 @@ test_bad_envelopes(void **state)
 		{ "count bomb", SLICE_LIT(HEAD "\xff\xff\xff\xff\0\1\0\0\0r"), false },
 		{ "empty address", SLICE_LIT(HEAD "\1\0\0\0\0\0\0\0\0"), false },
 		{ "NUL in an address", SLICE_LIT(HEAD "\1\0\0\0\0\1\0\0\0\0"), false },
-		{ "unknown flag", SLICE_LIT(HEAD "\1\0\0\0\4\1\0\0\0r"), false },
+		{ "unknown flag", SLICE_LIT(HEAD "\1\0\0\0\20\1\0\0\0r"), false },
+		{ "NOTIFY", SLICE_LIT(HEAD "\1\0\0\0\4\1\0\0\0r\7"), true },
+		{ "NOTIFY announced, but nothing", SLICE_LIT(HEAD "\1\0\0\0\4\1\0\0\0r\0"), false },
+		{ "NEVER and DELAY", SLICE_LIT(HEAD "\1\0\0\0\4\1\0\0\0r\14"), false },
+		{ "ORCPT announced, but empty", SLICE_LIT(HEAD "\1\0\0\0\10\1\0\0\0r\0\0\0\0"), false },
+		{ "RET", SLICE_LIT("\1\0\0\0s\41" REST "\0\0\0\0"), true },
+		{ "RET of no kind", SLICE_LIT("\1\0\0\0s\61" REST "\0\0\0\0"), false },
+		{ "envelope id", SLICE_LIT("\1\0\0\0s\101\1\0\0\0e" REST "\0\0\0\0"), true },
+		{ "envelope id announced, but empty", SLICE_LIT("\1\0\0\0s\101\0\0\0\0" REST "\0\0\0\0"), false },
+		{ "NUL in an envelope id", SLICE_LIT("\1\0\0\0s\101\1\0\0\0\0" REST "\0\0\0\0"), false },
+		{ "no body type", SLICE_LIT("\1\0\0\0s\0" REST "\0\0\0\0"), false },
+		{ "body type of no kind", SLICE_LIT("\1\0\0\0s\17" REST "\0\0\0\0"), false },
 		{ "original announced, but empty", SLICE_LIT(HEAD "\1\0\0\0\1\1\0\0\0r\0\0\0\0"), false },
 		{ "fate announced, but zero",
 		  SLICE_LIT(HEAD "\1\0\0\0\2\1\0\0\0r"
@@ -306,6 +353,7 @@ main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_text_has_no_nul),
 		cmocka_unit_test(test_envelope),
+		cmocka_unit_test(test_first_version),
 		cmocka_unit_test(test_typical_size),
 		cmocka_unit_test(test_bad_envelopes),
 		cmocka_unit_test(test_many_recipients),
