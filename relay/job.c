@@ -27,6 +27,8 @@ struct job {
 	struct slice		 nexthop;
 	struct slice		 reverse_path;
 	enum body_type		 body;
+	enum ret		 ret;
+	struct slice		 envid;
 	struct content		 content;
 	uint32_t		 count;
 	uint32_t		*indexes;
@@ -56,6 +58,16 @@ static void connect_target(struct job *, const struct target *);
 static const struct client_ops job_ops = { .ready = on_ready, .sent = on_sent, .gone = on_gone };
 
 static int
+copy_recipient(struct job *job, const struct job_recipient *in, struct tx_recipient *out)
+{
+	out->address = arena_slice(&job->arena, in->address);
+	out->original = arena_slice(&job->arena, in->original);
+	out->orcpt = arena_slice(&job->arena, in->orcpt);
+	out->notify = in->notify;
+	return out->address.p == NULL || out->original.p == NULL || out->orcpt.p == NULL ? -1 : 0;
+}
+
+static int
 copy_recipients(struct job *job, const struct deliver_job *in)
 {
 	job->count = in->count;
@@ -67,8 +79,7 @@ copy_recipients(struct job *job, const struct deliver_job *in)
 		return -1;
 	for (uint32_t i = 0; i < in->count; i++) {
 		job->indexes[i] = in->recipients[i].index;
-		job->recipients[i].address = arena_slice(&job->arena, in->recipients[i].address);
-		if (job->recipients[i].address.p == NULL)
+		if (copy_recipient(job, &in->recipients[i], &job->recipients[i]) == -1)
 			return -1;
 	}
 	return 0;
@@ -80,13 +91,15 @@ copy_job(struct job *job, const struct deliver_job *in)
 	job->lease = in->lease;
 	job->id = in->id;
 	job->body = in->body;
+	job->ret = in->ret;
+	job->envid = arena_slice(&job->arena, in->envid);
 	job->nexthop = arena_slice(&job->arena, in->nexthop);
 	job->reverse_path = arena_slice(&job->arena, in->reverse_path);
 	job->content.size = in->size;
 	job->content.crc = in->crc;
 	if (!in->by_fd)
 		job->content.bytes = mem_dup(in->content.len > 0 ? in->content.p : "", in->content.len + (in->content.len == 0));
-	if (job->nexthop.p == NULL || job->reverse_path.p == NULL || (!in->by_fd && job->content.bytes == NULL))
+	if (job->nexthop.p == NULL || job->reverse_path.p == NULL || job->envid.p == NULL || (!in->by_fd && job->content.bytes == NULL))
 		return -1;
 	return copy_recipients(job, in);
 }
@@ -207,6 +220,8 @@ transact(struct job *job)
 	job->tx = (struct transaction){
 		.reverse_path = job->reverse_path,
 		.body = job->body,
+		.ret = job->ret,
+		.envid = job->envid,
 		.content = job->content,
 		.recipients = job->pending,
 		.count = gather_pending(job),
@@ -456,6 +471,7 @@ job_results(struct job *job, struct deliver_results *out)
 		if (job->recipients[i].outcome.action == ACTION_NONE)
 			continue;
 		job->results[n].index = job->indexes[i];
+		job->results[n].tells = job->recipients[i].outcome.action == ACTION_RELAYED && job->recipients[i].dsn;
 		job->results[n++].outcome = job->recipients[i].outcome;
 	}
 	*out = (struct deliver_results){

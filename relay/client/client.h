@@ -26,6 +26,9 @@ enum tx_state { TX_NONE, TX_TAKEN, TX_LATER };
 
 struct tx_recipient {
 	struct slice	address;	/* canonical */
+	struct slice	original, orcpt;	/* as in wire/deliver.h */
+	uint32_t	notify;		/* NOTIFY_ */
+	bool		dsn;		/* whom RCPT was last said to offers DSN: when it takes the message, it tells the sender */
 	struct outcome	outcome;	/* ACTION_NONE: none yet. Texts live in the transaction's arena */
 	enum tx_state	state;		/* client's own: RCPT was answered 250; or wants another transaction */
 };
@@ -34,6 +37,8 @@ struct tx_recipient {
 struct transaction {
 	struct slice		  reverse_path;
 	enum body_type		  body;
+	enum ret		  ret;
+	struct slice		  envid;	/* empty: none */
 	struct content		  content;
 	struct tx_recipient	**recipients;	/* each without an outcome */
 	uint32_t		  count;

@@ -6,6 +6,8 @@
 #include <stdio.h>
 
 #include "relay/client/conversation.h"
+#include "smtp/xtext.h"
+#include "wire/fields.h"
 
 static void
 tell_refused(void *arg)
@@ -65,6 +67,62 @@ needs_8bit(struct client *c)
 }
 
 static void
+put_envid(struct client *c)
+{
+	char text[3 * ENVID_MAX];
+	struct buf out = { .mem = text, .cap = sizeof(text), .max = sizeof(text) };
+
+	xtext_put(&out, c->tx->envid);
+	(void)stream_printf(c->stream, " ENVID=%.*s", SLICE_FMT(buf_slice(&out)));
+}
+
+/* RFC 3461 5.2: what the sender asked for goes on to the next hop, word for word. */
+static void
+put_mail_dsn(struct client *c)
+{
+	static const char *const names[RET_COUNT] = { [RET_FULL] = " RET=FULL", [RET_HDRS] = " RET=HDRS" };
+
+	if (names[c->tx->ret] != NULL)
+		(void)stream_puts(c->stream, names[c->tx->ret]);
+	if (c->tx->envid.len > 0)
+		put_envid(c);
+}
+
+static void
+put_notify(struct client *c, uint32_t notify)
+{
+	static const struct { uint32_t bit; const char *name; } rows[] = {
+		{ NOTIFY_NEVER, "NEVER" }, { NOTIFY_SUCCESS, "SUCCESS" }, { NOTIFY_FAILURE, "FAILURE" }, { NOTIFY_DELAY, "DELAY" },
+	};
+	const char *before = " NOTIFY=";
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!(notify & rows[i].bit))
+			continue;
+		(void)stream_printf(c->stream, "%s%s", before, rows[i].name);
+		before = ",";
+	}
+}
+
+/* RFC 3461 5.2.1: one that was given stays as it was; where none was, the address that RCPT named here is the original one. */
+static void
+put_orcpt(struct client *c, const struct tx_recipient *to)
+{
+	char text[3 * ADDRESS_FIELD_MAX];
+	struct buf out = { .mem = text, .cap = sizeof(text), .max = sizeof(text) };
+	struct slice address, type = slice_split(to->orcpt, ';', &address);
+
+	if (address.p == NULL) {
+		type = SLICE_LIT("rfc822");
+		address = to->original.len > 0 ? to->original : to->address;
+	}
+	xtext_put(&out, address);
+	if (to->orcpt.len == 0 && type.len + 1 + buf_len(&out) > ORCPT_MAX)
+		return;
+	(void)stream_printf(c->stream, " ORCPT=%.*s;%.*s", SLICE_FMT(type), SLICE_FMT(buf_slice(&out)));
+}
+
+static void
 put_mail(struct client *c)
 {
 	(void)stream_printf(c->stream, "MAIL FROM:<%.*s>", SLICE_FMT(c->tx->reverse_path));
@@ -72,13 +130,24 @@ put_mail(struct client *c)
 		(void)stream_printf(c->stream, " SIZE=%u", c->tx->content.size);
 	if (c->tx->body == BODY_8BITMIME && (c->caps.has & CAP_8BITMIME))
 		(void)stream_puts(c->stream, " BODY=8BITMIME");
+	if (c->caps.has & CAP_DSN)
+		put_mail_dsn(c);
 	(void)stream_puts(c->stream, "\r\n");
 }
 
 static void
 put_rcpt(struct client *c, uint32_t i)
 {
-	(void)stream_printf(c->stream, "RCPT TO:<%.*s>\r\n", SLICE_FMT(c->tx->recipients[i]->address));
+	struct tx_recipient *to = c->tx->recipients[i];
+
+	to->dsn = (c->caps.has & CAP_DSN) != 0;
+	(void)stream_printf(c->stream, "RCPT TO:<%.*s>", SLICE_FMT(to->address));
+	if (to->dsn) {
+		/* RFC 3461 6.1: nobody is told what became of a notification. */
+		put_notify(c, to->notify == 0 && c->tx->reverse_path.len == 0 ? NOTIFY_NEVER : to->notify);
+		put_orcpt(c, to);
+	}
+	(void)stream_puts(c->stream, "\r\n");
 }
 
 void

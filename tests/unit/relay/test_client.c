@@ -30,6 +30,7 @@ struct row {
 	const char	*expected;
 	enum body_type	 body;
 	int64_t		 patience;		/* ms for every step; 0: plenty */
+	bool		 dsn, null_path;	/* with everything that DSN knows; from <> */
 };
 
 static const struct row rows[] = {
@@ -86,6 +87,15 @@ static const struct row rows[] = {
 	{ "SIZE is told", HELLO("S 250-SIZE 21\n") "C MAIL FROM:<s@example.org> SIZE=21\nS 250 ok\nC RCPT*\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 +" },
 	{ "SIZE without a limit", HELLO("S 250-SIZE\n") "C MAIL FROM:<s@example.org> SIZE=21\nS 250 ok\nC RCPT*\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 +" },
 	{ "SIZE too small", HELLO("S 250-SIZE 20\n") QUIT, 2, NULL, NULL, .expected = "F5.3.4 F5.3.4 +" },
+	{ "DSN offered: all of it goes on", HELLO("S 250-PIPELINING\nS 250-DSN\n") "C MAIL FROM:<s@example.org> RET=HDRS ENVID=a+2Bb+20c\n"
+	    "C RCPT TO:<a@x.org> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;A+2B1@X.org\nC RCPT TO:<b@x.org> NOTIFY=NEVER ORCPT=rfc822;b@x.org\nC DATA\n"
+	    "S 250 ok\nS 250 ok\nS 550 5.1.1 no\nS 354 go\nB\nS 250 ok\n" QUIT, 2, NULL, NULL, .expected = "R2.0.0 F5.1.1 + told", .dsn = true },
+	{ "DSN not offered: none of it goes on", PIPE ENVELOPE2 "S 250 ok\nS 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, 2, NULL, NULL,
+	    .expected = "R2.0.0 R2.0.0 +", .dsn = true },
+	{ "DSN offered, nothing asked", HELLO("S 250-DSN\n") "C MAIL FROM:<s@example.org>\nS 250 ok\nC RCPT TO:<a@x.org> ORCPT=rfc822;a@x.org\nS 250 ok\n"
+	    "C DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 + told" },
+	{ "a notification asks for none", HELLO("S 250-DSN\n") "C MAIL FROM:<>\nS 250 ok\nC RCPT TO:<a@x.org> NOTIFY=NEVER ORCPT=rfc822;a@x.org\nS 250 ok\n"
+	    "C DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 + told", .null_path = true },
 	{ "8BITMIME offered", HELLO("S 250-8BITMIME\n") "C MAIL FROM:<s@example.org> BODY=8BITMIME\nS 250 ok\nC RCPT*\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1,
 	    "\xc3\xa4\r\n", "\xc3\xa4\r\n.\r\n", .expected = "R2.0.0 +", .body = BODY_8BITMIME },
 	{ "8BITMIME not offered", PLAIN QUIT, 1, "\xc3\xa4\r\n", NULL, .expected = "F5.6.3 +", .body = BODY_8BITMIME },
@@ -175,6 +185,8 @@ tell(void)
 		strlcat(got, " s", sizeof(got));
 	if (tx.damaged)
 		strlcat(got, " damaged", sizeof(got));
+	if (recipients[0].outcome.action == ACTION_RELAYED && recipients[0].dsn)
+		strlcat(got, " told", sizeof(got));
 }
 
 static void
@@ -238,6 +250,16 @@ run(void)
 }
 
 static void
+ask_for_everything(void)
+{
+	tx.ret = RET_HDRS;
+	tx.envid = SLICE_LIT("a+b c");
+	recipients[0].notify = NOTIFY_SUCCESS | NOTIFY_DELAY;
+	recipients[0].orcpt = SLICE_LIT("rfc822;A+1@X.org");
+	recipients[1].notify = NOTIFY_NEVER;
+}
+
+static void
 set_transaction(const struct row *row)
 {
 	const char *text = row->content == NULL ? TEXT : row->content;
@@ -248,6 +270,10 @@ set_transaction(const struct row *row)
 		recipients[1].address = SLICE_LIT("b@x.org");
 	tx = (struct transaction){ .reverse_path = SLICE_LIT("s@example.org"), .body = row->body == BODY_NONE ? BODY_7BIT : row->body,
 	    .recipients = pending, .arena = &arena };
+	if (row->null_path)
+		tx.reverse_path = SLICE_LIT("");
+	if (row->dsn)
+		ask_for_everything();
 	tx.content = (struct content){ .bytes = text, .fd = -1, .size = (uint32_t)strlen(text) };
 	if (strcmp(text, "big") == 0)
 		tx.content = (struct content){ .bytes = big, .fd = -1, .size = BIG };
