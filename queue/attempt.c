@@ -13,8 +13,8 @@
 #include "queue/schedule/expiry.h"
 #include "queue/schedule/retry.h"
 
-/* What a job's frame needs beside the content, at most: each recipient's two addresses, and the rest. */
-#define FRAME_RECIPIENT	(2 * ADDRESS_FIELD_MAX + 16)
+/* What a job's frame needs beside the content, at most: each recipient's addresses, and the rest. */
+#define FRAME_RECIPIENT	(2 * ADDRESS_FIELD_MAX + ORCPT_MAX + 32)
 #define FRAME_OVERHEAD	4096
 
 /* --- what an outcome means --------------------------------------------------------------------- */
@@ -30,6 +30,17 @@ hold_last_resort(struct message *m, uint32_t index)
 	fate->flags |= FATE_HELD;
 }
 
+/* What a notification is never answered with, or who asked not to hear, is not told; of a success only who asked for that. */
+static bool
+is_to_be_told(const struct message *m, uint32_t index)
+{
+	const struct recipient *rcpt = &m->envelope.recipients[index];
+
+	if (rcpt->fate.last.action == ACTION_FAILED)
+		return notify_wants(rcpt->notify, NOTIFY_FAILURE);
+	return notify_wants(rcpt->notify, NOTIFY_SUCCESS) && !message_is_bounce(m) && !m->places[index].passed;
+}
+
 static void
 end_recipient(struct queue *q, struct message *m, uint32_t index)
 {
@@ -37,13 +48,14 @@ end_recipient(struct queue *q, struct message *m, uint32_t index)
 	m->places[index].stage = STAGE_FINAL;
 	m->places[index].warn = false;
 	m->open--;
-	if (m->envelope.recipients[index].fate.last.action == ACTION_FAILED) {
+	if (is_to_be_told(m, index)) {
 		m->envelope.recipients[index].fate.flags |= FATE_OWED;
 		m->places[index].owed = true;
-		q->bounced++;
-	} else {
-		q->delivered++;
 	}
+	if (m->envelope.recipients[index].fate.last.action == ACTION_FAILED)
+		q->bounced++;
+	else
+		q->delivered++;
 }
 
 static const struct conf_durations *
@@ -112,6 +124,7 @@ expiry_verdict_of(const struct queue *q, const struct message *m, uint32_t index
 	struct expiry_facts facts = {
 		.arrival_mono_ms = m->arrival_mono_ms, .start_mono_ms = q->start_mono_ms, .attempts = fate->attempts,
 		.null_path = message_is_bounce(m), .warned = (fate->flags & FATE_WARNED) != 0 || place->warn,
+		.unwanted = !notify_wants(m->envelope.recipients[index].notify, NOTIFY_DELAY),
 	};
 
 	/* What lookup could not place, or what waits for a destination that answers nobody, was tried, too. */
@@ -396,6 +409,7 @@ on_results(void *arg, struct job *job, const struct deliver_results *results)
 			continue;
 		note_delays(job, &m->places[r->index], results);
 		m->places[r->index].reported = true;
+		m->places[r->index].passed = r->tells;
 		queue_outcome(q, m, r->index, &r->outcome);
 	}
 	if (results->damaged && !m->deleted)

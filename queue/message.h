@@ -34,8 +34,9 @@ struct place {			/* of one recipient, beside its fate */
 	bool		 dirty;			/* its fate is newer than what the store was told */
 	bool		 news;			/* an attempt ended: a log line is due when it is on disk */
 	bool		 reported;		/* the agent has spoken of it in this attempt */
-	bool		 owed;			/* failed, and no notification is under way (FATE_OWED: none is durable) */
+	bool		 owed;			/* it has ended, and no notification about that is under way (FATE_OWED: none is durable) */
 	bool		 warn;			/* the sender is to be told of the delay */
+	bool		 passed;		/* relayed, and the next hop tells the sender what the sender wants to hear */
 	char		*words;			/* the bytes of fate.last.text and .mta; owned */
 	int64_t		 delays_ms[4];		/* for the log: in queue, agent's wait, connection, transmission */
 	struct slice	 nexthop;		/* where it goes, once routed; borrowed from the destination */

@@ -134,7 +134,7 @@ look_of(const struct queue *q, const struct message *m, int64_t now)
 		waiting = waiting || is_waiting(m, i);
 		owed = owed || m->places[i].owed || m->places[i].warn;
 		if (is_waiting(m, i) && conf->delay_warning > 0 && !message_is_bounce(m) &&
-		    !(m->envelope.recipients[i].fate.flags & FATE_WARNED))
+		    !(m->envelope.recipients[i].fate.flags & FATE_WARNED) && notify_wants(m->envelope.recipients[i].notify, NOTIFY_DELAY))
 			at = earlier(at, arrival + conf->delay_warning, now);
 	}
 	if (waiting)

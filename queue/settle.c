@@ -1,7 +1,8 @@
 /*
  * settle — fates go to disk: the states that changed, the notifications that are owed, the DONE.
  *
- * What belongs together is one change of the store. A recipient that failed is written with FATE_OWED until the very change that
+ * What belongs together is one change of the store. A recipient whose end has to be told (a failure, or an arrival that the
+ * sender asked about) is written with FATE_OWED until the very change that
  * holds the notification about it, so at no moment the failure is recorded and the debt is not (the bounce is
  * durable before the original is done); the flag in memory goes only when that change is durable, because the store may copy the
  * envelope (on_fold) at any time between. One settlement of a message is under way at a time; outcomes that come meanwhile are
@@ -22,7 +23,8 @@
 #define PROBES		64		/* settlements at a time that ask whether a full ring has room again */
 #define HEADER_READ	(64 * 1024)	/* of the content, for the notification's copy of the header */
 #define DELTA_MAX	256		/* recipients in one record */
-/* Of states in one change; with two notifications beside them they stay below STORE_CHANGE_MAX. More wait for the next one. */
+#define NOTICES		2		/* notifications in one change */
+/* Of states in one change; with NOTICES notifications beside them they stay below STORE_CHANGE_MAX. More wait for the next one. */
 #define STATES_BYTES	(384 * 1024)
 #define FATE_BYTES	40		/* a fate's encoding without its words, and the index */
 
@@ -37,7 +39,7 @@ struct settlement {
 	struct queue		*queue;
 	struct message		*message;
 	bool			 done;			/* the change holds the DONE */
-	struct told		 told[2];		/* a failure's and a delay's */
+	struct told		 told[NOTICES];
 	size_t			 bytes;			/* of the states */
 	uint32_t		 count;
 	uint32_t		 indexes[];		/* whose fates are in the change */
@@ -47,12 +49,39 @@ static void settled(void *, enum store_result);
 
 /* --- what there is to do ----------------------------------------------------------------------- */
 
+/* In the order in which senders want to know. */
+static const enum dsn_kind kinds[] = { DSN_FAILURE, DSN_DELAY, DSN_SUCCESS };
+
+/* More may be known of this recipient in a moment. */
+static bool
+is_under_way(const struct place *place)
+{
+	return place->routing != NULL || (place->stage == STAGE_JOB && place->job != NULL &&
+	    (place->job->state == JOB_FRESH || place->job->state == JOB_ACTIVE));
+}
+
+/* Good news waits for the others of its round, so that they come in one notification. */
+static bool
+is_due(const struct message *m, enum dsn_kind kind)
+{
+	if (!bounce_is_owed(m, kind))
+		return false;
+	for (uint32_t i = 0; kind == DSN_SUCCESS && m->open > 0 && i < m->envelope.count; i++)
+		if (is_under_way(&m->places[i]))
+			return false;
+	return true;
+}
+
 /* Somebody is to be told, and may be told now. */
 static bool
 owes_now(const struct queue *q, const struct message *m)
 {
-	return !m->deleted && m->notice_after_ms <= loop_now(q->loop) &&
-	    (bounce_is_owed(m, DSN_FAILURE) || bounce_is_owed(m, DSN_DELAY));
+	if (m->deleted || m->notice_after_ms > loop_now(q->loop))
+		return false;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (is_due(m, kinds[i]))
+			return true;
+	return false;
 }
 
 /* A sender that was told enough within the hour waits; what it is owed stays owed, on disk, too. */
@@ -71,7 +100,7 @@ ask_quota(struct queue *q, struct message *m)
 static bool
 needs_change(const struct queue *q, const struct message *m)
 {
-	if (m->deleted || owes_now(q, m) || (m->open == 0 && !bounce_is_owed(m, DSN_FAILURE)))
+	if (m->deleted || owes_now(q, m) || (m->open == 0 && !bounce_owes(m)))
 		return true;
 	for (uint32_t i = 0; i < m->envelope.count; i++)
 		if (m->places[i].dirty)
@@ -86,7 +115,7 @@ class_of(const struct queue *q, const struct message *m)
 		return STORE_DONE;
 	if (owes_now(q, m))
 		return STORE_DSN;
-	return m->open == 0 && !bounce_is_owed(m, DSN_FAILURE) ? STORE_DONE : STORE_STATE;
+	return m->open == 0 && !bounce_owes(m) ? STORE_DONE : STORE_STATE;
 }
 
 /* --- making the change ------------------------------------------------------------------------- */
@@ -95,7 +124,7 @@ static struct settlement *
 settlement_new(struct queue *q, struct message *m)
 {
 	struct settlement *s;
-	size_t most = 2 * DSN_RECIPIENTS_MAX;
+	size_t most = NOTICES * DSN_RECIPIENTS_MAX;
 
 	for (uint32_t i = 0; i < m->envelope.count; i++)
 		most += m->places[i].dirty ? 1 : 0;
@@ -110,8 +139,8 @@ settlement_new(struct queue *q, struct message *m)
 static void
 settlement_free(struct settlement *s)
 {
-	message_free(&s->told[0].notice);
-	message_free(&s->told[1].notice);
+	for (int k = 0; k < NOTICES; k++)
+		message_free(&s->told[k].notice);
 	mem_free(s);
 }
 
@@ -141,7 +170,7 @@ mark_told(struct settlement *s, const struct told *told, bool yes)
 		struct fate *fate = &s->message->envelope.recipients[told->indexes[i]].fate;
 
 		place->dirty = true;
-		if (told->kind == DSN_FAILURE) {
+		if (told->kind != DSN_DELAY) {
 			place->owed = !yes;
 			continue;
 		}
@@ -171,8 +200,6 @@ make_notice(struct settlement *s, struct change *change, enum dsn_kind kind, str
 	struct message *m = s->message;
 	uint64_t own;
 
-	if (!bounce_is_owed(m, kind))
-		return 0;
 	if (store_next_ids(q->store, 1, &own) == -1)
 		return err_set(err, "no queue id for a notification");
 	told->kind = kind;
@@ -202,7 +229,7 @@ take(struct settlement *s, uint32_t index)
 static void
 take_dirty(struct settlement *s)
 {
-	for (int k = 0; k < 2; k++)
+	for (int k = 0; k < NOTICES; k++)
 		for (uint32_t i = 0; i < s->told[k].count; i++)
 			take(s, s->told[k].indexes[i]);
 	for (uint32_t i = 0; i < s->message->envelope.count && (s->done || s->bytes < STATES_BYTES); i++)
@@ -241,15 +268,28 @@ put_states(struct settlement *s, struct change *change)
 	return 0;
 }
 
+/* What does not fit into this change is still owed when it is durable, and comes with the next. */
+static int
+make_notices(struct settlement *s, struct change *change, struct err *err)
+{
+	int n = 0;
+
+	if (!owes_now(s->queue, s->message))
+		return 0;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && n < NOTICES; i++)
+		if (is_due(s->message, kinds[i]) && make_notice(s, change, kinds[i], &s->told[n++], err) == -1)
+			return -1;
+	return 0;
+}
+
 static int
 fill(struct settlement *s, struct change *change, struct err *err)
 {
 	struct message *m = s->message;
 
-	if (owes_now(s->queue, m) && (make_notice(s, change, DSN_FAILURE, &s->told[0], err) == -1 ||
-	    make_notice(s, change, DSN_DELAY, &s->told[1], err) == -1))
+	if (make_notices(s, change, err) == -1)
 		return -1;
-	s->done = m->deleted || (m->open == 0 && !bounce_is_owed(m, DSN_FAILURE));
+	s->done = m->deleted || (m->open == 0 && !bounce_owes(m));
 	take_dirty(s);
 	if (s->done)
 		return change_done(change, m->stored) == -1 ? err_set(err, "no memory for a DONE record") : 0;
@@ -264,7 +304,7 @@ give_back(struct settlement *s)
 
 	for (uint32_t i = 0; i < s->count; i++)
 		m->places[s->indexes[i]].dirty = true;
-	for (int k = 0; k < 2; k++) {
+	for (int k = 0; k < NOTICES; k++) {
 		mark_told(s, &s->told[k], false);
 		if (s->told[k].notice != NULL)
 			quota_give_back(s->queue->quotas, m->envelope.reverse_path);
@@ -417,14 +457,27 @@ log_delivery(const struct message *m, uint32_t index)
 	    last->text.len > 0 ? LOG_SLICE(KEY_TEXT, last->text) : LOG_STR(KEY_TEXT, status_words[last->action]));
 }
 
+/* It failed, and nobody wants to hear of that: an audit that misses the notification has to know. */
+static void
+log_silence(const struct message *m, uint32_t index)
+{
+	const struct recipient *rcpt = &m->envelope.recipients[index];
+
+	if (rcpt->fate.last.action == ACTION_FAILED && !notify_wants(rcpt->notify, NOTIFY_FAILURE))
+		log_event(EVENT_UNTOLD, LOG_LEVEL_INFO, 0, LOG_ID(KEY_ID, m->id), LOG_SLICE(KEY_TO, rcpt->address),
+		    LOG_SLICE(KEY_ORIG_TO, rcpt->original));
+}
+
 static void
 log_news(struct settlement *s)
 {
 	struct message *m = s->message;
 
 	for (uint32_t i = 0; i < s->count; i++) {
-		if (m->places[s->indexes[i]].news)
+		if (m->places[s->indexes[i]].news) {
 			log_delivery(m, s->indexes[i]);
+			log_silence(m, s->indexes[i]);
+		}
 		m->places[s->indexes[i]].news = false;
 	}
 }
@@ -433,8 +486,11 @@ log_news(struct settlement *s)
 static void
 log_notice(const struct message *m, const struct told *told, queue_id own)
 {
+	static const char *const phrases[] = { [DSN_FAILURE] = "sender non-delivery notification",
+	    [DSN_DELAY] = "sender delay notification", [DSN_SUCCESS] = "sender delivery status notification" };
+
 	log_event(EVENT_NOTIFICATION, LOG_LEVEL_INFO, 0, LOG_ID(KEY_ID, m->id), LOG_ID(KEY_NEW_ID, own),
-	    LOG_STR(KEY_KIND, told->kind == DSN_FAILURE ? "sender non-delivery notification" : "sender delay notification"));
+	    LOG_STR(KEY_KIND, phrases[told->kind]));
 	for (uint32_t i = 0; told->kind == DSN_FAILURE && i < told->count; i++) {
 		const struct recipient *rcpt = &m->envelope.recipients[told->indexes[i]];
 
@@ -461,11 +517,13 @@ adopt_notice(struct settlement *s, struct told *told)
 static void
 clear_debts(struct settlement *s)
 {
-	const struct told *told = &s->told[0];
+	for (int k = 0; k < NOTICES; k++) {
+		const struct told *told = &s->told[k];
 
-	for (uint32_t i = 0; i < told->count; i++) {
-		s->message->envelope.recipients[told->indexes[i]].fate.flags &= ~(uint32_t)FATE_OWED;
-		s->message->places[told->indexes[i]].dirty |= s->message->folded;
+		for (uint32_t i = 0; told->kind != DSN_DELAY && i < told->count; i++) {
+			s->message->envelope.recipients[told->indexes[i]].fate.flags &= ~(uint32_t)FATE_OWED;
+			s->message->places[told->indexes[i]].dirty |= s->message->folded;
+		}
 	}
 }
 
@@ -515,8 +573,8 @@ settled(void *arg, enum store_result result)
 	}
 	clear_debts(s);
 	log_news(s);
-	adopt_notice(s, &s->told[0]);
-	adopt_notice(s, &s->told[1]);
+	for (int k = 0; k < NOTICES; k++)
+		adopt_notice(s, &s->told[k]);
 	if (s->done) {
 		finish_message(q, m);
 	} else {

@@ -6,6 +6,7 @@
 #include "queue/queue.h"
 
 #include "base/mem.h"
+#include "queue/bounce/bounce.h"
 
 #define EVERY	INT64_C(1000)	/* ms between two parts */
 #define PARTS	60		/* a whole walk takes about a minute */
@@ -22,7 +23,7 @@ visit(struct queue *q, struct message *m)
 		schedule_review(q->schedule, m);	/* jobs in which nobody is left */
 		queue_settle(q, m);
 	}
-	if (m->notice_after_ms != 0 && m->notice_after_ms <= loop_now(q->loop))
+	if ((m->notice_after_ms != 0 || bounce_owes(m)) && m->notice_after_ms <= loop_now(q->loop))
 		queue_settle(q, m);
 	queue_rest(q, m);
 }

@@ -90,7 +90,7 @@ static const struct setting queue_rows[] = {
 	{ "bounce-expire", SETTING_DURATION, FIELD(conf_queue, bounce_expire), "2d", "1s", "60d",
 	  "the age at which an undelivered notification is given up", NULL },
 	{ "delay-warning", SETTING_DURATION, FIELD(conf_queue, delay_warning), "0", NULL, "60d",
-	  "the age at which the sender is told that mail is late; 0: never", NULL },
+	  "the age at which the sender is told that mail is late, unless NOTIFY of RFC 3461 says otherwise; 0: never", NULL },
 	{ "destination-jobs", SETTING_INT, FIELD(conf_queue, destination_jobs), "20", "1", "10000",
 	  "attempts at once for one next hop", NULL },
 	{ "sender-notices", SETTING_INT, FIELD(conf_queue, sender_notices), "100", NULL, "1000000",

@@ -36,6 +36,7 @@ enum log_event {		/* the line's shape; the table of shapes is in control/logger/
 	EVENT_DELIVERY,		/* ID: to=<>, [orig_to=<>,] relay=, delay=, delays=, dsn=, status= (TEXT) */
 	EVENT_NOTIFICATION,	/* ID: sender non-delivery notification: NEW_ID; KIND names it */
 	EVENT_TOLD,		/* ID: notification=NEW_ID, to=<>[, orig_to=<>]: the bounce of whom NEW_ID tells; a line for each */
+	EVENT_UNTOLD,		/* ID: no notification is wanted, to=<>[, orig_to=<>]: of this recipient's failure */
 	EVENT_EXPIRED,		/* ID: from=<>, status=expired, returned to sender */
 	EVENT_REMOVED,		/* ID: removed */
 	EVENT_OPERATOR,		/* ID: placed on hold | released from hold | requeued | removed: TEXT */

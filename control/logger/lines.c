@@ -54,6 +54,8 @@ static const struct piece shapes[EVENT_COUNT][PIECES_MAX] = {
 	[EVENT_NOTIFICATION]	= { { "", KEY_ID, ": ", REQUIRED }, { "", KEY_KIND, ": ", REQUIRED }, { "", KEY_NEW_ID, "", REQUIRED } },
 	[EVENT_TOLD]		= { { "", KEY_ID, ": notification=", REQUIRED }, { "", KEY_NEW_ID, ", to=<", REQUIRED }, { "", KEY_TO, ">", REQUIRED },
 	    { ", orig_to=<", KEY_ORIG_TO, ">", OPTIONAL } },
+	[EVENT_UNTOLD]		= { { "", KEY_ID, ": no notification is wanted, to=<", REQUIRED }, { "", KEY_TO, ">", REQUIRED },
+	    { ", orig_to=<", KEY_ORIG_TO, ">", OPTIONAL } },
 	[EVENT_EXPIRED]		= { { "", KEY_ID, ": from=<", REQUIRED }, { "", KEY_FROM, ">, status=expired, returned to sender", REQUIRED } },
 	[EVENT_REMOVED]		= { { "", KEY_ID, ": removed", REQUIRED } },
 	[EVENT_OPERATOR]	= { { "", KEY_ID, ":", REQUIRED }, { " ", KEY_KIND, "", OPTIONAL }, { " ", KEY_TEXT, "", OPTIONAL } },

@@ -71,7 +71,10 @@ enter_notice(struct audit *a, struct leaf *l, const struct logline *line)
 
 	if (h == NULL)
 		return -1;
-	h->notice = line->new_id;
+	if (line->kind == LOGLINE_UNWANTED)
+		h->unwanted = true;
+	else
+		h->notice = line->new_id;
 	if (h->log == SHARE_NONE)
 		h->log = SHARE_BOUNCED;		/* the line that said so is lost */
 	return book_bounced(&a->book, h, line->to);
@@ -101,6 +104,7 @@ enter(struct audit *a, const struct logline *line)
 		enter_queued(a, l, line);
 		return 0;
 	case LOGLINE_NOTIFIED:
+	case LOGLINE_UNWANTED:
 		return enter_notice(a, l, line);
 	case LOGLINE_DELETED:
 		l->deleted = true;
@@ -375,8 +379,9 @@ tell(const struct audit *a)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		printf("  %-10s %" PRIu64 "\n", rows[i].word, a->sums.share[rows[i].share]);
 	if (a->sums.share[SHARE_BOUNCED] > 0)
-		printf("of the bounced: %" PRIu64 " told, %" PRIu64 " to be told, %" PRIu64 " deleted before\n", a->sums.telling[TELLING_DONE],
-		    a->sums.telling[TELLING_OWED], a->sums.telling[TELLING_DELETED]);
+		printf("of the bounced: %" PRIu64 " told, %" PRIu64 " to be told, %" PRIu64 " deleted before, %" PRIu64 " not to be told\n",
+		    a->sums.telling[TELLING_DONE], a->sums.telling[TELLING_OWED], a->sums.telling[TELLING_DELETED],
+		    a->sums.telling[TELLING_UNWANTED]);
 	if (a->sums.again > 0)
 		printf("to be delivered once more: %" PRIu64 " recipients, whose end the disk does not know\n", a->sums.again);
 	if (a->older > 0)

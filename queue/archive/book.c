@@ -84,6 +84,8 @@ book_telling(const struct book *b, const struct leaf *l, const struct holder *h)
 		return TELLING_OWED;
 	if (h->notice != 0)
 		return TELLING_LOST;
+	if (h->unwanted)
+		return TELLING_UNWANTED;
 	return l->deleted && !l->on_disk ? TELLING_DELETED : TELLING_NONE;
 }
 

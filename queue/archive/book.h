@@ -25,6 +25,7 @@ enum telling {			/* who knows of a recipient's bounce */
 	TELLING_LOST,		/* its notification was made, and nobody knows more of that */
 	TELLING_OWED,		/* the disk says that a notification is still to be made */
 	TELLING_DELETED,	/* an operator threw the message away before: nobody is to be told */
+	TELLING_UNWANTED,	/* the sender said NOTIFY without FAILURE */
 	TELLING_DONE,
 	TELLING_COUNT
 };
@@ -35,6 +36,7 @@ struct holder {			/* one recipient that somebody has named */
 	enum share	 log, disk;
 	struct slice	 address;	/* of one that bounced (book_bounced), else empty */
 	queue_id	 notice;	/* tells of its bounce; 0: the log has named none */
+	bool		 unwanted;	/* nobody wants to be told of its bounce */
 	bool		 owed;		/* on the disk: a notification is still to be made */
 };
 

@@ -73,6 +73,7 @@ enter_recipient(struct counting *c, struct leaf *l, const struct recipient *r)
 		return -1;
 	h->disk = share_of(&r->fate);
 	h->owed = (r->fate.flags & FATE_OWED) != 0;
+	h->unwanted = h->unwanted || !notify_wants(r->notify, NOTIFY_FAILURE);
 	return h->disk == SHARE_BOUNCED ? book_bounced(c->book, h, to) : 0;
 }
 

@@ -239,6 +239,15 @@ read_notified(struct slice in, struct logline *out)
 }
 
 static bool
+read_unwanted(struct slice in, struct logline *out)
+{
+	if (!take(&in, "no notification is wanted, to=<") || !take_addresses(&in, out, "", ", orig_to=<"))
+		return false;
+	out->kind = LOGLINE_UNWANTED;
+	return true;
+}
+
+static bool
 read_end(struct slice in, struct logline *out)
 {
 	if (!take(&in, "removed"))
@@ -262,7 +271,8 @@ read_dropped(struct slice in, struct logline *out)
 static void
 read_text(struct logline *out, struct slice line)
 {
-	static bool (*const shapes[])(struct slice, struct logline *) = { read_delivery, read_queued, read_notified, read_end };
+	static bool (*const shapes[])(struct slice, struct logline *) = { read_delivery, read_queued, read_notified,
+	    read_unwanted, read_end };
 
 	if (!take_name(&line) || (take(&line, "warning: ") && read_dropped(line, out)) || !take_id(&line, &out->id) || !take(&line, ": "))
 		return;
@@ -313,6 +323,8 @@ json_kind(const json_t *all)
 		return LOGLINE_QUEUED;
 	if (slice_eq(event, SLICE_LIT("told")))
 		return LOGLINE_NOTIFIED;
+	if (slice_eq(event, SLICE_LIT("untold")))
+		return LOGLINE_UNWANTED;
 	if (slice_eq(event, SLICE_LIT("operator")))
 		return slice_eq(member(all, "text"), SLICE_LIT("removed by an operator")) ? LOGLINE_DELETED : LOGLINE_NONE;
 	return slice_eq(event, SLICE_LIT("removed")) ? LOGLINE_REMOVED : LOGLINE_NONE;

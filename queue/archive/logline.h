@@ -21,6 +21,7 @@ enum logline_kind {
 	LOGLINE_BOUNCED,	/* failed for good: likewise */
 	LOGLINE_DEFERRED,	/* likewise, and not the end */
 	LOGLINE_NOTIFIED,	/* new_id tells of this recipient's failure: id, to, original */
+	LOGLINE_UNWANTED,	/* nobody wants to be told of this recipient's failure: id, to, original */
 	LOGLINE_DELETED,	/* an operator said so */
 	LOGLINE_REMOVED,	/* nothing is left to be done */
 	LOGLINE_DROPPED,	/* so many lines are not in the log: a busy queue does not wait for it */

@@ -1,5 +1,5 @@
 /*
- * bounce — from recipients that failed or are late to a message that says so.
+ * bounce — from recipients that failed, are late or have what was sent to a message that says so.
  */
 #include "queue/bounce/bounce.h"
 
@@ -24,7 +24,9 @@ postmaster_of(const struct conf *conf, char out[POSTMASTER_MAX])
 static bool
 is_owed(const struct message *m, uint32_t i, enum dsn_kind kind)
 {
-	return kind == DSN_FAILURE ? m->places[i].owed : m->places[i].warn;
+	bool failed = m->envelope.recipients[i].fate.last.action == ACTION_FAILED;
+
+	return kind == DSN_DELAY ? m->places[i].warn : m->places[i].owed && failed == (kind == DSN_FAILURE);
 }
 
 bool
@@ -34,6 +36,12 @@ bounce_is_owed(const struct message *m, enum dsn_kind kind)
 		if (is_owed(m, i, kind))
 			return true;
 	return false;
+}
+
+bool
+bounce_owes(const struct message *m)
+{
+	return bounce_is_owed(m, DSN_FAILURE) || bounce_is_owed(m, DSN_SUCCESS);
 }
 
 bool
@@ -57,14 +65,14 @@ gather(const struct message *m, enum dsn_kind kind, struct dsn_recipient *out, u
 			continue;
 		told[count] = i;
 		out[count++] = (struct dsn_recipient){ .address = rcpt->address, .original = rcpt->original,
-		    .outcome = rcpt->fate.last, .last_attempt_ms = rcpt->fate.attempts > 0 ? clock_wall_ms() : 0 };
+		    .orcpt = rcpt->orcpt, .outcome = rcpt->fate.last, .last_attempt_ms = rcpt->fate.attempts > 0 ? clock_wall_ms() : 0 };
 	}
 	return count;
 }
 
 /* The notification's own envelope: from nobody, to one. */
 static int
-address_to(struct message *m, struct slice to, const struct buf *content)
+address_to(struct message *m, struct slice to, enum body_type body, const struct buf *content)
 {
 	struct envelope *e = &m->envelope;
 
@@ -77,7 +85,7 @@ address_to(struct message *m, struct slice to, const struct buf *content)
 	e->recipients[0].original = slice_of("", 0);
 	e->count = 1;
 	e->reverse_path = slice_of("", 0);
-	e->body = BODY_7BIT;
+	e->body = body;
 	e->arrival_ms = clock_wall_ms();
 	e->nonce = random_u64();
 	e->size = (uint32_t)buf_len(content);
@@ -115,6 +123,13 @@ message_id_of(struct slice header, struct found_id *id)
 	return slice_of(id->bytes, id->len);
 }
 
+/* RFC 3461 4.3: RET is about failures, and what is too much of a message comes back as its header. */
+static bool
+is_returned(const struct message *m, enum dsn_kind kind, struct slice header)
+{
+	return kind == DSN_FAILURE && m->envelope.ret == RET_FULL && header.len == m->envelope.size && header.len <= DSN_FULL_MAX;
+}
+
 struct message *
 bounce_new(const struct conf *conf, const struct message *m, enum dsn_kind kind, queue_id own, struct slice header,
     uint32_t told[DSN_RECIPIENTS_MAX], uint32_t *told_count, struct err *err)
@@ -128,7 +143,8 @@ bounce_new(const struct conf *conf, const struct message *m, enum dsn_kind kind,
 		.kind = kind, .to_postmaster = message_is_bounce(m), .hostname = slice_str(conf->hostname), .id = m->id,
 		.own_id = own, .random = random_u64(), .reverse_path = m->envelope.reverse_path,
 		.postmaster = slice_str(postmaster_of(conf, postmaster)), .now_ms = clock_wall_ms(),
-		.arrival_ms = m->envelope.arrival_ms, .header = header, .recipients = recipients,
+		.arrival_ms = m->envelope.arrival_ms, .envid = m->envelope.envid, .header = header,
+		.full = is_returned(m, kind, header), .recipients = recipients,
 		.expiry_ms = m->envelope.arrival_ms + expiry_limit_ms(&conf->queue, message_is_bounce(m)),
 	};
 
@@ -136,7 +152,7 @@ bounce_new(const struct conf *conf, const struct message *m, enum dsn_kind kind,
 	dsn.to = dsn.to_postmaster ? dsn.postmaster : dsn.reverse_path;
 	dsn.message_id = message_id_of(header, &found);
 	dsn.count = *told_count = gather(m, kind, recipients, told);
-	if (out == NULL || dsn_build(&dsn, &content) == -1 || address_to(out, dsn.to, &content) == -1) {
+	if (out == NULL || dsn_build(&dsn, &content) == -1 || address_to(out, dsn.to, dsn_body(&dsn), &content) == -1) {
 		(void)err_set(err, "no memory for a notification");
 		message_free(&out);
 	}

@@ -10,12 +10,14 @@
 #include "queue/bounce/dsn.h"
 #include "queue/message.h"
 
-/* A notification about those recipients of `m` that are owed one (DSN_FAILURE) or to be warned (DSN_DELAY), at most
- * DSN_RECIPIENTS_MAX of them; *told gets their indexes. `header`: the first bytes of the content. A message with content in memory, ready to be
- * put into the store; NULL: err. */
+/* A notification about those recipients of `m` that have failed or arrived and are owed it (DSN_FAILURE, DSN_SUCCESS) or are to
+ * be warned about (DSN_DELAY), at most DSN_RECIPIENTS_MAX of them; *told gets their indexes. `header`: the first bytes of the
+ * content, or all of it. A message with content in memory, ready to be put into the store; NULL: err. */
 struct message	*bounce_new(const struct conf *, const struct message *m, enum dsn_kind, queue_id own, struct slice header,
 		    uint32_t told[DSN_RECIPIENTS_MAX], uint32_t *told_count, struct err *);
 bool		 bounce_is_owed(const struct message *, enum dsn_kind);
+/* Somebody's end has yet to be told: the message may not be forgotten. */
+bool		 bounce_owes(const struct message *);
 /* This recipient of this message may not fail: there is nobody left to tell. */
 bool		 bounce_is_last_resort(const struct conf *, const struct message *, uint32_t index);
 

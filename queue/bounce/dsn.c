@@ -38,11 +38,33 @@ put_date(struct buf *b, const char *name, int64_t ms)
 	(void)buf_printf(b, "%s: %s\r\n", name, date_print(ms / 1000, date));
 }
 
+static bool
+is_printable(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.p[i] < ' ' || text.p[i] > '~')
+			return false;
+	return true;
+}
+
+/* What smtpd decoded out of xtext is fit for a field as it is, backslashes included; what is not comes from a broken disk. */
+static void
+put_given(struct buf *b, const char *before, struct slice text)
+{
+	(void)buf_puts(b, before);
+	if (is_printable(text))
+		(void)buf_put_slice(b, text);
+	else
+		fmt_escape(b, text, ORCPT_MAX);
+}
+
 static const char *
 subject(const struct dsn *dsn)
 {
 	if (dsn->kind == DSN_DELAY)
 		return "Delayed Mail (still being retried)";
+	if (dsn->kind == DSN_SUCCESS)
+		return "Successful Mail Delivery Report";
 	return dsn->to_postmaster ? "Postmaster Copy: Undelivered Mail" : "Undelivered Mail Returned to Sender";
 }
 
@@ -72,6 +94,39 @@ put_thread(struct buf *b, struct slice id)
 	(void)buf_puts(b, "\r\n");
 }
 
+/* How the message itself may travel in a part of its own (RFC 2046 5.2.1 knows no coding there). NULL: not at all. */
+static const char *
+full_encoding(const struct dsn *dsn)
+{
+	const char *encoding = "7bit";
+	size_t column = 0;
+
+	if (!dsn->full)
+		return NULL;
+	for (size_t i = 0; i < dsn->header.len; i++) {
+		unsigned char c = (unsigned char)dsn->header.p[i];
+
+		if (c == '\r' && i + 1 < dsn->header.len && dsn->header.p[i + 1] == '\n') {
+			column = 0;
+			i++;
+			continue;
+		}
+		if (c == '\0' || c == '\r' || c == '\n' || ++column > 998)
+			return NULL;
+		if (c > 127)
+			encoding = "8bit";
+	}
+	return encoding;
+}
+
+enum body_type
+dsn_body(const struct dsn *dsn)
+{
+	const char *encoding = full_encoding(dsn);
+
+	return encoding != NULL && strcmp(encoding, "8bit") == 0 ? BODY_8BITMIME : BODY_7BIT;
+}
+
 static void
 put_header(struct buf *b, const struct dsn *dsn, const char *boundary)
 {
@@ -84,7 +139,7 @@ put_header(struct buf *b, const struct dsn *dsn, const char *boundary)
 	(void)buf_puts(b, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
 	    "Content-Type: multipart/report; report-type=delivery-status;\r\n");
 	(void)buf_printf(b, "\tboundary=\"%s\"\r\n", boundary);
-	(void)buf_puts(b, "Content-Transfer-Encoding: 7bit\r\n");
+	(void)buf_printf(b, "Content-Transfer-Encoding: %s\r\n", dsn_body(dsn) == BODY_8BITMIME ? "8bit" : "7bit");
 	/* The random part keeps it unique even when a spool was lost and its numbers begin again. */
 	(void)buf_printf(b, "Message-Id: <%s.%08" PRIx32 "@", queue_id_print(dsn->own_id, id), (uint32_t)dsn->random);
 	put_escaped(b, "", dsn->hostname, ">\r\n");
@@ -106,6 +161,10 @@ put_message_fields(struct buf *b, const struct dsn *dsn)
 {
 	char id[QUEUE_ID_LEN + 1];
 
+	if (dsn->envid.len > 0) {
+		put_given(b, "Original-Envelope-Id: ", dsn->envid);
+		(void)buf_puts(b, "\r\n");
+	}
 	put_escaped(b, "Reporting-MTA: dns; ", dsn->hostname, "\r\n");
 	(void)buf_printf(b, "X-Posthorn-Queue-ID: %s\r\n", queue_id_print(dsn->id, id));
 	if (dsn->reverse_path.len > 0)
@@ -144,7 +203,30 @@ status_of(const struct dsn *dsn, const struct outcome *outcome)
 {
 	if (outcome->status.class != 0)
 		return outcome->status;
-	return dsn->kind == DSN_DELAY ? STATUS(4, 0, 0) : STATUS(5, 0, 0);
+	return dsn->kind == DSN_DELAY ? STATUS(4, 0, 0) : dsn->kind == DSN_SUCCESS ? STATUS(2, 0, 0) : STATUS(5, 0, 0);
+}
+
+static const char *
+action_of(const struct dsn *dsn, const struct outcome *outcome)
+{
+	if (dsn->kind == DSN_SUCCESS)
+		return action_name(outcome->action);
+	return dsn->kind == DSN_DELAY ? "delayed" : "failed";
+}
+
+/* RFC 3464 2.3.1: in the sender's own words, where there are any. */
+static void
+put_original(struct buf *b, const struct dsn_recipient *rcpt)
+{
+	struct slice address, type = slice_split(rcpt->orcpt, ';', &address);
+
+	if (address.p != NULL) {
+		put_given(b, "Original-Recipient: ", type);
+		put_given(b, "; ", address);
+		(void)buf_puts(b, "\r\n");
+	} else if (rcpt->original.len > 0 && !slice_eq(rcpt->original, rcpt->address)) {
+		put_escaped(b, "Original-Recipient: rfc822; ", rcpt->original, "\r\n");
+	}
 }
 
 /* RFC 3464 2.3: about one recipient. */
@@ -155,10 +237,9 @@ put_recipient_fields(struct buf *b, const struct dsn *dsn, const struct dsn_reci
 	char status[STATUS_PRINT_SIZE];
 
 	(void)buf_puts(b, "\r\n");
-	if (rcpt->original.len > 0 && !slice_eq(rcpt->original, rcpt->address))
-		put_escaped(b, "Original-Recipient: rfc822; ", rcpt->original, "\r\n");
+	put_original(b, rcpt);
 	put_escaped(b, "Final-Recipient: rfc822; ", rcpt->address, "\r\n");
-	(void)buf_printf(b, "Action: %s\r\n", dsn->kind == DSN_DELAY ? "delayed" : "failed");
+	(void)buf_printf(b, "Action: %s\r\n", action_of(dsn, outcome));
 	(void)buf_printf(b, "Status: %s\r\n", status_print(status_of(dsn, outcome), status));
 	if (outcome->mta.len > 0)
 		put_escaped(b, "Remote-MTA: dns; ", mta_host(outcome->mta), "\r\n");
@@ -237,23 +318,35 @@ put_quoted(struct buf *b, struct slice in)
 }
 
 static void
-put_parts(struct buf *b, const struct dsn *dsn, const char *boundary)
+put_message(struct buf *b, const struct dsn *dsn, const char *boundary)
 {
+	const char *encoding = full_encoding(dsn);
 	struct slice header = header_part(dsn->header);
 	bool plain = header_is_plain(header);
 
+	if (encoding != NULL) {
+		put_part(b, boundary, "Undelivered message", "message/rfc822", encoding);
+		(void)buf_put_slice(b, dsn->header);
+		return;
+	}
+	put_part(b, boundary, dsn->kind == DSN_SUCCESS ? "Message header" : "Undelivered message's header", "text/rfc822-headers",
+	    plain ? "7bit" : "quoted-printable");
+	if (plain)
+		(void)buf_put_slice(b, header);
+	else
+		put_quoted(b, header);
+}
+
+static void
+put_parts(struct buf *b, const struct dsn *dsn, const char *boundary)
+{
 	put_part(b, boundary, "Notification", "text/plain; charset=us-ascii", "7bit");
 	notice_put(b, dsn);
 	put_part(b, boundary, "Delivery report", "message/delivery-status", "7bit");
 	put_message_fields(b, dsn);
 	for (uint32_t i = 0; i < dsn->count; i++)
 		put_recipient_fields(b, dsn, &dsn->recipients[i]);
-	put_part(b, boundary, "Undelivered message's header", "text/rfc822-headers",
-		 plain ? "7bit" : "quoted-printable");
-	if (plain)
-		(void)buf_put_slice(b, header);
-	else
-		put_quoted(b, header);
+	put_message(b, dsn, boundary);
 	(void)buf_printf(b, "\r\n--%s--\r\n", boundary);
 }
 

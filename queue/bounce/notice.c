@@ -28,6 +28,14 @@ static const char delay_words[] =
     "\r\n"
     "Your message could not yet be delivered to the recipient(s) listed below.\r\n";
 
+static const char success_words[] =
+    "This is the report that you asked for: your message has come to the\r\n"
+    "recipient(s) listed below. Where it was passed on to another mail system\r\n"
+    "that sends no such reports, you will only hear of trouble from now on.\r\n";
+
+/* The first words, by kind; about a notification itself, postmaster_words. */
+static const char *const words[] = { [DSN_FAILURE] = failure_words, [DSN_DELAY] = delay_words, [DSN_SUCCESS] = success_words };
+
 static void
 put_until(struct buf *b, const struct dsn *dsn)
 {
@@ -44,6 +52,10 @@ put_reason(struct buf *b, const struct dsn *dsn, const struct dsn_recipient *rcp
 	struct status status = outcome->status;
 	bool expired = dsn->kind == DSN_FAILURE && (status.class == 4 || (status.subject == 4 && status.detail == 7));
 
+	if (dsn->kind == DSN_SUCCESS)
+		(void)buf_printf(b, "    %s\r\n", outcome->action == ACTION_DELIVERED ? "delivered to the mailbox" : "passed on");
+	if (dsn->kind == DSN_SUCCESS && outcome->text.len == 0)
+		return;
 	if (expired)
 		(void)buf_puts(b, "    delivery was tried for too long; the last attempt met this:\r\n");
 	if (outcome->mta.len > 0) {
@@ -78,12 +90,9 @@ notice_put(struct buf *b, const struct dsn *dsn)
 	(void)buf_puts(b, "This is the mail system at host ");
 	fmt_escape(b, dsn->hostname, 255);
 	(void)buf_puts(b, ".\r\n\r\n");
-	if (dsn->kind == DSN_DELAY) {
-		(void)buf_puts(b, delay_words);
+	(void)buf_puts(b, dsn->to_postmaster ? postmaster_words : words[dsn->kind]);
+	if (dsn->kind == DSN_DELAY)
 		put_until(b, dsn);
-	} else {
-		(void)buf_puts(b, dsn->to_postmaster ? postmaster_words : failure_words);
-	}
 	(void)buf_puts(b, "\r\nFor help, please write to <");
 	fmt_escape(b, dsn->postmaster, ADDRESS_FIELD_MAX);
 	(void)buf_puts(b, ">\r\nand include this report.\r\n");

@@ -40,7 +40,8 @@ expiry_of(const struct conf_queue *conf, const struct expiry_facts *facts, int64
 		return EXPIRY_KEEP;
 	if (age >= limit && mono_now_ms - known_since >= settle_ms(limit))
 		return EXPIRY_GIVE_UP;
-	if (conf->delay_warning > 0 && age >= conf->delay_warning && !facts->null_path && !facts->warned)
+	if (conf->delay_warning > 0 && age >= conf->delay_warning && !facts->null_path && !facts->warned &&
+	    !facts->unwanted)
 		return EXPIRY_WARN;
 	return EXPIRY_KEEP;
 }

@@ -31,6 +31,7 @@ struct expiry_facts {
 	uint32_t	attempts;		/* of this recipient, over all lives */
 	bool		null_path;		/* a notification itself: bounce-expire, and never a warning */
 	bool		warned;			/* FATE_WARNED */
+	bool		unwanted;		/* the sender wants to hear of no delay */
 };
 
 /* The arrival on this life's monotonic clock: ask once, when the message is accepted or found again. May be

@@ -157,7 +157,7 @@ stage_send(struct stage_set *s, uint64_t id, const char *from, const char *to, u
 	struct recipient *rcpts = mem_array(count, sizeof(*rcpts));
 	char (*names)[128] = mem_array(count, sizeof(*names));
 	struct submit_message m = { .serial = id, .id = id, .content = slice_of(content, size),
-	    .envelope = { .reverse_path = slice_str(from), .body = BODY_7BIT, .size = (uint32_t)size,
+	    .envelope = { .reverse_path = slice_str(from), .body = BODY_7BIT, .ret = s->ret, .size = (uint32_t)size,
 	    .recipients = rcpts, .count = count } };
 	char *digits;
 
@@ -171,6 +171,7 @@ stage_send(struct stage_set *s, uint64_t id, const char *from, const char *to, u
 			    strchr(to, '#') + 1);
 		rcpts[i].address = slice_str(names[i]);
 		rcpts[i].original = SLICE_LIT("");
+		rcpts[i].notify = s->notify;
 	}
 	submit_message_put(channel_begin(s->smtpd.channel, SUBMIT_MESSAGE), &m);
 	assert_int_equal(channel_end(s->smtpd.channel), 0);
@@ -358,7 +359,8 @@ stage_report(struct stage_set *s, const struct played_job *job, enum action acti
 	    .results = results };
 
 	for (uint32_t i = 0; i < job->count; i++)
-		results[i] = (struct deliver_result){ .index = job->indexes[i], .outcome = { .action = action,
+		results[i] = (struct deliver_result){ .index = job->indexes[i],
+		    .tells = s->tells && action == ACTION_RELAYED, .outcome = { .action = action,
 		    .status = status, .text = slice_str(s->words != NULL ? s->words : "the other side said so"), .mta = SLICE_LIT("mx.test[192.0.2.1]:25") } };
 	if (s->agents[job->agent].channel == NULL)
 		return;

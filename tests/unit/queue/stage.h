@@ -48,6 +48,9 @@ struct stage_set {
 	bool			 lenient;	/* allocations fail, the test's own among them: frames may get lost */
 	size_t			 content_size;	/* of what is submitted; 0: a short one */
 	const char		*words;		/* what agents say; NULL: something short */
+	uint32_t		 notify;	/* of every recipient that is submitted */
+	enum ret		 ret;
+	bool			 tells;		/* next hops offer DSN */
 	/* smtpd */
 	uint64_t		 next_id;
 	bool			 room;

@@ -204,6 +204,97 @@ test_delay(void **state)
 }
 
 static void
+test_success(void **state)
+{
+	struct dsn_recipient arrived[] = {
+		{ .address = SLICE_LIT("bob@example.net"), .last_attempt_ms = NOW, .outcome = { .action = ACTION_DELIVERED } },
+		{ .address = SLICE_LIT("eve@example.com"), .original = SLICE_LIT("eve"), .last_attempt_ms = NOW,
+		  .outcome = { .action = ACTION_RELAYED, .status = { 2, 6, 0 }, .text = SLICE_LIT("250 2.6.0 queued"),
+			       .mta = SLICE_LIT("mx.example.com[192.0.2.1]:25") } },
+	};
+	struct dsn dsn = plain();
+	struct parts p;
+
+	(void)state;
+	dsn.kind = DSN_SUCCESS;
+	dsn.recipients = arrived;
+	dsn.count = 2;
+	p = build(&dsn);
+	assert_has(p.header, "\r\nSubject: Successful Mail Delivery Report\r\n");
+	assert_has(p.notice, "<bob@example.net>:\r\n    delivered to the mailbox\r\n\r\n<eve@example.com>");
+	assert_has(p.notice, "    passed on\r\n    mx.example.com[192.0.2.1]:25 said:\r\n    250 2.6.0 queued\r\n");
+	assert_has(p.report, "Final-Recipient: rfc822; bob@example.net\r\nAction: delivered\r\nStatus: 2.0.0\r\n");
+	assert_has(p.report, "Original-Recipient: rfc822; eve\r\nFinal-Recipient: rfc822; eve@example.com\r\n"
+	    "Action: relayed\r\nStatus: 2.6.0\r\nRemote-MTA: dns; mx.example.com\r\n");
+	assert_has(p.original, "text/rfc822-headers");
+	assert_has_not(p.original, "Undelivered");
+}
+
+/* What the sender gave with RFC 3461 comes back word for word, and cannot end a line wherever it came from. */
+static void
+test_given(void **state)
+{
+	static const struct { const char *name; struct slice envid, orcpt; const char *message, *recipient; } rows[] = {
+		{ "both", SLICE_LIT("QQ 314159"), SLICE_LIT("rfc822;\"B\\\"ob\"@Example.NET"), "\r\n\r\nOriginal-Envelope-Id: QQ 314159\r\nReporting-MTA: ",
+		  "\r\n\r\nOriginal-Recipient: rfc822; \"B\\\"ob\"@Example.NET\r\nFinal-Recipient: rfc822; bob@example.net\r\n" },
+		{ "another type", SLICE_LIT("x"), SLICE_LIT("utf-8;\\x{5E74}@example.net"), "Original-Envelope-Id: x\r\n",
+		  "Original-Recipient: utf-8; \\x{5E74}@example.net\r\n" },
+		{ "neither", SLICE_LIT(""), SLICE_LIT(""), "\r\n\r\nReporting-MTA: ", "Original-Recipient: rfc822; Bob@Example.NET\r\n" },
+		{ "from a broken disk", SLICE_LIT("a\r\nX: y"), SLICE_LIT("t\r\n;b\r\nX: y"), "Original-Envelope-Id: a\\x0d\\x0aX: y\r\n",
+		  "Original-Recipient: t\\x0d\\x0a; b\\x0d\\x0aX: y\r\n" },
+		{ "without a type", SLICE_LIT("a"), SLICE_LIT("bob"), "Original-Envelope-Id: a\r\n", "Original-Recipient: rfc822; Bob@Example.NET\r\n" },
+	};
+	struct dsn_recipient rcpt = one;
+	struct dsn dsn = plain();
+
+	(void)state;
+	dsn.recipients = &rcpt;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ROW(i, rows[i].name);
+		dsn.envid = rows[i].envid;
+		rcpt.orcpt = rows[i].orcpt;
+		struct parts p = build(&dsn);
+		assert_has(p.report, rows[i].message);
+		assert_has(p.report, rows[i].recipient);
+		assert_has_not(p.report, "\r\nX: y");
+	}
+}
+
+/* RET=FULL: the message as it was, if it may travel like that; else its header. */
+static void
+test_full(void **state)
+{
+	static char long_line[1100] = "A: 1\r\n\r\n";
+	static const struct { const char *name; struct slice content; bool full; enum body_type body; } rows[] = {
+		{ "7-bit", SLICE_LIT("A: 1\r\n\r\nbody\r\n--x\r\n.\r\n"), true, BODY_7BIT },
+		{ "8-bit", SLICE_LIT("A: 1\r\n\r\nb\xc3\xb6" "dy\r\n"), true, BODY_8BITMIME },
+		{ "a form feed", SLICE_LIT("A: 1\r\n\r\n\f\r\n"), true, BODY_7BIT },
+		{ "no end of line", SLICE_LIT("A: 1\r\n\r\nbody"), true, BODY_7BIT },
+		{ "NUL", SLICE_LIT("A: 1\r\n\r\nb\0dy\r\n"), false, BODY_7BIT },
+		{ "bare LF", SLICE_LIT("A: 1\r\n\r\nbo\ndy\r\n"), false, BODY_7BIT },
+		{ "bare CR", SLICE_LIT("A: 1\r\n\r\nbo\rdy\r\n"), false, BODY_7BIT },
+		{ "CR at the end", SLICE_LIT("A: 1\r\n\r\nbody\r"), false, BODY_7BIT },
+		{ "a long line", { long_line, sizeof(long_line) }, false, BODY_7BIT },
+	};
+	struct dsn dsn = plain();
+
+	(void)state;
+	memset(long_line + 8, 'x', sizeof(long_line) - 8);
+	dsn.full = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ROW(i, rows[i].name);
+		dsn.header = rows[i].content;
+		buf_reset(&out);
+		assert_int_equal(dsn_build(&dsn, &out), 0);
+		assert_int_equal(dsn_body(&dsn), rows[i].body);
+		assert_has(buf_slice(&out), rows[i].body == BODY_8BITMIME ? "Content-Transfer-Encoding: 8bit\r\nMessage-Id:" :
+		    "Content-Transfer-Encoding: 7bit\r\nMessage-Id:");
+		assert_has(buf_slice(&out), rows[i].full ? "message/rfc822\r\n" : "text/rfc822-headers\r\n");
+		assert_int_equal(memmem(buf_slice(&out).p, buf_len(&out), rows[i].content.p, rows[i].content.len) != NULL, rows[i].full);
+	}
+}
+
+static void
 test_to_postmaster(void **state)
 {
 	struct dsn dsn = plain();
@@ -366,7 +457,7 @@ test_header_is_cut_at_a_line(void **state)
 static void
 test_largest(void **state)
 {
-	static char header[DSN_HEADER_MAX], texts[OUTCOME_TEXT_MAX];
+	static char header[DSN_FULL_MAX], texts[OUTCOME_TEXT_MAX], orcpt[ORCPT_MAX], envid[ENVID_MAX];
 	static struct dsn_recipient many[DSN_RECIPIENTS_MAX];
 	struct dsn dsn = plain();
 
@@ -378,14 +469,25 @@ test_largest(void **state)
 	for (size_t i = 0; i < DSN_RECIPIENTS_MAX; i++)
 		many[i] = (struct dsn_recipient){ .address = { texts, OUTCOME_TEXT_MAX },
 						  .original = { texts, OUTCOME_TEXT_MAX - 1 },
+						  .orcpt = { orcpt, ORCPT_MAX },
 						  .outcome = { .text = { texts, OUTCOME_TEXT_MAX },
 							       .mta = { texts, MTA_NAME_MAX } },
 						  .last_attempt_ms = NOW };
-	dsn.header = slice_of(header, sizeof(header));
+	memset(orcpt, 0xff, sizeof(orcpt));
+	orcpt[1] = ';';
+	memset(envid, 0xff, sizeof(envid));
+	dsn.header = slice_of(header, DSN_HEADER_MAX);
 	dsn.recipients = many;
 	dsn.count = DSN_RECIPIENTS_MAX;
+	dsn.envid = slice_of(envid, sizeof(envid));
 	(void)build(&dsn);
 	assert_true(buf_len(&out) <= CONTENT_INLINE_MAX);
+	dsn.header = slice_of(header, sizeof(header));
+	dsn.full = true;
+	buf_reset(&out);
+	assert_int_equal(dsn_build(&dsn, &out), 0);
+	assert_true(buf_len(&out) <= CONTENT_INLINE_MAX);
+	assert_has(buf_slice(&out), "message/rfc822");
 }
 
 /* What stands in the buf before stays, and stays alone when the notification does not fit. */
@@ -458,6 +560,9 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		BUF(test_failure),
 		BUF(test_delay),
+		BUF(test_success),
+		BUF(test_given),
+		BUF(test_full),
 		BUF(test_to_postmaster),
 		BUF(test_expired),
 		BUF(test_remote_mta),

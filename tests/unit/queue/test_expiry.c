@@ -92,6 +92,18 @@ test_clock_jumps_forward(void **state)
 	assert_int_equal(expiry_of(&conf, &facts, MONO + H(1) - 1), EXPIRY_KEEP);
 }
 
+static void
+test_unwanted_warning(void **state)
+{
+	struct expiry_facts facts = { .arrival_mono_ms = MONO, .start_mono_ms = MONO, .attempts = 3, .unwanted = true };
+
+	(void)state;
+	assert_int_equal(expiry_of(&conf, &facts, MONO + H(4)), EXPIRY_KEEP);
+	assert_int_equal(expiry_of(&conf, &facts, MONO + D(5)), EXPIRY_GIVE_UP);
+	facts.unwanted = false;
+	assert_int_equal(expiry_of(&conf, &facts, MONO + H(4)), EXPIRY_WARN);
+}
+
 /* Limits of seconds, as tests set them, have a grace of their tenth. */
 static void
 test_short_limits(void **state)
@@ -115,6 +127,7 @@ main(void)
 		cmocka_unit_test(test_arrival),
 		cmocka_unit_test(test_verdicts),
 		cmocka_unit_test(test_clock_jumps_forward),
+		cmocka_unit_test(test_unwanted_warning),
 		cmocka_unit_test(test_short_limits),
 	};
 

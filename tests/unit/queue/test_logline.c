@@ -40,6 +40,9 @@ struct trip {
 #define TOLD(address, orig) { .event = EVENT_TOLD, .level = LOG_LEVEL_INFO, .wall_ms = WALL_MS, .count = 4, .fields = { LOG_ID(KEY_ID, ID), \
 	LOG_ID(KEY_NEW_ID, NEW_ID), { .key = KEY_TO, .type = LOG_TYPE_SLICE, .text = { address, sizeof(address) - 1 } }, \
 	{ .key = KEY_ORIG_TO, .type = LOG_TYPE_SLICE, .text = { orig, sizeof(orig) - 1 } } } }
+#define UNTOLD(address, orig) { .event = EVENT_UNTOLD, .level = LOG_LEVEL_INFO, .wall_ms = WALL_MS, .count = 3, .fields = { LOG_ID(KEY_ID, ID), \
+	{ .key = KEY_TO, .type = LOG_TYPE_SLICE, .text = { address, sizeof(address) - 1 } }, \
+	{ .key = KEY_ORIG_TO, .type = LOG_TYPE_SLICE, .text = { orig, sizeof(orig) - 1 } } } }
 #define OPERATOR(words) { .event = EVENT_OPERATOR, .level = LOG_LEVEL_INFO, .wall_ms = WALL_MS, .count = 2, .fields = { LOG_ID(KEY_ID, ID), \
 	{ .key = KEY_TEXT, .type = LOG_TYPE_SLICE, .text = { words, sizeof(words) - 1 } } } }
 #define DROPPED(words) { .event = EVENT_TEXT, .level = LOG_LEVEL_WARN, .wall_ms = WALL_MS, .count = 1, .fields = { \
@@ -70,6 +73,8 @@ static const struct trip trips[] = {
 	{ "told of another name", TOLD("b@x.test", "c@x.test"), LOGLINE_NOTIFIED, "", "b@x.test", "c@x.test", 0 },
 	{ "told, quoted", TOLD("\">, orig_to=<d@x.test>\"@x.test", "c@x.test"), LOGLINE_NOTIFIED, "", "\">, orig_to=<d@x.test>\"@x.test",
 	  "c@x.test", 0 },
+	{ "not to be told", UNTOLD("b@x.test", ""), LOGLINE_UNWANTED, "", "b@x.test", "", 0 },
+	{ "not to be told of another name", UNTOLD("\">, \"@x.test", "c@x.test"), LOGLINE_UNWANTED, "", "\">, \"@x.test", "c@x.test", 0 },
 	{ "a notification", NOTICE("sender non-delivery notification"), LOGLINE_NONE, "", "", "", 0 },
 	{ "warned", NOTICE("sender delay notification"), LOGLINE_NONE, "", "", "", 0 },
 	{ "deleted", OPERATOR("removed by an operator"), LOGLINE_DELETED, "", "", "", 0 },
@@ -271,17 +276,20 @@ test_tellings(void **state)
 		bool deleted, made, owed, accepted, on_disk;	/* made: the log names a notification, which itself is: */
 		enum share disk;
 		enum telling telling;
+		bool unwanted;
 	} rows[] = {
-		{ "nobody was told", false, false, false, false, false, SHARE_BOUNCED, TELLING_NONE },
-		{ "told", false, true, false, true, false, SHARE_NONE, TELLING_DONE },
-		{ "told, by one that is on the disk only", false, true, false, false, true, SHARE_BOUNCED, TELLING_DONE },
-		{ "its notification never was", false, true, false, false, false, SHARE_BOUNCED, TELLING_LOST },
-		{ "owed", false, false, true, false, false, SHARE_BOUNCED, TELLING_OWED },
-		{ "owed once more after a crash", false, true, true, true, false, SHARE_BOUNCED, TELLING_DONE },
-		{ "restored to before", false, false, false, false, false, SHARE_QUEUED, TELLING_OWED },
-		{ "deleted before", true, false, false, false, false, SHARE_NONE, TELLING_DELETED },
-		{ "deleted, but still there", true, false, false, false, false, SHARE_BOUNCED, TELLING_NONE },
-		{ "lost before it was deleted", true, true, false, false, false, SHARE_NONE, TELLING_LOST },
+		{ "nobody was told", false, false, false, false, false, SHARE_BOUNCED, TELLING_NONE, false },
+		{ "told", false, true, false, true, false, SHARE_NONE, TELLING_DONE, false },
+		{ "told, by one that is on the disk only", false, true, false, false, true, SHARE_BOUNCED, TELLING_DONE, false },
+		{ "its notification never was", false, true, false, false, false, SHARE_BOUNCED, TELLING_LOST, false },
+		{ "owed", false, false, true, false, false, SHARE_BOUNCED, TELLING_OWED, false },
+		{ "owed once more after a crash", false, true, true, true, false, SHARE_BOUNCED, TELLING_DONE, false },
+		{ "restored to before", false, false, false, false, false, SHARE_QUEUED, TELLING_OWED, false },
+		{ "deleted before", true, false, false, false, false, SHARE_NONE, TELLING_DELETED, false },
+		{ "deleted, but still there", true, false, false, false, false, SHARE_BOUNCED, TELLING_NONE, false },
+		{ "lost before it was deleted", true, true, false, false, false, SHARE_NONE, TELLING_LOST, false },
+		{ "not to be told", false, false, false, false, false, SHARE_BOUNCED, TELLING_UNWANTED, true },
+		{ "not to be told, and told", false, true, false, true, false, SHARE_BOUNCED, TELLING_DONE, true },
 	};
 	struct holder *h, *other;
 	struct leaf *l, *notice;
@@ -303,6 +311,7 @@ test_tellings(void **state)
 		h->log = other->log = SHARE_BOUNCED;
 		h->disk = rows[i].disk;
 		h->owed = rows[i].owed;
+		h->unwanted = rows[i].unwanted;
 		h->notice = rows[i].made ? NEW_ID : 0;
 		notice = rows[i].accepted || rows[i].on_disk ? book_leaf(&b, NEW_ID) : NULL;
 		if (notice != NULL) {
