@@ -3,6 +3,7 @@
  */
 #include "base/num.h"
 #include "smtp/params.h"
+#include "smtp/xtext.h"
 
 #define SIZE_DIGITS	20	/* RFC 1870 4 */
 
@@ -34,12 +35,101 @@ on_body(struct slice value, struct mail_params *out)
 	return PARAM_OK;
 }
 
+static enum param_result
+on_ret(struct slice value, struct mail_params *out)
+{
+	if (out->ret != RET_NONE)
+		return PARAM_BAD;
+	if (slice_caseeq(value, SLICE_LIT("FULL")))
+		out->ret = RET_FULL;
+	else if (slice_caseeq(value, SLICE_LIT("HDRS")))
+		out->ret = RET_HDRS;
+	else
+		return PARAM_BAD;
+	return PARAM_OK;
+}
+
+static enum param_result
+on_envid(struct slice value, struct mail_params *out)
+{
+	if (out->envid_len != 0 || value.len == 0 || xtext_decode(value, out->envid, sizeof(out->envid), &out->envid_len) == -1)
+		return PARAM_BAD;
+	return PARAM_OK;
+}
+
+static uint32_t
+notify_word(struct slice word)
+{
+	static const struct { struct slice word; uint32_t bit; } rows[] = {
+		{ SLICE_LIT("NEVER"), NOTIFY_NEVER }, { SLICE_LIT("SUCCESS"), NOTIFY_SUCCESS },
+		{ SLICE_LIT("FAILURE"), NOTIFY_FAILURE }, { SLICE_LIT("DELAY"), NOTIFY_DELAY },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (slice_caseeq(word, rows[i].word))
+			return rows[i].bit;
+	return 0;
+}
+
+/* RFC 3461 4.1: a list, or NEVER alone. */
+static enum param_result
+on_notify(struct slice value, struct rcpt_params *out)
+{
+	uint32_t bit, notify = 0;
+
+	if (out->notify != 0 || value.p == NULL)
+		return PARAM_BAD;
+	while (value.p != NULL) {
+		bit = notify_word(slice_split(value, ',', &value));
+		if (bit == 0)
+			return PARAM_BAD;
+		notify |= bit;
+	}
+	out->notify = notify;
+	return notify_valid(notify) ? PARAM_OK : PARAM_BAD;
+}
+
+/* RFC 3464 2.1.2: an atom. */
+static bool
+is_address_type(struct slice type)
+{
+	for (size_t i = 0; i < type.len; i++)
+		if (type.p[i] <= ' ' || type.p[i] > '~' || strchr("()<>@,;:\\\".[]", type.p[i]) != NULL)
+			return false;
+	return type.len > 0;
+}
+
+/* RFC 3461 4.2: "rfc822;" and an address in xtext; other types may name anything. */
+static enum param_result
+on_orcpt(struct slice value, struct rcpt_params *out)
+{
+	struct slice address, type = slice_split(value, ';', &address);
+	size_t before = type.len + 1, len;
+
+	if (out->orcpt_len != 0 || value.len > ORCPT_MAX || address.len == 0 || !is_address_type(type) ||
+	    xtext_decode(address, out->orcpt + before, sizeof(out->orcpt) - before, &len) == -1)
+		return PARAM_BAD;
+	memcpy(out->orcpt, value.p, before);
+	out->orcpt_len = before + len;
+	return PARAM_OK;
+}
+
 static const struct {
 	struct slice		keyword;
 	enum param_result	(*fn)(struct slice value, struct mail_params *);
 } mail_table[] = {
 	{ SLICE_LIT("SIZE"), on_size },
 	{ SLICE_LIT("BODY"), on_body },
+	{ SLICE_LIT("RET"), on_ret },
+	{ SLICE_LIT("ENVID"), on_envid },
+};
+
+static const struct {
+	struct slice		keyword;
+	enum param_result	(*fn)(struct slice value, struct rcpt_params *);
+} rcpt_table[] = {
+	{ SLICE_LIT("NOTIFY"), on_notify },
+	{ SLICE_LIT("ORCPT"), on_orcpt },
 };
 
 /* The next parameter without its spaces; false when there is none. A missing space in front is *bad. */
@@ -86,12 +176,29 @@ params_mail(struct slice in, struct mail_params *out, struct slice *which)
 	return PARAM_OK;
 }
 
-enum param_result
-params_rcpt(struct slice in, struct slice *which)
+static enum param_result
+rcpt_param(struct slice param, struct rcpt_params *out)
 {
+	struct slice value, keyword = slice_split(param, '=', &value);
+
+	for (size_t i = 0; i < sizeof(rcpt_table) / sizeof(rcpt_table[0]); i++)
+		if (slice_caseeq(keyword, rcpt_table[i].keyword))
+			return rcpt_table[i].fn(value, out);
+	return PARAM_UNKNOWN;
+}
+
+enum param_result
+params_rcpt(struct slice in, struct rcpt_params *out, struct slice *which)
+{
+	enum param_result result;
 	bool bad;
 
-	if (!next_param(&in, which, &bad))
-		return PARAM_OK;
-	return bad ? PARAM_BAD : PARAM_UNKNOWN;
+	out->notify = 0;
+	out->orcpt_len = 0;
+	while (next_param(&in, which, &bad)) {
+		result = bad ? PARAM_BAD : rcpt_param(*which, out);
+		if (result != PARAM_OK)
+			return result;
+	}
+	return PARAM_OK;
 }

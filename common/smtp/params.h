@@ -1,7 +1,8 @@
 #ifndef SMTP_PARAMS_H
 #define SMTP_PARAMS_H
 /*
- * params — what follows the path in MAIL and RCPT (RFC 5321 4.1.2, esmtp-param): SIZE (RFC 1870) and BODY (RFC 6152).
+ * params — what follows the path in MAIL and RCPT (RFC 5321 4.1.2, esmtp-param): SIZE (RFC 1870), BODY (RFC 6152), and
+ * what the sender wants to be told (RFC 3461): RET and ENVID, NOTIFY and ORCPT.
  *
  * A parameter that was not offered is PARAM_UNKNOWN (555); one that is offered but wrong, or said twice, is PARAM_BAD (501).
  */
@@ -13,10 +14,19 @@ struct mail_params {
 	bool		has_size;
 	uint64_t	size;		/* saturates at UINT64_MAX: 20 digits are legal, their value need not fit */
 	enum body_type	body;		/* BODY_NONE: not said */
+	enum ret	ret;		/* RET_NONE: not said */
+	char		envid[ENVID_MAX];	/* decoded */
+	size_t		envid_len;	/* 0: not said */
+};
+
+struct rcpt_params {
+	uint32_t	notify;		/* NOTIFY_; 0: not said */
+	char		orcpt[ORCPT_MAX];	/* "type;address", decoded */
+	size_t		orcpt_len;	/* 0: not said */
 };
 
 /* Read all of `in`. On trouble *which is the parameter, borrowed from `in`. */
 enum param_result	params_mail(struct slice in, struct mail_params *out, struct slice *which);
-enum param_result	params_rcpt(struct slice in, struct slice *which);
+enum param_result	params_rcpt(struct slice in, struct rcpt_params *out, struct slice *which);
 
 #endif

@@ -74,6 +74,10 @@ take_params(struct session *s, struct slice argument)
 		return bad_parameter(s, result, which);
 	if (params.has_size && s->settings->message_size > 0 && params.size > s->settings->message_size)
 		return refuse(s, SAY_TOO_BIG);
+	s->tx->ret = params.ret;
+	s->tx->envid = arena_slice(&s->tx->arena, slice_of(params.envid, params.envid_len));
+	if (s->tx->envid.p == NULL)
+		return refuse(s, SAY_NO_MEMORY);
 	s->tx->body = params.body == BODY_NONE ? BODY_7BIT : params.body;	/* RFC 6152 2: not said means 7BIT */
 	session_say(s, SAY_MAIL_OK);
 	return DONE_OK;

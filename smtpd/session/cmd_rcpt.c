@@ -110,7 +110,8 @@ take_in(struct session *s, const struct pending *p)
 			return too_many(s, p);
 		if (draw_id(s) == -1)
 			return say(s, p, SAY_NO_QUEUE);
-		if (transaction_add(tx, p->address, p->original) == -1)
+		if (transaction_add(tx, &(struct recipient){ .address = p->address, .original = p->original,
+		    .orcpt = p->orcpt, .notify = p->notify }) == -1)
 			return too_many(s, p);
 	}
 	session_say(s, SAY_RCPT_OK);
@@ -212,25 +213,46 @@ rcpt_flush(struct session *s)
 }
 
 static enum done
-consider(struct session *s, struct slice address, struct slice original)
+consider(struct session *s, struct pending *now)
 {
 	struct transaction *tx = s->tx;
-	struct pending now = { .address = address, .original = original, .known = routes_known(s->home->routes, address) };
 
-	if (now.known != ROUTE_NONE && tx->pending_count == 0)
-		return decide(s, &now, now.known, NULL);
-	*wait_in_line(tx) = now;
+	now->known = routes_known(s->home->routes, now->address);
+	if (now->known != ROUTE_NONE && tx->pending_count == 0)
+		return decide(s, now, now->known, NULL);
+	*wait_in_line(tx) = *now;
 	return DONE_LATER;
+}
+
+/* What stands behind the path: what the sender wants to be told of this recipient. */
+static enum done
+take_params(struct session *s, struct slice argument, struct pending *now)
+{
+	struct rcpt_params params;
+	struct slice which;
+	char shown[80];
+
+	switch (params_rcpt(argument, &params, &which)) {
+	case PARAM_OK:
+		now->notify = params.notify;
+		now->orcpt = arena_slice(&s->tx->arena, slice_of(params.orcpt, params.orcpt_len));
+		return DONE_OK;
+	case PARAM_UNKNOWN:
+		return refuse(s, "555 5.5.4 Unsupported option: %s", fmt_escaped(shown, sizeof(shown), which));
+	default:
+		return refuse(s, "501 5.5.4 Bad option: %s", fmt_escaped(shown, sizeof(shown), which));
+	}
 }
 
 enum done
 cmd_rcpt(struct session *s, struct slice argument)
 {
 	struct transaction *tx = s->tx;
+	struct pending now = { .original = SLICE_LIT("") };
 	const char *why = "domain missing";
-	struct slice which, whole, address, original = SLICE_LIT("");
+	struct slice whole;
 	struct path path;
-	char shown[80];
+	enum done done;
 
 	if (transaction_is_full(tx))
 		return refuse(s, "452 4.5.3 Error: too many recipients");
@@ -242,19 +264,14 @@ cmd_rcpt(struct session *s, struct slice argument)
 	if (path_take(&argument, false, true, &tx->arena, &path, &why) == -1)
 		return refuse(s, "501 5.1.3 Bad recipient address syntax: %s", why);
 	if (path.address.domain.len == 0)
-		original = arena_slice(&tx->arena, slice_of(whole.p + 1, (size_t)(argument.p - whole.p) - 2));
+		now.original = arena_slice(&tx->arena, slice_of(whole.p + 1, (size_t)(argument.p - whole.p) - 2));
 	if (address_complete(s, &path.address) == -1)
 		return refuse(s, "501 5.1.3 Bad recipient address syntax: %s", why);
-	switch (params_rcpt(argument, &which)) {
-	case PARAM_OK:
-		break;
-	case PARAM_UNKNOWN:
-		return refuse(s, "555 5.5.4 Unsupported option: %s", fmt_escaped(shown, sizeof(shown), which));
-	default:
-		return refuse(s, "501 5.5.4 Bad option: %s", fmt_escaped(shown, sizeof(shown), which));
-	}
-	address = address_canonical(&tx->arena, &path.address);
-	if (address.p == NULL || original.p == NULL)
+	done = take_params(s, argument, &now);
+	if (done != DONE_OK)
+		return done;
+	now.address = address_canonical(&tx->arena, &path.address);
+	if (now.address.p == NULL || now.original.p == NULL || now.orcpt.p == NULL)
 		return refuse(s, "452 4.3.1 Insufficient memory, try again later");
-	return consider(s, address, original);
+	return consider(s, &now);
 }

@@ -129,9 +129,9 @@ transaction_is_full(const struct transaction *tx)
 }
 
 int
-transaction_add(struct transaction *tx, struct slice address, struct slice original)
+transaction_add(struct transaction *tx, const struct recipient *rcpt)
 {
-	size_t cost = address.len + original.len + ENVELOPE_EACH;
+	size_t cost = rcpt->address.len + rcpt->original.len + rcpt->orcpt.len + ENVELOPE_EACH;
 
 	if (tx->envelope_bytes + cost > ENVELOPE_BYTES_MAX)
 		return -1;
@@ -144,7 +144,7 @@ transaction_add(struct transaction *tx, struct slice address, struct slice origi
 		tx->recipients = more;
 		tx->room = room;
 	}
-	tx->recipients[tx->count++] = (struct recipient){ .address = address, .original = original };
+	tx->recipients[tx->count++] = *rcpt;
 	tx->envelope_bytes += cost;
 	return 0;
 }
@@ -160,6 +160,8 @@ transaction_envelope(const struct transaction *tx, struct envelope *out)
 {
 	*out = (struct envelope){
 		.reverse_path = tx->reverse_path,
+		.ret = tx->ret,
+		.envid = tx->envid,
 		.body = tx->body == BODY_NONE ? BODY_7BIT : tx->body,	/* RFC 6152 3: nothing said is 7BIT */
 		.size = (uint32_t)tx->size,
 		.recipients = tx->recipients,

@@ -14,7 +14,7 @@
 #include "smtpd/session/intake.h"
 
 #define ENVELOPE_BYTES_MAX	(240 * 1024)	/* fits one frame; content that does not fit beside it goes by file */
-#define ENVELOPE_EACH		16		/* what a recipient costs on the wire beside its text, at most */
+#define ENVELOPE_EACH		24		/* what a recipient costs on the wire beside its text, at most */
 #define PENDING_MAX		ROUTE_ADDRESSES_MAX
 
 /* What is wrong with the content; the first thing wins and is said when the data ends. */
@@ -26,7 +26,8 @@ enum file_state { FILE_NONE, FILE_ASKED, FILE_OPEN };
 
 /* A RCPT whose reply waits. */
 struct pending {
-	struct slice		address, original;
+	struct slice		address, original, orcpt;
+	uint32_t		notify;		/* NOTIFY_ */
 	enum route_verdict	known;		/* from the cache; ROUTE_NONE: asked */
 	const char		*refusal;	/* a reply that needs no lookup and only waits for its turn; else NULL */
 };
@@ -37,6 +38,8 @@ struct transaction {
 	int64_t			 until;		/* loop time at which patience with the whole of it ends */
 	struct slice		 reverse_path;	/* canonical; empty: <> */
 	enum body_type		 body;
+	enum ret		 ret;
+	struct slice		 envid;		/* decoded; empty: not said */
 	struct recipient	*recipients;	/* not in the arena: it grows */
 	uint32_t		 count, room;
 	size_t			 envelope_bytes;
@@ -83,7 +86,7 @@ bool			 transaction_has(const struct transaction *, struct slice address);
 /* So many RCPTs that not even their names fit any more. */
 bool			 transaction_is_full(const struct transaction *);
 /* Slices live in the arena. -1: memory, or ENVELOPE_BYTES_MAX. */
-int			 transaction_add(struct transaction *, struct slice address, struct slice original);
+int			 transaction_add(struct transaction *, const struct recipient *);
 /* The content is too large to travel in the frame. */
 bool			 transaction_is_large(const struct transaction *);
 void			 transaction_envelope(const struct transaction *, struct envelope *out);

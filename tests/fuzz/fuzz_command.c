@@ -12,6 +12,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct arena arena = { .max = 65536 };
 	struct mail_params params;
+	struct rcpt_params rcpt;
 	struct command command;
 	struct slice which;
 	struct path path;
@@ -23,7 +24,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (command_take_label(&command.argument, command.verb == VERB_MAIL ? "FROM:" : "TO:") == 0 &&
 	    path_take(&command.argument, true, true, &arena, &path, &why) == 0) {
 		(void)params_mail(command.argument, &params, &which);
-		(void)params_rcpt(command.argument, &which);
+		(void)params_rcpt(command.argument, &rcpt, &which);
 	}
 	arena_fini(&arena);
 	return 0;

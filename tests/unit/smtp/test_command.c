@@ -114,7 +114,7 @@ test_mail_params(void **state)
 		{ " SIZE=5  BODY=8BITMIME ", PARAM_OK, true, 5, BODY_8BITMIME, NULL },
 		{ "SIZE=5", PARAM_BAD, false, 0, BODY_NONE, NULL },
 		{ " SMTPUTF8", PARAM_UNKNOWN, false, 0, BODY_NONE, "SMTPUTF8" },
-		{ " SIZE=5 RET=HDRS", PARAM_UNKNOWN, false, 0, BODY_NONE, "RET=HDRS" },
+		{ " SIZE=5 RETURN=HDRS", PARAM_UNKNOWN, false, 0, BODY_NONE, "RETURN=HDRS" },
 		{ " AUTH=<>", PARAM_UNKNOWN, false, 0, BODY_NONE, "AUTH=<>" },
 		{ " =", PARAM_UNKNOWN, false, 0, BODY_NONE, "=" },
 	};
@@ -135,17 +135,105 @@ test_mail_params(void **state)
 	}
 }
 
+/* What RFC 3461 lets a sender say in MAIL. */
+static void
+test_mail_dsn(void **state)
+{
+#define TEN "0123456789"
+#define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+	static const struct {
+		const char	*in;
+		enum param_result result;
+		enum ret	 ret;
+		const char	*envid;
+	} rows[] = {
+		{ "", PARAM_OK, RET_NONE, "" },
+		{ " RET=FULL", PARAM_OK, RET_FULL, "" },
+		{ " ret=hdrs ENVID=QQ314159", PARAM_OK, RET_HDRS, "QQ314159" },
+		{ " ENVID=a+2Bb+3Dc+20d", PARAM_OK, RET_NONE, "a+b=c d" },
+		{ " RET", PARAM_BAD, RET_NONE, "" },
+		{ " RET=", PARAM_BAD, RET_NONE, "" },
+		{ " RET=HEADERS", PARAM_BAD, RET_NONE, "" },
+		{ " RET=FULL RET=FULL", PARAM_BAD, RET_NONE, "" },
+		{ " ENVID", PARAM_BAD, RET_NONE, "" },
+		{ " ENVID=", PARAM_BAD, RET_NONE, "" },
+		{ " ENVID=a ENVID=a", PARAM_BAD, RET_NONE, "" },
+		{ " ENVID=a=b", PARAM_BAD, RET_NONE, "" },
+		{ " ENVID=a+00b", PARAM_BAD, RET_NONE, "" },
+		{ " ENVID=a+0D+0Ab", PARAM_BAD, RET_NONE, "" },
+		{ " ENVID=" HUNDRED, PARAM_OK, RET_NONE, HUNDRED },
+		{ " ENVID=" HUNDRED "x", PARAM_BAD, RET_NONE, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct mail_params params = { 0 };
+		struct slice which;
+
+		ROW(i, rows[i].in);
+		assert_int_equal(params_mail(slice_str(rows[i].in), &params, &which), rows[i].result);
+		if (rows[i].result == PARAM_OK) {
+			assert_int_equal(params.ret, rows[i].ret);
+			assert_slice(slice_of(params.envid, params.envid_len), rows[i].envid);
+		}
+	}
+}
+
 static void
 test_rcpt_params(void **state)
 {
-	struct slice which;
+	static const struct {
+		const char	*in;
+		enum param_result result;
+		uint32_t	 notify;
+		const char	*orcpt, *which;		/* which: NULL: not looked at */
+	} rows[] = {
+		{ "", PARAM_OK, 0, "", NULL },
+		{ "  ", PARAM_OK, 0, "", NULL },
+		{ "x", PARAM_BAD, 0, "", NULL },
+		{ " SIZE=5", PARAM_UNKNOWN, 0, "", "SIZE=5" },
+		{ " NOTIFY=NEVER", PARAM_OK, NOTIFY_NEVER, "", NULL },
+		{ " notify=success,Failure,DELAY", PARAM_OK, NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY, "", NULL },
+		{ " NOTIFY=DELAY,DELAY", PARAM_OK, NOTIFY_DELAY, "", NULL },
+		{ " NOTIFY=NEVER,SUCCESS", PARAM_BAD, 0, "", "NOTIFY=NEVER,SUCCESS" },
+		{ " NOTIFY=SUCCESS,", PARAM_BAD, 0, "", NULL },
+		{ " NOTIFY=,SUCCESS", PARAM_BAD, 0, "", NULL },
+		{ " NOTIFY=ALWAYS", PARAM_BAD, 0, "", NULL },
+		{ " NOTIFY=", PARAM_BAD, 0, "", NULL },
+		{ " NOTIFY", PARAM_BAD, 0, "", NULL },
+		{ " NOTIFY=DELAY NOTIFY=DELAY", PARAM_BAD, 0, "", NULL },
+		{ " ORCPT=rfc822;Bob@Example.org", PARAM_OK, 0, "rfc822;Bob@Example.org", NULL },
+		{ " ORCPT=rfc822;bob+2Btag@example.org NOTIFY=SUCCESS", PARAM_OK, NOTIFY_SUCCESS, "rfc822;bob+tag@example.org", NULL },
+		{ " ORCPT=utf-8;\\x{5E74}@example.org", PARAM_OK, 0, "utf-8;\\x{5E74}@example.org", NULL },
+		{ " ORCPT=x400;a;b", PARAM_OK, 0, "x400;a;b", NULL },
+		{ " ORCPT=bob@example.org", PARAM_BAD, 0, "", NULL },
+		{ " ORCPT=;bob", PARAM_BAD, 0, "", NULL },
+		{ " ORCPT=rfc822;", PARAM_BAD, 0, "", NULL },
+		{ " ORCPT=", PARAM_BAD, 0, "", NULL },
+		{ " ORCPT", PARAM_BAD, 0, "", NULL },
+		{ " ORCPT=rfc(822;bob", PARAM_BAD, 0, "", NULL },
+		{ " ORCPT=rfc822;bob+00@x", PARAM_BAD, 0, "", NULL },
+		{ " ORCPT=rfc822;bob+7F@x", PARAM_BAD, 0, "", NULL },
+		{ " ORCPT=rfc822;a ORCPT=rfc822;a", PARAM_BAD, 0, "", NULL },
+		{ " ORCPT=x;" HUNDRED HUNDRED HUNDRED HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN "12345678", PARAM_OK, 0,
+		  "x;" HUNDRED HUNDRED HUNDRED HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN "12345678", NULL },
+		{ " ORCPT=x;" HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED, PARAM_BAD, 0, "", NULL },
+	};
 
 	(void)state;
-	assert_int_equal(params_rcpt(SLICE_LIT(""), &which), PARAM_OK);
-	assert_int_equal(params_rcpt(SLICE_LIT("  "), &which), PARAM_OK);
-	assert_int_equal(params_rcpt(SLICE_LIT(" NOTIFY=NEVER"), &which), PARAM_UNKNOWN);
-	assert_slice(which, "NOTIFY=NEVER");
-	assert_int_equal(params_rcpt(SLICE_LIT("x"), &which), PARAM_BAD);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rcpt_params params;
+		struct slice which;
+
+		ROW(i, rows[i].in);
+		assert_int_equal(params_rcpt(slice_str(rows[i].in), &params, &which), rows[i].result);
+		if (rows[i].result == PARAM_OK) {
+			assert_int_equal(params.notify, rows[i].notify);
+			assert_slice(slice_of(params.orcpt, params.orcpt_len), rows[i].orcpt);
+		} else if (rows[i].which != NULL) {
+			assert_slice(which, rows[i].which);
+		}
+	}
 }
 
 int
@@ -155,6 +243,7 @@ main(void)
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_mail_params),
+		cmocka_unit_test(test_mail_dsn),
 		cmocka_unit_test(test_rcpt_params),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,6 +94,37 @@ test_one_message(void **state)
 	assert_true(world_logged(&w, "ehlo=1 mail=1 rcpt=1 data=1 quit=1 commands=5\n"));
 }
 
+/* RFC 3461: what is said in MAIL and RCPT comes to the queue, also when the recipient waits for lookup; a name said twice counts once. */
+static void
+test_dsn(void **state)
+{
+	(void)state;
+	world_hello(&w, STRANGER);
+	world_say(&w, "MAIL FROM:<a@example.org> RET=HDRS ENVID=QQ+2B1\r\n"
+	    "RCPT TO:<user@example.net> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;Us+65r@Example.net\r\n"
+	    "RCPT TO:<user@example.net> NOTIFY=NEVER\r\nRCPT TO:<user1@example.net> ORCPT=rfc822;bad+00\r\n"
+	    "RCPT TO:<user1@example.net> NOTIFY=NEVER\r\nRCPT TO:<user2@example.net>\r\nDATA\r\n");
+	world_expect(&w, "250 2.1.0 Ok");
+	world_expect(&w, "250 2.1.5 Ok");
+	world_expect(&w, "250 2.1.5 Ok");
+	world_expect(&w, "501 5.5.4 Bad option: ORCPT=rfc822;bad+00");
+	world_expect(&w, "250 2.1.5 Ok");
+	world_expect(&w, "250 2.1.5 Ok");
+	world_expect(&w, "354 ");
+	world_say(&w, "Subject: hi\r\n\r\n.\r\n");
+	world_expect(&w, "250 2.0.0 Ok");
+	assert_int_equal(w.stored[0].ret, RET_HDRS);
+	assert_string_equal(w.stored[0].dsn, "QQ+1 5:rfc822;User@Example.net 8: 0:");
+	world_talk(&w, "MAIL FROM:<a@example.org> RET=SOME\r\n", "501 5.5.4 Bad option: RET=SOME");
+	world_talk(&w, MAIL, "250 2.1.0 Ok");		/* nothing of it is left in the next transaction */
+	world_talk(&w, RCPT, "250 2.1.5 Ok");
+	world_talk(&w, "DATA\r\n", "354 ");
+	world_say(&w, "Subject: hi\r\n\r\n.\r\n");
+	world_expect(&w, "250 2.0.0 Ok");
+	assert_true(w.stored[1].ret == RET_NONE);
+	assert_string_equal(w.stored[1].dsn, " 0:");
+}
+
 /* Everything a client may pipeline, in one write; the lookup hears of all recipients in one frame. */
 static void
 test_pipelined(void **state)
@@ -174,7 +205,7 @@ test_every_split(void **state)
 			if (*p == '\n' && (p[-2] == 'e' || p[-2] == 'A'))
 				world_run_round(&w);
 		}
-		for (int i = 0; i < 5; i++)
+		for (int i = 0; i < 6; i++)
 			world_expect(&w, "250");
 		world_expect(&w, "250 2.1.0");
 		world_expect(&w, "250 2.1.5");
@@ -224,7 +255,7 @@ static const struct {
 	{ "MAIL FROM:<a>\r\n", { "501 5.1.7 Bad sender address syntax: domain missing" } },
 	{ "MAIL FROM:<a@b> SIZE=2000000\r\n", { "552 5.3.4" } },
 	{ "MAIL FROM:<a@b> SIZE=x\r\n", { "501 5.5.4 Bad option: SIZE=x" } },
-	{ "MAIL FROM:<a@b> RET=FULL\r\n", { "555 5.5.4 Unsupported option: RET=FULL" } },
+	{ "MAIL FROM:<a@b> RETURN=FULL\r\n", { "555 5.5.4 Unsupported option: RETURN=FULL" } },
 	{ "MAIL FROM:<a@b>\r\n", { "250 2.1.0" } },
 	{ "RCPT TO:<>\r\n", { "501 5.1.3" } },
 };
@@ -261,7 +292,7 @@ test_rcpt_forms(void **state)
 		{ "RCPT TO:<\"user\"@EXAMPLE.NET.>\r\n", "250 2.1.5" },
 		{ "RCPT TO:<x@[192.0.2.1]>\r\n", "554 5.7.1" },
 		{ "RCPT TO:<x@[IPv6:::1]>\r\n", "554 5.7.1" },
-		{ "RCPT TO:<user@example.net> NOTIFY=NEVER\r\n", "555 5.5.4" },
+		{ "RCPT TO:<user@example.net> NOTICE=NEVER\r\n", "555 5.5.4" },
 		{ "RCPT TO:<user@example.net>x\r\n", "501 5.5.4" },
 		{ "RCPT FROM:<user@example.net>\r\n", "501 5.5.4" },
 	};
@@ -561,6 +592,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_one_message, open_mx),
+		TEST(test_dsn, open_mx),
 		TEST(test_pipelined, open_mx),
 		TEST(test_ids, open_mx),
 		TEST(test_every_split, open_mx),

@@ -83,6 +83,15 @@ lease(struct world *w)
 	assert_int_equal(channel_end(w->queue), 0);
 }
 
+static void
+note_dsn(struct stored *m, const struct envelope *e)
+{
+	size_t at = (size_t)snprintf(m->dsn, sizeof(m->dsn), "%.*s", SLICE_FMT(e->envid));
+
+	for (uint32_t i = 0; i < e->count && at < sizeof(m->dsn); i++)
+		at += (size_t)snprintf(m->dsn + at, sizeof(m->dsn) - at, " %u:%.*s", e->recipients[i].notify, SLICE_FMT(e->recipients[i].orcpt));
+}
+
 static int
 queue_message(void *arg, struct reader *r, int fd)
 {
@@ -95,11 +104,12 @@ queue_message(void *arg, struct reader *r, int fd)
 	assert_int_equal(submit_message_get(r, &arena, &message), 0);
 	assert_true(w->stored_count < MESSAGES_MAX);
 	*m = (struct stored){ .id = message.id, .serial = message.serial, .large = message.large, .size = message.envelope.size,
-	    .crc = message.crc, .body = message.envelope.body };
+	    .crc = message.crc, .body = message.envelope.body, .ret = message.envelope.ret };
 	buf_init(&m->sender, 1000);
 	buf_init(&m->recipients, 1 << 20);
 	buf_init(&m->content, 1 << 26);
 	buf_put_slice(&m->sender, message.envelope.reverse_path);
+	note_dsn(m, &message.envelope);
 	for (uint32_t i = 0; i < message.envelope.count; i++) {
 		buf_put_slice(&m->recipients, message.envelope.recipients[i].address);
 		buf_putc(&m->recipients, '\n');
@@ -453,6 +463,7 @@ world_hello(struct world *w, const char *ip)
 	world_expect(w, "250-PIPELINING");
 	world_expect(w, "250-SIZE 1000000");
 	world_expect(w, "250-8BITMIME");
+	world_expect(w, "250-DSN");
 	world_expect(w, "250 ENHANCEDSTATUSCODES");
 }
 

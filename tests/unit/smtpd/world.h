@@ -23,6 +23,8 @@ struct stored {			/* what the queue was given */
 	bool		large;
 	uint32_t	size, crc;
 	enum body_type	body;
+	enum ret	ret;
+	char		dsn[600];	/* envelope id; then NOTIFY and ORCPT of each recipient */
 	struct buf	sender, recipients, content;	/* recipients: each followed by a newline */
 };
 
