@@ -100,6 +100,8 @@ check_postmaster(const struct checker *ck)
 	if (address_parse(slice_str(text), false, &arena, &address, &why) == -1)
 		mistake_text(
 		    ck, "", 0, "postmaster", text, "is no address: user@domain would be right");
+	else if (!address_is_ascii(&address))
+		mistake_text(ck, "", 0, "postmaster", text, "is not ASCII: an address that every server takes would be right");
 	else if (!is_local_domain(ck->conf, address.domain))
 		mistake_text(ck, "", 0, "postmaster", text,
 		    "is not in a domain of this server: an address of one that has a domain "

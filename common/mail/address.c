@@ -7,7 +7,9 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "mail/address.h"
+#include "mail/idna.h"
 
 #define LABEL_MAX	63
 
@@ -25,17 +27,24 @@ is_alnum(char c)
 	return is_digit(c) || (low >= 'a' && low <= 'z');
 }
 
+/* RFC 6531 3.3: everything outside ASCII; address_parse has looked at it. */
+static bool
+is_utf8_byte(char c)
+{
+	return (unsigned char)c > 0x7f;
+}
+
 static bool
 is_atext(char c)
 {
-	return is_alnum(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
+	return is_alnum(c) || is_utf8_byte(c) || (c != '\0' && strchr("!#$%&'*+-/=?^_`{|}~", c) != NULL);
 }
 
-/* What a quoted string may mean: printable ASCII and the space. */
+/* What a quoted string may mean: printable ASCII, the space, and what RFC 6531 3.3 adds. */
 static bool
 is_quotable(char c)
 {
-	return c >= ' ' && c <= '~';
+	return (c >= ' ' && c <= '~') || is_utf8_byte(c);
 }
 
 /* Is this a Dot-string, so that it needs no quotes? */
@@ -210,6 +219,20 @@ parse_literal(struct slice in, char *out, size_t size)
 	return 0;
 }
 
+/* A host name in small letters, or U-labels in their one form. */
+static int
+canonical_domain(struct slice in, char out[DOMAIN_MAX + 1])
+{
+	if (!slice_is_ascii(in))
+		return domain_to_unicode(in, out);
+	if (!domain_valid(in))
+		return -1;
+	for (size_t i = 0; i < in.len; i++)
+		out[i] = ascii_lower(in.p[i]);
+	out[in.len] = '\0';
+	return 0;
+}
+
 static int
 parse_domain(struct slice in, struct arena *arena, struct slice *out, const char **why)
 {
@@ -225,12 +248,11 @@ parse_domain(struct slice in, struct arena *arena, struct slice *out, const char
 	} else {
 		if (in.len > 0 && in.p[in.len - 1] == '.')
 			in.len--;
-		if (!domain_valid(in)) {
+		if (canonical_domain(in, text) == -1) {
 			*why = in.len > DOMAIN_MAX ? "domain too long" : "bad domain";
 			return -1;
 		}
-		for (len = 0; len < in.len; len++)
-			text[len] = ascii_lower(in.p[len]);
+		len = strlen(text);
 	}
 	*out = arena_slice(arena, slice_of(text, len));
 	if (out->p == NULL) {
@@ -245,6 +267,10 @@ address_parse(struct slice in, bool bare_ok, struct arena *arena, struct address
 {
 	struct address a = { .domain = SLICE_LIT("") };
 
+	if (!utf8_is_name(in)) {
+		*why = "a character that may not be in an address";
+		return -1;
+	}
 	if (take_local(&in, arena, &a.local, why) == -1)
 		return -1;
 	if (in.len == 0 && !bare_ok) {
@@ -287,6 +313,12 @@ address_print(const struct address *a, struct buf *out)
 		buf_putc(out, '@');
 		buf_put_slice(out, a->domain);
 	}
+}
+
+bool
+address_is_ascii(const struct address *a)
+{
+	return slice_is_ascii(a->local) && slice_is_ascii(a->domain);
 }
 
 bool

@@ -7,7 +7,8 @@
  * *unquoted* (the bytes that are meant), the domain in lower case without a trailing dot, or an address
  * literal with its brackets. Printing quotes again where the grammar asks for it, so print(parse(x))
  * is the one canonical form, in which addresses travel on wires, rest on disk and are compared.
- * Control characters, NUL and bytes above 126 are refused (SMTPUTF8 is not offered yet).
+ * Control characters and NUL are refused. Outside ASCII (RFC 6531 3.3) is taken what utf8_is_name lets pass: a local-part as the
+ * bytes that it is, a domain as U-labels in their canonical form. Whether such an address may be there is the caller's to say.
  */
 #include "base/arena.h"
 #include "base/buf.h"
@@ -19,7 +20,7 @@
 
 struct address {
 	struct slice	local;		/* unquoted; never empty */
-	struct slice	domain;		/* lower case; "[192.0.2.1]" for a literal; empty only for <postmaster> */
+	struct slice	domain;		/* lower case, or U-labels; "[192.0.2.1]" for a literal; empty only for <postmaster> */
 };
 
 /* Parses all of `in`: "local@domain", or "local" alone when bare_ok (RCPT TO:<postmaster>). The parts live in
@@ -27,6 +28,7 @@ struct address {
 int	address_parse(struct slice in, bool bare_ok, struct arena *, struct address *out, const char **why);
 /* Appends the canonical form; the buf's flag tells a failure. */
 void	address_print(const struct address *, struct buf *);
+bool	address_is_ascii(const struct address *);
 bool	address_is_postmaster(const struct address *);		/* in any case (RFC 5321 4.5.1) */
 /* "user+tag": the part before the first delimiter in *user, the part behind it in *detail (p NULL when none).
  * A delimiter at the very front does not count. delimiter 0: everything is the user. */

@@ -2,6 +2,7 @@
  * cmd_mail — MAIL FROM: begins a transaction.
  */
 #include "base/fmt.h"
+#include "base/utf8.h"
 #include "smtp/params.h"
 #include "smtpd/session/inside.h"
 
@@ -72,6 +73,8 @@ take_params(struct session *s, struct slice argument)
 		return refuse(s, no);
 	if (result != PARAM_OK)
 		return bad_parameter(s, result, which);
+	if (!slice_is_ascii(s->tx->reverse_path))
+		return refuse(s, SAY_NOT_ASCII);
 	if (params.has_size && s->settings->message_size > 0 && params.size > s->settings->message_size)
 		return refuse(s, SAY_TOO_BIG);
 	s->tx->ret = params.ret;

@@ -66,6 +66,14 @@ refuse(struct session *s, const char *format, ...)
 	return DONE_LATER;
 }
 
+static enum done
+refuse_sentence(struct session *s, enum sentence no)
+{
+	struct slice text = sentence_text(no);
+
+	return refuse(s, "%.*s", (int)text.len - 2, text.p);
+}
+
 /* The id is drawn when there is somebody to deliver to, and log lines carry it from here on. */
 static int
 draw_id(struct session *s)
@@ -270,6 +278,8 @@ cmd_rcpt(struct session *s, struct slice argument)
 	done = take_params(s, argument, &now);
 	if (done != DONE_OK)
 		return done;
+	if (!address_is_ascii(&path.address))
+		return refuse_sentence(s, SAY_NOT_ASCII);
 	now.address = address_canonical(&tx->arena, &path.address);
 	if (now.address.p == NULL || now.original.p == NULL || now.orcpt.p == NULL)
 		return refuse(s, "452 4.3.1 Insufficient memory, try again later");

@@ -1,6 +1,7 @@
 /* fuzz_address: an address that parses prints to a form that parses to itself and holds no byte that could end a line. */
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "mail/address.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -13,8 +14,10 @@ print(const struct address *a, struct buf *out)
 	if (out->failed)
 		abort();
 	for (size_t i = 0; i < buf_len(out); i++)
-		if (buf_slice(out).p[i] < ' ' || buf_slice(out).p[i] > '~')
+		if ((unsigned char)buf_slice(out).p[i] < ' ' || buf_slice(out).p[i] == 0x7f)
 			abort();
+	if (!utf8_is_name(buf_slice(out)))
+		abort();
 }
 
 int

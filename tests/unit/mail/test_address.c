@@ -32,7 +32,29 @@ static const struct {
 	{ "\"a\tb\"@c.d", NULL, false },
 	{ "\"a\\\tb\"@c.d", NULL, false },
 	{ "\"a\177b\"@c.d", NULL, false },
-	{ "\"a\303\244\"@c.d", NULL, false },
+	{ "\"a\303\244\"@c.d", "a\303\244@c.d", false },
+	{ "\"a \303\244\"@c.d", "\"a \303\244\"@c.d", false },
+	{ "j\303\274rgen@b\303\274cher.example", "j\303\274rgen@b\303\274cher.example", false },
+	{ "a@B\303\234CHER.Example.", "a@b\303\274cher.example", false },	/* a domain has one form */
+	{ "J\303\234RGEN@c.d", "J\303\234RGEN@c.d", false },		/* a local-part is the bytes that were said */
+	{ "u\314\210@c.d", "u\314\210@c.d", false },
+	{ "a@bu\314\210cher.example", "a@b\303\274cher.example", false },
+	{ "a@stra\303\237e.example", "a@stra\303\237e.example", false },
+	{ "\347\224\250\346\210\267@\344\276\213\345\255\220.example", "\347\224\250\346\210\267@\344\276\213\345\255\220.example", false },
+	{ "a\303@c.d", NULL, false },			/* cut */
+	{ "a\300\200@c.d", NULL, false },			/* NUL, overlong */
+	{ "a\355\240\200@c.d", NULL, false },		/* a surrogate */
+	{ "a\302\205@c.d", NULL, false },			/* NEL */
+	{ "\"a\302\233\"@c.d", NULL, false },		/* CSI */
+	{ "a\357\273\277@c.d", NULL, false },		/* U+FEFF */
+	{ "a\342\200\256@c.d", NULL, false },		/* turns the direction of writing */
+	{ "a\342\200\250@c.d", NULL, false },		/* line separator */
+	{ "a@\342\200\256c.d", NULL, false },
+	{ "a@\303\274..d", NULL, false },
+	{ "a@-\303\274.d", NULL, false },
+	{ "a@xn--\303\274.d", NULL, false },
+	{ "a@[\303\274]", NULL, false },
+	{ "\303\274", "\303\274", true },
 	{ "", NULL, false },
 	{ "", NULL, true },
 	{ "@", NULL, false },
@@ -75,7 +97,8 @@ static const struct {
 	{ "a@[", NULL, false },
 	{ "a@[IPv6:]", NULL, false },
 	{ "a@[x400:c=de]", NULL, false },
-	{ "a\303\244@c.d", NULL, false },
+	{ "a\303\244@c.d", "a\303\244@c.d", false },
+	{ "a\344@c.d", NULL, false },			/* Latin-1 */
 	{ "a\r\nb@c.d", NULL, false },
 };
 
