@@ -42,6 +42,7 @@ struct recipient {
 struct envelope {
 	struct slice	 reverse_path;	/* canonical; empty is the null path <> */
 	enum body_type	 body;
+	bool		 smtputf8;	/* addresses and header may be outside ASCII (RFC 6531) */
 	enum ret	 ret;		/* how much of the message a notification of failure brings back */
 	struct slice	 envid;		/* RFC 3461 4.4, decoded; empty: none was given */
 	int64_t		 arrival_ms;	/* wall clock of acceptance */

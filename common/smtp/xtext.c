@@ -5,6 +5,10 @@
  */
 #include "smtp/xtext.h"
 
+#include <inttypes.h>
+
+#include "base/utf8.h"
+
 static int
 digit(char c)
 {
@@ -64,5 +68,25 @@ xtext_put(struct buf *out, struct slice text)
 			(void)buf_putc(out, text.p[i]);
 		else
 			(void)buf_printf(out, "+%02X", (unsigned char)text.p[i]);
+	}
+}
+
+/* RFC 6533 3: QCHAR is printable ASCII without "+", "=" and the backslash. */
+static bool
+is_qchar(int32_t c)
+{
+	return c > ' ' && c <= '~' && c != '+' && c != '=' && c != '\\';
+}
+
+void
+uxtext_put(struct buf *out, struct slice text)
+{
+	while (text.len > 0) {
+		int32_t c = utf8_take(&text);
+
+		if (is_qchar(c))
+			(void)buf_putc(out, (char)c);
+		else
+			(void)buf_printf(out, "\\x{%02" PRIX32 "}", c == -1 ? 0xfffd : (uint32_t)c);
 	}
 }

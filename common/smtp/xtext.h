@@ -10,5 +10,8 @@
 int	xtext_decode(struct slice in, char *out, size_t size, size_t *len);
 /* Appends the encoding, at most three bytes for each; the buf's flag tells a failure. */
 void	xtext_put(struct buf *, struct slice);
+/* An address outside ASCII in printable ASCII (RFC 6533 3, utf-8-addr-xtext): "\x{5E74}@example.org". It means the same in ORCPT and in the
+ * fields of a notification. At most ten bytes for each code point; what is no UTF-8 becomes U+FFFD. */
+void	uxtext_put(struct buf *, struct slice);
 
 #endif

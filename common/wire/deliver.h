@@ -24,7 +24,7 @@ enum deliver_frame {
 	DELIVER_FRAME_COUNT
 };
 
-enum { JOB_MAYBE = 1 << 0, JOB_FLAGS_ALL = JOB_MAYBE };
+enum { JOB_MAYBE = 1 << 0, JOB_SMTPUTF8 = 1 << 1, JOB_FLAGS_ALL = JOB_MAYBE | JOB_SMTPUTF8 };
 
 struct job_recipient {
 	uint32_t	index;		/* within the message's envelope */

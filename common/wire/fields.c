@@ -18,10 +18,10 @@ enum {
 };
 
 /*
- * What an envelope carries is told beside the body type: four bits are that type, then two for RET and one for each thing that
- * may follow. Bits that nothing sets are zero, so that records of before they had a meaning still read the same.
+ * What an envelope carries is told beside the body type: four bits are that type, then two for RET, one for an ENVID that
+ * follows, one for SMTPUTF8. Bits that nothing sets are zero, so that records of before they had a meaning still read the same.
  */
-enum { BODY_BITS = 0x0f, RET_SHIFT = 4, RET_BITS = 3 << RET_SHIFT, HAS_ENVID = 1 << 6, HEAD_ALL = BODY_BITS | RET_BITS | HAS_ENVID };
+enum { BODY_BITS = 0x0f, RET_SHIFT = 4, RET_BITS = 3 << RET_SHIFT, HAS_ENVID = 1 << 6, IS_SMTPUTF8 = 1 << 7 };
 
 static_assert(BODY_COUNT <= BODY_BITS + 1 && RET_COUNT <= 4, "body type and RET share a byte");
 static_assert(FATE_ALL <= UINT8_MAX, "a fate's flags are one byte");
@@ -237,6 +237,8 @@ put_head(struct buf *b, const struct envelope *env)
 
 	if (env->envid.len > 0)
 		head |= HAS_ENVID;
+	if (env->smtputf8)
+		head |= IS_SMTPUTF8;
 	put_u8(b, (uint8_t)head);
 	if (head & HAS_ENVID)
 		put_slice(b, env->envid);
@@ -249,8 +251,9 @@ get_head(struct reader *r, struct arena *arena, struct envelope *out)
 
 	out->body = (enum body_type)(head & BODY_BITS);
 	out->ret = (enum ret)((head & RET_BITS) >> RET_SHIFT);
+	out->smtputf8 = (head & IS_SMTPUTF8) != 0;
 	out->envid = slice_of("", 0);
-	if (out->body == BODY_NONE || out->body >= BODY_COUNT || out->ret >= RET_COUNT || (head & ~(unsigned)HEAD_ALL) != 0)
+	if (out->body == BODY_NONE || out->body >= BODY_COUNT || out->ret >= RET_COUNT)
 		reader_fail(r);
 	if (head & HAS_ENVID)
 		out->envid = get_announced(r, arena, ENVID_MAX);

@@ -76,10 +76,35 @@ test_all_bytes(void **state)
 	buf_fini(&coded);
 }
 
+static void
+test_uxtext(void **state)
+{
+	static const struct { struct slice in; const char *out; } rows[] = {
+		{ SLICE_LIT("a@b.c"), "a@b.c" },
+		{ SLICE_LIT("a+b=c\\d"), "a\\x{2B}b\\x{3D}c\\x{5C}d" },
+		{ SLICE_LIT("j\303\274@b\303\274.de"), "j\\x{FC}@b\\x{FC}.de" },
+		{ SLICE_LIT("\345\271\264\360\237\230\200"), "\\x{5E74}\\x{1F600}" },
+		{ SLICE_LIT("a b\r\n\0"), "a\\x{20}b\\x{0D}\\x{0A}\\x{00}" },
+		{ SLICE_LIT("\377x"), "\\x{FFFD}x" },
+	};
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 1000);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ROW(i, rows[i].out);
+		buf_reset(&out);
+		uxtext_put(&out, rows[i].in);
+		assert_slice(buf_slice(&out), rows[i].out);
+	}
+	buf_fini(&out);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_decode), cmocka_unit_test(test_all_bytes) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_decode), cmocka_unit_test(test_all_bytes),
+		cmocka_unit_test(test_uxtext) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,7 +125,7 @@ test_job(void **state)
 	assert_int_equal(deliver_job_get(&r, &arena, &out), 0);
 	assert_true(out.lease == UINT64_MAX && out.id == UINT64_MAX && out.nonce == UINT64_MAX &&
 		    out.arrival_ms == TIME_MS_MAX);
-	assert_int_equal(out.flags, JOB_MAYBE);
+	assert_int_equal(out.flags, JOB_MAYBE | JOB_SMTPUTF8);
 	assert_int_equal(out.body, BODY_8BITMIME);
 	assert_false(out.by_fd);
 	assert_true(slice_eq(out.content, in.content) && slice_eq(out.nexthop, in.nexthop));
