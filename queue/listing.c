@@ -10,6 +10,7 @@
 
 #include "base/crc32c.h"
 #include "base/mem.h"
+#include "mail/idna.h"
 
 #define PENDING_MAX	(256 * 1024)	/* bytes queued to a tool before a listing rests */
 #define PAGE		256		/* messages that sleep, at a time */
@@ -94,18 +95,14 @@ send_item(struct client *c, const struct message *m, bool everything)
 
 /* --- a listing ---------------------------------------------------------------------------------- */
 
-static bool
-ends_with_domain(struct slice address, struct slice domain)
-{
-	return address.len > domain.len && address.p[address.len - domain.len - 1] == '@' &&
-	    slice_caseeq(slice_of(address.p + address.len - domain.len, domain.len), domain);
-}
-
 bool
 listing_goes_to(const struct message *m, struct slice domain)
 {
+	char ascii[DOMAIN_MAX + 1];
+
 	for (uint32_t i = 0; i < m->envelope.count; i++)
-		if (m->places[i].stage != STAGE_FINAL && ends_with_domain(m->envelope.recipients[i].address, domain))
+		if (m->places[i].stage != STAGE_FINAL &&
+		    slice_caseeq(address_domain_ascii(m->envelope.recipients[i].address, ascii), domain))
 			return true;
 	return false;
 }

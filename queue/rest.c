@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "mail/idna.h"
 #include "queue/schedule/expiry.h"
 #include "queue/schedule/retry.h"
 
@@ -104,14 +105,13 @@ static void
 plan_domains(const struct message *m, struct plan *out)
 {
 	for (uint32_t i = 0; i < m->envelope.count; i++) {
-		struct slice address = m->envelope.recipients[i].address, domain;
+		char ascii[DOMAIN_MAX + 1];
+		struct slice domain;
 
 		if (!is_open(m, i))
 			continue;
-		(void)slice_split(address, '@', &domain);
-		while (domain.p != NULL && memchr(domain.p, '@', domain.len) != NULL)	/* in a quoted local-part */
-			(void)slice_split(domain, '@', &domain);
-		if (domain.p != NULL && domain.len > 0)
+		domain = address_domain_ascii(m->envelope.recipients[i].address, ascii);
+		if (domain.len > 0)
 			plan_domain(out, domain);
 	}
 }

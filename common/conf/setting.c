@@ -222,7 +222,7 @@ const struct section conf_sections[] = {
 	    "a name of your choice", listeners, listener_count, conf_listener, name, 64),
 	TITLED("tls", "Who this host is in TLS; listeners name it.", tls_rows,
 	    "a name of your choice", tls, tls_count, conf_tls, name, 64),
-	TITLED("domain", "A domain whose mail is delivered here. Without any: the hostname, with system users.", domain_rows,
+	TITLED("domain", "A domain whose mail is delivered here; one outside ASCII by its A-labels (xn--). Without any: the hostname, with system users.", domain_rows,
 	    "the domain", domains, domain_count, conf_domain, name, 1000),
 	PLAIN("smtpd", "Receiving mail.", smtpd_rows, smtpd),
 	PLAIN("queue", "Keeping mail, and trying again.", queue_rows, queue),

@@ -5,7 +5,27 @@
 
 #include "base/fmt.h"
 #include "base/log.h"
-#include "mail/address.h"
+#include "base/utf8.h"
+#include "mail/idna.h"
+
+enum parsed { PARSED_NONE, PARSED_ADDRESS, PARSED_BAD, PARSED_TROUBLE };
+
+/* The address, its domain in the form that configuration and DNS know. One that was an address and has no such form met our own
+ * trouble. PARSED_BAD: *why says what is wrong. */
+static enum parsed
+parse(struct slice text, bool bare_ok, struct arena *arena, struct address *out, const char **why)
+{
+	char ascii[DOMAIN_MAX + 1];
+
+	if (address_parse(text, bare_ok, arena, out, why) == -1)
+		return PARSED_BAD;
+	if (slice_is_ascii(out->domain))
+		return PARSED_ADDRESS;
+	if (domain_to_ascii(out->domain, ascii) == -1)
+		return PARSED_TROUBLE;
+	out->domain = arena_slice(arena, slice_str(ascii));
+	return out->domain.p == NULL ? PARSED_TROUBLE : PARSED_ADDRESS;
+}
 
 static void
 route_set(struct route *out, enum route_verdict verdict, struct status status, const char *text)
@@ -77,11 +97,14 @@ remote_nexthop(const struct resolver *r, struct slice domain)
 static enum route_verdict
 resolve_first(const struct resolver *r, struct slice text, struct arena *arena, struct address *address, struct route *out)
 {
-	const char *why;
+	const char *why = "";
+	enum parsed parsed = parse(text, true, arena, address, &why);
 
 	*out = (struct route){ 0 };
-	if (address_parse(text, true, arena, address, &why) == -1)
+	if (parsed == PARSED_BAD)
 		route_set(out, ROUTE_INVALID, STATUS(5, 1, 3), why);
+	else if (parsed != PARSED_ADDRESS)
+		route_set(out, ROUTE_TRY_LATER, STATUS(4, 3, 0), "no memory for the name of the domain");
 	else if (is_our_postmaster(r, address))
 		route_to(out, ROUTE_LOCAL, TRANSPORT_LOCAL, postmaster_mailbox(r, arena));
 	else if (address->domain.len == 0)
@@ -279,9 +302,14 @@ resolve_mailbox(const struct resolver *r, struct slice text, struct arena *arena
 	struct account account;
 	struct err err = { 0 };
 	const char *why;
+	enum parsed parsed = parse(text, false, arena, &address, &why);
 
-	if (address_parse(text, false, arena, &address, &why) == 0)
+	if (parsed == PARSED_ADDRESS)
 		domain = domains_find(r->domains, address.domain);
+	if (parsed == PARSED_TROUBLE) {
+		mailbox_refuse(out, ROUTE_TRY_LATER, STATUS(4, 3, 0), "no memory for the name of the domain");
+		return;
+	}
 	if (domain == NULL) {
 		mailbox_missing(r, text, arena, out);
 		return;

@@ -6,14 +6,15 @@
 #include "lookup/address/resolve.h"
 
 static char hostname[] = "mx.example.org", example_org[] = "example.org", example_net[] = "example.net",
-    trouble[] = "trouble.example", file[] = "/users", maildir[] = "Maildir", template[] = "/var/mail/%d/%u", plus[] = "+";
+    trouble[] = "trouble.example", file[] = "/users", strasse[] = "xn--strae-oqa.example", maildir[] = "Maildir", template[] = "/var/mail/%d/%u", plus[] = "+";
 static struct conf_domain domains[] = {
 	{ example_org, USERS_SYSTEM, NULL, maildir },
 	{ example_net, USERS_FILE, file, template },
 	{ trouble, USERS_FILE, file, maildir },
+	{ strasse, USERS_FILE, file, maildir },
 };
 static struct conf conf = {
-	.hostname = hostname, .subaddress_delimiter = plus, .domain_count = 3, .domains = domains, .mda = { .first_uid = 1000 },
+	.hostname = hostname, .subaddress_delimiter = plus, .domain_count = 4, .domains = domains, .mda = { .first_uid = 1000 },
 };
 
 static const struct {
@@ -22,6 +23,8 @@ static const struct {
 	const char	*home;
 } users[] = {
 	{ "example.org", "ann", 1000, "/home/ann" },
+	{ "example.org", "\303\244nne", 1006, "/home/\303\244nne" },
+	{ "xn--strae-oqa.example", "ann", 1000, "/home/ann" },
 	{ "example.org", "a+b", 1002, "/home/a+b" },
 	{ "example.org", "root", 0, "/root" },
 	{ "example.org", "daemon", 1, "/usr/sbin" },
@@ -77,6 +80,11 @@ static const struct {
 	{ "", "", "x@sub.example.org", ROUTE_REMOTE, "sub.example.org" },
 	{ "", "[192.0.2.1]:25", "x@elsewhere.example", ROUTE_REMOTE, "[192.0.2.1]:25" },
 	{ "", "[192.0.2.1]:25", "ann@example.org", ROUTE_LOCAL, "ann@example.org" },
+	{ "", "", "x@b\303\274cher.example", ROUTE_REMOTE, "xn--bcher-kva.example" },	/* DNS knows A-labels */
+	{ "", "", "\303\244nne@example.org", ROUTE_LOCAL, "\303\244nne@example.org" },
+	{ "", "", "\303\204nne@example.org", ROUTE_UNKNOWN, NULL },		/* only ASCII has small letters here */
+	{ "", "", "ann@stra\303\237e.example", ROUTE_LOCAL, "ann@xn--strae-oqa.example" },
+	{ "", "", "x@\302\205.example", ROUTE_INVALID, NULL },
 	{ "", "", "x@[192.0.2.7]", ROUTE_REMOTE, "[192.0.2.7]" },
 	{ "", "", "a%b@example.org", ROUTE_UNKNOWN, NULL },
 	{ "", "", "no address", ROUTE_INVALID, NULL },

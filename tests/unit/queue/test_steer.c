@@ -311,6 +311,22 @@ test_many(void **state)
 	stage_status_is(s, "messages", 0);
 }
 
+/* A domain outside ASCII goes by its A-labels, awake or asleep. */
+static void
+test_domain_outside_ascii(void **state)
+{
+	struct stage_set *s = *state;
+
+	stage_smtpd(s, ROLE_TRUSTED);
+	(void)stage_submit(s, "a@client.test", "b@b\303\274cher.example", 1);
+	(void)stage_submit(s, "a@client.test", "b@dead.test", 1);
+	stage_operator(s, "hold", "@xn--bcher-kva.example");
+	assert_string_equal(s->said, "1 message placed on hold");
+	restart(s);
+	stage_operator(s, "list", "@xn--bcher-kva.example");
+	assert_int_equal(s->items, 1);
+}
+
 static void
 test_less_memory(void **state)
 {
@@ -337,7 +353,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_agent_dies), CASE(test_other_takes_over), CASE(test_dead_before_hello), CASE(test_leases), CASE(test_orders_are_durable),
 		CASE(test_deadly_job), CASE(test_delete), CASE(test_delete_gives_room), CASE(test_agent_dies_with_deleted),
-		CASE(test_hold), CASE(test_many), CASE(test_less_memory),
+		CASE(test_hold), CASE(test_many), CASE(test_domain_outside_ascii), CASE(test_less_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
