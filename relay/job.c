@@ -27,6 +27,7 @@ struct job {
 	struct slice		 nexthop;
 	struct slice		 reverse_path;
 	enum body_type		 body;
+	bool			 smtputf8;
 	enum ret		 ret;
 	struct slice		 envid;
 	struct content		 content;
@@ -91,6 +92,7 @@ copy_job(struct job *job, const struct deliver_job *in)
 	job->lease = in->lease;
 	job->id = in->id;
 	job->body = in->body;
+	job->smtputf8 = (in->flags & JOB_SMTPUTF8) != 0;
 	job->ret = in->ret;
 	job->envid = arena_slice(&job->arena, in->envid);
 	job->nexthop = arena_slice(&job->arena, in->nexthop);
@@ -220,6 +222,7 @@ transact(struct job *job)
 	job->tx = (struct transaction){
 		.reverse_path = job->reverse_path,
 		.body = job->body,
+		.smtputf8 = job->smtputf8,
 		.ret = job->ret,
 		.envid = job->envid,
 		.content = job->content,

@@ -37,6 +37,7 @@ struct tx_recipient {
 struct transaction {
 	struct slice		  reverse_path;
 	enum body_type		  body;
+	bool			  smtputf8;	/* addresses and header may be outside ASCII (RFC 6531) */
 	enum ret		  ret;
 	struct slice		  envid;	/* empty: none */
 	struct content		  content;

@@ -112,6 +112,11 @@ void	envelope_rset(struct client *, const struct reply *);
 void	envelope_mail(struct client *, const struct reply *);
 void	envelope_rcpt(struct client *, const struct reply *);
 void	envelope_data(struct client *, const struct reply *);
+/* We ourselves say no to all without an outcome, before a word was sent. The owner hears of it from the loop, as always. */
+void	envelope_refuse(struct client *, const struct outcome *);
+/* utf8.c */
+/* This server may have nothing of the transaction, and everybody has been told. False: what is left in it may go. */
+bool	utf8_unsuited(struct client *);
 /* body.c */
 void	body_begin(struct client *);
 void	body_pump(struct client *);			/* there is room in the stream */

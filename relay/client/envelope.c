@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "base/utf8.h"
 #include "relay/client/conversation.h"
 #include "smtp/xtext.h"
 #include "wire/fields.h"
@@ -15,9 +16,8 @@ tell_refused(void *arg)
 	client_finish(arg);
 }
 
-/* We ourselves say no, before a word was sent. The owner hears of it from the loop, as always. */
-static void
-refuse_all(struct client *c, const struct outcome *outcome)
+void
+envelope_refuse(struct client *c, const struct outcome *outcome)
 {
 	if (!c->tx->damaged)
 		client_decide_rest(c, outcome);
@@ -36,7 +36,7 @@ too_big(struct client *c)
 	(void)snprintf(text, sizeof(text), "message size %u exceeds size limit %llu of server %s", c->tx->content.size,
 	    (unsigned long long)c->caps.size, c->name);
 	o.text = slice_str(text);
-	refuse_all(c, &o);
+	envelope_refuse(c, &o);
 	return true;
 }
 
@@ -62,7 +62,7 @@ needs_8bit(struct client *c)
 	(void)snprintf(text, sizeof(text), result == CONTENT_GOOD ? "server %s does not take 8-bit content" :
 	    "the content for %s cannot be read", c->name);
 	o.text = slice_str(text);
-	refuse_all(c, &o);
+	envelope_refuse(c, &o);
 	return true;
 }
 
@@ -108,15 +108,15 @@ put_notify(struct client *c, uint32_t notify)
 static void
 put_orcpt(struct client *c, const struct tx_recipient *to)
 {
-	char text[3 * ADDRESS_FIELD_MAX];
+	char text[10 * ADDRESS_FIELD_MAX];
 	struct buf out = { .mem = text, .cap = sizeof(text), .max = sizeof(text) };
 	struct slice address, type = slice_split(to->orcpt, ';', &address);
 
 	if (address.p == NULL) {
-		type = SLICE_LIT("rfc822");
 		address = to->original.len > 0 ? to->original : to->address;
+		type = slice_is_ascii(address) ? SLICE_LIT("rfc822") : SLICE_LIT("utf-8");
 	}
-	xtext_put(&out, address);
+	(to->orcpt.len > 0 || slice_is_ascii(address) ? xtext_put : uxtext_put)(&out, address);
 	if (to->orcpt.len == 0 && type.len + 1 + buf_len(&out) > ORCPT_MAX)
 		return;
 	(void)stream_printf(c->stream, " ORCPT=%.*s;%.*s", SLICE_FMT(type), SLICE_FMT(buf_slice(&out)));
@@ -130,6 +130,8 @@ put_mail(struct client *c)
 		(void)stream_printf(c->stream, " SIZE=%u", c->tx->content.size);
 	if (c->tx->body == BODY_8BITMIME && (c->caps.has & CAP_8BITMIME))
 		(void)stream_puts(c->stream, " BODY=8BITMIME");
+	if (c->tx->smtputf8 && (c->caps.has & CAP_SMTPUTF8))
+		(void)stream_puts(c->stream, " SMTPUTF8");
 	if (c->caps.has & CAP_DSN)
 		put_mail_dsn(c);
 	(void)stream_puts(c->stream, "\r\n");
@@ -155,7 +157,7 @@ envelope_begin(struct client *c)
 {
 	c->pipelined = (c->caps.has & CAP_PIPELINING) != 0;
 	client_go(c, STEP_MAIL);
-	if (too_big(c) || needs_8bit(c))
+	if (too_big(c) || needs_8bit(c) || utf8_unsuited(c))
 		return;
 	c->dirty = true;			/* until the dot is answered */
 	put_mail(c);

@@ -31,7 +31,10 @@ struct row {
 	enum body_type	 body;
 	int64_t		 patience;		/* ms for every step; 0: plenty */
 	bool		 dsn, null_path;	/* with everything that DSN knows; from <> */
+	unsigned	 utf8;			/* UTF8_ */
 };
+
+enum { UTF8_SAID = 1 << 0, UTF8_SENDER = 1 << 1, UTF8_FIRST = 1 << 2 };	/* SMTPUTF8; and who is outside ASCII */
 
 static const struct row rows[] = {
 	{ "pipelined, two recipients", PIPE ENVELOPE2 "S 250 ok\nS 250 ok\nS 250 ok\nS 354 go\nB\nS 250 2.0.0 queued as 7\n" QUIT, 2, TEXT, TEXT ".\r\n", .expected = "R2.0.0 R2.0.0 +" },
@@ -96,6 +99,21 @@ static const struct row rows[] = {
 	    "C DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 + told" },
 	{ "a notification asks for none", HELLO("S 250-DSN\n") "C MAIL FROM:<>\nS 250 ok\nC RCPT TO:<a@x.org> NOTIFY=NEVER ORCPT=rfc822;a@x.org\nS 250 ok\n"
 	    "C DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL, .expected = "R2.0.0 + told", .null_path = true },
+	{ "SMTPUTF8 offered", HELLO("S 250-8BITMIME\nS 250-SMTPUTF8\n") "C MAIL FROM:<j\xc3\xbc@example.org> SMTPUTF8\nS 250 ok\n"
+	    "C RCPT TO:<b\xc3\xb6@x.org>\nS 250 ok\nC RCPT TO:<a@x.org>\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 2, NULL, NULL,
+	    .expected = "R2.0.0 R2.0.0 +", .utf8 = UTF8_SENDER | UTF8_FIRST },
+	{ "SMTPUTF8 and DSN offered", HELLO("S 250-SMTPUTF8\nS 250-DSN\n") "C MAIL FROM:<s@example.org> SMTPUTF8\nS 250 ok\n"
+	    "C RCPT TO:<b\xc3\xb6@x.org> ORCPT=utf-8;b\\x{F6}@x.org\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1, NULL, NULL,
+	    .expected = "R2.0.0 + told", .utf8 = UTF8_FIRST },
+	{ "SMTPUTF8 not offered, not needed", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, 1, "Subject: x\r\n\r\n\xc3\xa4\r\n",
+	    "Subject: x\r\n\r\n\xc3\xa4\r\n.\r\n", .expected = "R2.0.0 +", .utf8 = UTF8_SAID },
+	{ "SMTPUTF8 not offered, one recipient needs it", PIPE "C MAIL FROM:<s@example.org>\nC RCPT TO:<a@x.org>\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT,
+	    2, NULL, NULL, .expected = "F5.6.7 R2.0.0 +", .utf8 = UTF8_FIRST },
+	{ "SMTPUTF8 not offered, all recipients need it", PLAIN QUIT, 1, NULL, NULL, .expected = "F5.6.7 +", .utf8 = UTF8_FIRST },
+	{ "SMTPUTF8 not offered, the sender needs it", PLAIN QUIT, 2, NULL, NULL, .expected = "F5.6.7 F5.6.7 +", .utf8 = UTF8_SENDER },
+	{ "SMTPUTF8 not offered, the header needs it", PLAIN QUIT, 1, "Subject: \xc3\xa4\r\n\r\nx\r\n", NULL, .expected = "F5.6.7 +", .utf8 = UTF8_SAID },
+	{ "SMTPUTF8 not said: what is in the header is the sender's affair", PIPE ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, 1,
+	    "Subject: \xc3\xa4\r\n\r\nx\r\n", NULL, .expected = "R2.0.0 +" },
 	{ "8BITMIME offered", HELLO("S 250-8BITMIME\n") "C MAIL FROM:<s@example.org> BODY=8BITMIME\nS 250 ok\nC RCPT*\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 1,
 	    "\xc3\xa4\r\n", "\xc3\xa4\r\n.\r\n", .expected = "R2.0.0 +", .body = BODY_8BITMIME },
 	{ "8BITMIME not offered", PLAIN QUIT, 1, "\xc3\xa4\r\n", NULL, .expected = "F5.6.3 +", .body = BODY_8BITMIME },
@@ -274,6 +292,13 @@ set_transaction(const struct row *row)
 		tx.reverse_path = SLICE_LIT("");
 	if (row->dsn)
 		ask_for_everything();
+	tx.smtputf8 = row->utf8 != 0;
+	if (row->utf8 & UTF8_SENDER)
+		tx.reverse_path = SLICE_LIT("j\xc3\xbc@example.org");
+	if (row->utf8 & UTF8_FIRST) {
+		recipients[1].address = row->recipients == 2 ? recipients[0].address : slice_of(NULL, 0);
+		recipients[0].address = SLICE_LIT("b\xc3\xb6@x.org");
+	}
 	tx.content = (struct content){ .bytes = text, .fd = -1, .size = (uint32_t)strlen(text) };
 	if (strcmp(text, "big") == 0)
 		tx.content = (struct content){ .bytes = big, .fd = -1, .size = BIG };
