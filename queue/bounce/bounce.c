@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/utf8.h"
 #include "mail/header.h"
 #include "queue/schedule/expiry.h"
 #include "wire/fields.h"
@@ -86,6 +87,7 @@ address_to(struct message *m, struct slice to, enum body_type body, const struct
 	e->count = 1;
 	e->reverse_path = slice_of("", 0);
 	e->body = body;
+	e->smtputf8 = !slice_is_ascii(to);
 	e->arrival_ms = clock_wall_ms();
 	e->nonce = random_u64();
 	e->size = (uint32_t)buf_len(content);
@@ -150,6 +152,7 @@ bounce_new(const struct conf *conf, const struct message *m, enum dsn_kind kind,
 
 	buf_init(&content, CONTENT_INLINE_MAX);
 	dsn.to = dsn.to_postmaster ? dsn.postmaster : dsn.reverse_path;
+	dsn.utf8 = !slice_is_ascii(dsn.to);
 	dsn.message_id = message_id_of(header, &found);
 	dsn.count = *told_count = gather(m, kind, recipients, told);
 	if (out == NULL || dsn_build(&dsn, &content) == -1 || address_to(out, dsn.to, dsn_body(&dsn), &content) == -1) {

@@ -11,15 +11,18 @@
 #include <stdio.h>
 
 #include "base/fmt.h"
+#include "base/utf8.h"
 #include "queue/bounce/notice.h"
 #include "queue/bounce/wrap.h"
 #include "mail/date.h"
+#include "smtp/xtext.h"
 #include "wire/fields.h"
 
 #define BOUNDARY_SIZE	64
 #define BOUNDARY_USES	5	/* once named, three parts, one end */
 #define BOUNDARY_TRIES	8
 #define DIAGNOSTIC_MAX	1100
+#define UXTEXT_MAX	900	/* of an address; a longer one would not fit a line */
 #define MESSAGE_ID_MAX	900	/* a longer one would not fit a line */
 
 static void
@@ -58,6 +61,38 @@ put_given(struct buf *b, const char *before, struct slice text)
 		fmt_escape(b, text, ORCPT_MAX);
 }
 
+/* A name in a header or a field: as it is where UTF-8 may be, escaped where not. */
+void
+dsn_put_name(struct buf *b, const struct dsn *dsn, struct slice name)
+{
+	for (size_t i = 0; dsn->utf8 && i < name.len; i++)
+		if ((unsigned char)name.p[i] < ' ' || name.p[i] == 0x7f) {
+			fmt_escape(b, name, ADDRESS_FIELD_MAX);
+			return;
+		}
+	if (dsn->utf8 && utf8_is_name(name))
+		(void)buf_put_slice(b, name);
+	else
+		fmt_escape(b, name, ADDRESS_FIELD_MAX);
+}
+
+/* RFC 6533 3: an address outside ASCII has a type of its own, and a form for messages that are ASCII. */
+static void
+put_address(struct buf *b, const struct dsn *dsn, const char *field, struct slice address)
+{
+	char text[UXTEXT_MAX];
+	struct buf ascii = { .mem = text, .cap = sizeof(text), .max = sizeof(text) };
+
+	(void)buf_printf(b, "%s: %s; ", field, slice_is_ascii(address) ? "rfc822" : "utf-8");
+	if (utf8_is_name(address))
+		uxtext_put(&ascii, address);
+	if (slice_is_ascii(address) || dsn->utf8 || ascii.failed || buf_len(&ascii) == 0)
+		dsn_put_name(b, dsn, address);
+	else
+		(void)buf_put_slice(b, buf_slice(&ascii));
+	(void)buf_puts(b, "\r\n");
+}
+
 static const char *
 subject(const struct dsn *dsn)
 {
@@ -94,6 +129,24 @@ put_thread(struct buf *b, struct slice id)
 	(void)buf_puts(b, "\r\n");
 }
 
+/* The original's header: whole lines up to the empty one, within DSN_HEADER_MAX. */
+static struct slice
+header_part(struct slice content)
+{
+	size_t len = 0;
+
+	while (len < content.len) {
+		const char *lf = memchr(content.p + len, '\n', content.len - len);
+		size_t next = lf == NULL ? 0 : (size_t)(lf - content.p) + 1;
+
+		if (lf == NULL || next > DSN_HEADER_MAX || next - len <= 1 ||
+		    (next - len == 2 && content.p[len] == '\r'))
+			break;
+		len = next;
+	}
+	return slice_of(content.p, len);
+}
+
 /* How the message itself may travel in a part of its own (RFC 2046 5.2.1 knows no coding there). NULL: not at all. */
 static const char *
 full_encoding(const struct dsn *dsn)
@@ -101,7 +154,7 @@ full_encoding(const struct dsn *dsn)
 	const char *encoding = "7bit";
 	size_t column = 0;
 
-	if (!dsn->full)
+	if (!dsn->full || !(dsn->utf8 ? utf8_valid : slice_is_ascii)(header_part(dsn->header)))
 		return NULL;
 	for (size_t i = 0; i < dsn->header.len; i++) {
 		unsigned char c = (unsigned char)dsn->header.p[i];
@@ -124,7 +177,7 @@ dsn_body(const struct dsn *dsn)
 {
 	const char *encoding = full_encoding(dsn);
 
-	return encoding != NULL && strcmp(encoding, "8bit") == 0 ? BODY_8BITMIME : BODY_7BIT;
+	return dsn->utf8 || (encoding != NULL && strcmp(encoding, "8bit") == 0) ? BODY_8BITMIME : BODY_7BIT;
 }
 
 static void
@@ -135,7 +188,9 @@ put_header(struct buf *b, const struct dsn *dsn, const char *boundary)
 	put_date(b, "Date", dsn->now_ms);
 	put_escaped(b, "From: MAILER-DAEMON@", dsn->hostname, " (Mail Delivery System)\r\n");
 	(void)buf_printf(b, "Subject: %s\r\n", subject(dsn));
-	put_escaped(b, "To: ", dsn->to, "\r\n");
+	(void)buf_puts(b, "To: ");
+	dsn_put_name(b, dsn, dsn->to);
+	(void)buf_puts(b, "\r\n");
 	(void)buf_puts(b, "Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"
 	    "Content-Type: multipart/report; report-type=delivery-status;\r\n");
 	(void)buf_printf(b, "\tboundary=\"%s\"\r\n", boundary);
@@ -168,7 +223,7 @@ put_message_fields(struct buf *b, const struct dsn *dsn)
 	put_escaped(b, "Reporting-MTA: dns; ", dsn->hostname, "\r\n");
 	(void)buf_printf(b, "X-Posthorn-Queue-ID: %s\r\n", queue_id_print(dsn->id, id));
 	if (dsn->reverse_path.len > 0)
-		put_escaped(b, "X-Posthorn-Sender: rfc822; ", dsn->reverse_path, "\r\n");
+		put_address(b, dsn, "X-Posthorn-Sender", dsn->reverse_path);
 	put_date(b, "Arrival-Date", dsn->arrival_ms);
 }
 
@@ -216,7 +271,7 @@ action_of(const struct dsn *dsn, const struct outcome *outcome)
 
 /* RFC 3464 2.3.1: in the sender's own words, where there are any. */
 static void
-put_original(struct buf *b, const struct dsn_recipient *rcpt)
+put_original(struct buf *b, const struct dsn *dsn, const struct dsn_recipient *rcpt)
 {
 	struct slice address, type = slice_split(rcpt->orcpt, ';', &address);
 
@@ -225,7 +280,7 @@ put_original(struct buf *b, const struct dsn_recipient *rcpt)
 		put_given(b, "; ", address);
 		(void)buf_puts(b, "\r\n");
 	} else if (rcpt->original.len > 0 && !slice_eq(rcpt->original, rcpt->address)) {
-		put_escaped(b, "Original-Recipient: rfc822; ", rcpt->original, "\r\n");
+		put_address(b, dsn, "Original-Recipient", rcpt->original);
 	}
 }
 
@@ -237,8 +292,8 @@ put_recipient_fields(struct buf *b, const struct dsn *dsn, const struct dsn_reci
 	char status[STATUS_PRINT_SIZE];
 
 	(void)buf_puts(b, "\r\n");
-	put_original(b, rcpt);
-	put_escaped(b, "Final-Recipient: rfc822; ", rcpt->address, "\r\n");
+	put_original(b, dsn, rcpt);
+	put_address(b, dsn, "Final-Recipient", rcpt->address);
 	(void)buf_printf(b, "Action: %s\r\n", action_of(dsn, outcome));
 	(void)buf_printf(b, "Status: %s\r\n", status_print(status_of(dsn, outcome), status));
 	if (outcome->mta.len > 0)
@@ -248,24 +303,6 @@ put_recipient_fields(struct buf *b, const struct dsn *dsn, const struct dsn_reci
 		put_date(b, "Last-Attempt-Date", rcpt->last_attempt_ms);
 	if (dsn->kind == DSN_DELAY)
 		put_date(b, "Will-Retry-Until", dsn->expiry_ms);
-}
-
-/* The original's header: whole lines up to the empty one, within DSN_HEADER_MAX. */
-static struct slice
-header_part(struct slice content)
-{
-	size_t len = 0;
-
-	while (len < content.len) {
-		const char *lf = memchr(content.p + len, '\n', content.len - len);
-		size_t next = lf == NULL ? 0 : (size_t)(lf - content.p) + 1;
-
-		if (lf == NULL || next > DSN_HEADER_MAX || next - len <= 1 ||
-		    (next - len == 2 && content.p[len] == '\r'))
-			break;
-		len = next;
-	}
-	return slice_of(content.p, len);
 }
 
 /* May these lines travel as they are: 7-bit, CRLF, none too long? */
@@ -317,20 +354,34 @@ put_quoted(struct buf *b, struct slice in)
 	}
 }
 
-static void
-put_message(struct buf *b, const struct dsn *dsn, const char *boundary)
+/* RFC 6533 6: lines of UTF-8 that need no coding. */
+static bool
+header_is_global(const struct dsn *dsn, struct slice header)
 {
-	const char *encoding = full_encoding(dsn);
-	struct slice header = header_part(dsn->header);
+	size_t column = 0;
+
+	for (size_t i = 0; i < header.len; i++) {
+		unsigned char c = (unsigned char)header.p[i];
+
+		column = c == '\n' ? 0 : column + 1;
+		if (column > 998 || c == '\0' || (c == '\r') != (i + 1 < header.len && header.p[i + 1] == '\n'))
+			return false;
+	}
+	return dsn->utf8 && utf8_valid(header);
+}
+
+static void
+put_header_part(struct buf *b, const struct dsn *dsn, const char *boundary, struct slice header)
+{
+	const char *description = dsn->kind == DSN_SUCCESS ? "Message header" : "Undelivered message's header";
 	bool plain = header_is_plain(header);
 
-	if (encoding != NULL) {
-		put_part(b, boundary, "Undelivered message", "message/rfc822", encoding);
-		(void)buf_put_slice(b, dsn->header);
+	if (!plain && header_is_global(dsn, header)) {
+		put_part(b, boundary, description, "message/global-headers", "8bit");
+		(void)buf_put_slice(b, header);
 		return;
 	}
-	put_part(b, boundary, dsn->kind == DSN_SUCCESS ? "Message header" : "Undelivered message's header", "text/rfc822-headers",
-	    plain ? "7bit" : "quoted-printable");
+	put_part(b, boundary, description, "text/rfc822-headers", plain ? "7bit" : "quoted-printable");
 	if (plain)
 		(void)buf_put_slice(b, header);
 	else
@@ -338,11 +389,27 @@ put_message(struct buf *b, const struct dsn *dsn, const char *boundary)
 }
 
 static void
+put_message(struct buf *b, const struct dsn *dsn, const char *boundary)
+{
+	const char *encoding = full_encoding(dsn);
+	struct slice header = header_part(dsn->header);
+
+	if (encoding == NULL) {
+		put_header_part(b, dsn, boundary, header);
+		return;
+	}
+	put_part(b, boundary, "Undelivered message", slice_is_ascii(header) ? "message/rfc822" : "message/global", encoding);
+	(void)buf_put_slice(b, dsn->header);
+}
+
+static void
 put_parts(struct buf *b, const struct dsn *dsn, const char *boundary)
 {
-	put_part(b, boundary, "Notification", "text/plain; charset=us-ascii", "7bit");
+	const char *encoding = dsn->utf8 ? "8bit" : "7bit";
+
+	put_part(b, boundary, "Notification", dsn->utf8 ? "text/plain; charset=utf-8" : "text/plain; charset=us-ascii", encoding);
 	notice_put(b, dsn);
-	put_part(b, boundary, "Delivery report", "message/delivery-status", "7bit");
+	put_part(b, boundary, "Delivery report", dsn->utf8 ? "message/global-delivery-status" : "message/delivery-status", encoding);
 	put_message_fields(b, dsn);
 	for (uint32_t i = 0; i < dsn->count; i++)
 		put_recipient_fields(b, dsn, &dsn->recipients[i]);

@@ -5,7 +5,7 @@
  *
  * Three parts: words for people (notice.c), message/delivery-status for programs, and the original's header, or all of it.
  * Pure: the times, the ids and the random number come from the caller. Everything that strangers wrote is made
- * 7-bit (but for a message that is returned as it was), bounded and unable to end a line or a part. Whether there is anybody to notify (never for <>) is the
+ * 7-bit (but for a message that is returned as it was, and names in one that is `utf8`), bounded and unable to end a line or a part. Whether there is anybody to notify (never for <>) is the
  * caller's decision.
  */
 #include "base/buf.h"
@@ -14,7 +14,7 @@
 
 /* With these two a notification always is shorter than CONTENT_INLINE_MAX. More recipients need more
  * notifications. */
-#define DSN_RECIPIENTS_MAX	40
+#define DSN_RECIPIENTS_MAX	32
 #define DSN_HEADER_MAX		(16 * 1024)	/* of the original's header, whole lines */
 #define DSN_FULL_MAX	(48 * 1024)	/* of a message that is returned whole: no more than such a header coded */
 
@@ -30,6 +30,7 @@ struct dsn_recipient {
 
 struct dsn {
 	enum dsn_kind	 kind;
+	bool		 utf8;			/* it travels with SMTPUTF8, and is made of UTF-8 (RFC 6533): `to` is outside ASCII */
 	bool		 to_postmaster;		/* about a message that came from <>: for postmaster's eyes */
 	struct slice	 hostname;
 	queue_id	 id;			/* of the original */
@@ -53,5 +54,7 @@ struct dsn {
  * appended. */
 int		dsn_build(const struct dsn *, struct buf *out);
 enum body_type	dsn_body(const struct dsn *);	/* what those bytes are */
+/* For notice.c: somebody's name, as it is where UTF-8 may be, else escaped. */
+void		dsn_put_name(struct buf *, const struct dsn *, struct slice name);
 
 #endif

@@ -71,11 +71,11 @@ static void
 put_recipient(struct buf *b, const struct dsn *dsn, const struct dsn_recipient *rcpt)
 {
 	(void)buf_puts(b, "\r\n<");
-	fmt_escape(b, rcpt->address, ADDRESS_FIELD_MAX);
+	dsn_put_name(b, dsn, rcpt->address);
 	(void)buf_putc(b, '>');
 	if (rcpt->original.len > 0 && !slice_eq(rcpt->original, rcpt->address)) {
 		(void)buf_puts(b, "\r\n    (you wrote to <");
-		fmt_escape(b, rcpt->original, ADDRESS_FIELD_MAX);
+		dsn_put_name(b, dsn, rcpt->original);
 		(void)buf_puts(b, ">)");
 	}
 	(void)buf_puts(b, ":\r\n");

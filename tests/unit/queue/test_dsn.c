@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/fault.h"
+#include "mail/address.h"
 #include "queue/bounce/dsn.h"
 #include "queue/bounce/wrap.h"
 #include "wire/fields.h"
@@ -294,6 +295,57 @@ test_full(void **state)
 	}
 }
 
+/* To a sender outside ASCII the report is UTF-8 (RFC 6533); to others it stays ASCII, whatever the recipients' names are. */
+static void
+test_utf8(void **state)
+{
+	struct dsn_recipient rcpt = one;
+	struct dsn dsn = plain();
+	struct parts p;
+
+	(void)state;
+	rcpt.address = SLICE_LIT("b\303\266b@b\303\274cher.example");
+	rcpt.original = SLICE_LIT("B\303\226B@b\303\274cher.example");
+	dsn.recipients = &rcpt;
+	dsn.header = SLICE_LIT("Subject: gr\303\274n\r\n\r\nb\303\266dy\r\n");
+	p = build(&dsn);
+	assert_has(p.report, "Content-Type: message/delivery-status\r\nContent-Transfer-Encoding: 7bit\r\n");
+	assert_has(p.report, "Original-Recipient: utf-8; B\\x{D6}B@b\\x{FC}cher.example\r\nFinal-Recipient: utf-8; b\\x{F6}b@b\\x{FC}cher.example\r\n");
+	assert_has(p.original, "text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nSubject: gr=C3=BCn\r\n");
+	assert_int_equal(dsn_body(&dsn), BODY_7BIT);
+	dsn.full = true;		/* no message/rfc822 has such a header */
+	assert_has(build(&dsn).original, "text/rfc822-headers");
+
+	dsn.full = false;
+	dsn.utf8 = true;
+	dsn.to = dsn.reverse_path = SLICE_LIT("\303\244lice@example.org");
+	buf_reset(&out);
+	assert_int_equal(dsn_build(&dsn, &out), 0);
+	assert_int_equal(dsn_body(&dsn), BODY_8BITMIME);
+	assert_has(buf_slice(&out), "\r\nTo: \303\244lice@example.org\r\n");
+	assert_has(buf_slice(&out), "text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n");
+	assert_has(buf_slice(&out), "\r\n<b\303\266b@b\303\274cher.example>\r\n    (you wrote to <B\303\226B@b\303\274cher.example>):\r\n");
+	assert_has(buf_slice(&out), "message/global-delivery-status\r\nContent-Transfer-Encoding: 8bit\r\n");
+	assert_has(buf_slice(&out), "X-Posthorn-Sender: utf-8; \303\244lice@example.org\r\n");
+	assert_has(buf_slice(&out), "Final-Recipient: utf-8; b\303\266b@b\303\274cher.example\r\n");
+	assert_has(buf_slice(&out), "message/global-headers\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: gr\303\274n\r\n");
+	assert_has_not(buf_slice(&out), "b\303\266dy");
+
+	dsn.full = true;
+	buf_reset(&out);
+	assert_int_equal(dsn_build(&dsn, &out), 0);
+	assert_has(buf_slice(&out), "message/global\r\nContent-Transfer-Encoding: 8bit\r\n\r\nSubject: gr\303\274n\r\n\r\nb\303\266dy\r\n");
+	/* What is no name, or a header that is no UTF-8, is escaped and coded here, too. */
+	dsn.full = false;
+	rcpt.address = SLICE_LIT("a\342\200\256\r\nX: y");
+	dsn.header = SLICE_LIT("Subject: gr\374n\r\n\r\n");
+	buf_reset(&out);
+	assert_int_equal(dsn_build(&dsn, &out), 0);
+	assert_has_not(buf_slice(&out), "\342\200\256");
+	assert_has_not(buf_slice(&out), "\r\nX: y");
+	assert_has(buf_slice(&out), "text/rfc822-headers\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nSubject: gr=FCn\r\n");
+}
+
 static void
 test_to_postmaster(void **state)
 {
@@ -457,7 +509,7 @@ test_header_is_cut_at_a_line(void **state)
 static void
 test_largest(void **state)
 {
-	static char header[DSN_FULL_MAX], texts[OUTCOME_TEXT_MAX], orcpt[ORCPT_MAX], envid[ENVID_MAX];
+	static char header[DSN_FULL_MAX], texts[OUTCOME_TEXT_MAX], orcpt[ORCPT_MAX], envid[ENVID_MAX], name[ADDRESS_MAX];
 	static struct dsn_recipient many[DSN_RECIPIENTS_MAX];
 	struct dsn dsn = plain();
 
@@ -482,8 +534,18 @@ test_largest(void **state)
 	dsn.envid = slice_of(envid, sizeof(envid));
 	(void)build(&dsn);
 	assert_true(buf_len(&out) <= CONTENT_INLINE_MAX);
+	for (size_t i = 0; i < ADDRESS_MAX; i += 2)
+		memcpy(name + i, i < 900 / 7 * 2 ? "\337\272" : "xx", 2);	/* of all letters it has the longest form in ASCII, for its length */
+	for (size_t i = 0; i < DSN_RECIPIENTS_MAX; many[i++].orcpt = slice_of("", 0))
+		many[i].address = many[i].original = slice_of(name, 900 / 7 * 2);
+	(void)build(&dsn);
+	assert_true(buf_len(&out) <= CONTENT_INLINE_MAX);
+	many[0].address = slice_of(name, ADDRESS_MAX);		/* too long for that form */
+	(void)build(&dsn);
+	assert_true(buf_len(&out) <= CONTENT_INLINE_MAX);
+	memcpy(header, "A: 1\r\n\r\n", 8);
 	dsn.header = slice_of(header, sizeof(header));
-	dsn.full = true;
+	dsn.full = dsn.utf8 = true;
 	buf_reset(&out);
 	assert_int_equal(dsn_build(&dsn, &out), 0);
 	assert_true(buf_len(&out) <= CONTENT_INLINE_MAX);
@@ -563,6 +625,7 @@ main(int argc, char **argv)
 		BUF(test_success),
 		BUF(test_given),
 		BUF(test_full),
+		BUF(test_utf8),
 		BUF(test_to_postmaster),
 		BUF(test_expired),
 		BUF(test_remote_mta),

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "queue/bounce/dsn.h"
+
 static void
 test_delivered(void **state)
 {
@@ -106,7 +108,7 @@ test_every_failure_is_told(void **state)
 
 	s->conf->queue.sender_notices = 1;
 	stage_smtpd(s, ROLE_TRUSTED);
-	(void)stage_submit(s, "local@mail.test", "unknown#@mail.test", 100);
+	(void)stage_submit(s, "local@mail.test", "unknown#@mail.test", 3 * DSN_RECIPIENTS_MAX);
 	for (size_t i = 0; i < 3; i++) {
 		ROW(i, "life");
 		stage_all(s);
