@@ -2,6 +2,7 @@
  * params — esmtp-param = keyword ["=" value], as a table of those that EHLO offers.
  */
 #include "base/num.h"
+#include "base/utf8.h"
 #include "smtp/params.h"
 #include "smtp/xtext.h"
 
@@ -32,6 +33,16 @@ on_body(struct slice value, struct mail_params *out)
 		out->body = BODY_8BITMIME;
 	else
 		return PARAM_BAD;
+	return PARAM_OK;
+}
+
+/* RFC 6531 3.4: it has no value. */
+static enum param_result
+on_smtputf8(struct slice value, struct mail_params *out)
+{
+	if (out->smtputf8 || value.p != NULL)
+		return PARAM_BAD;
+	out->smtputf8 = true;
 	return PARAM_OK;
 }
 
@@ -99,6 +110,31 @@ is_address_type(struct slice type)
 	return type.len > 0;
 }
 
+/* RFC 6533 3: an address of type utf-8 may come as it is; it is kept in the form that is ASCII. */
+static int
+decode_address(struct slice type, struct slice address, char *out, size_t size, size_t *len)
+{
+	char text[10 * ORCPT_MAX];
+	struct buf coded = { .mem = text, .cap = sizeof(text), .max = sizeof(text) };
+
+	if (slice_is_ascii(address))
+		return xtext_decode(address, out, size, len);
+	if (!slice_caseeq(type, SLICE_LIT("utf-8")) || !utf8_is_name(address))
+		return -1;
+	while (address.len > 0) {
+		struct slice rest = address;
+		bool ascii = (unsigned char)address.p[0] <= 0x7f;
+
+		(void)utf8_take(&rest);
+		if (ascii)
+			(void)buf_putc(&coded, address.p[0]);
+		else
+			uxtext_put(&coded, slice_of(address.p, address.len - rest.len));
+		address = rest;
+	}
+	return xtext_decode(buf_slice(&coded), out, size, len);
+}
+
 /* RFC 3461 4.2: "rfc822;" and an address in xtext; other types may name anything. */
 static enum param_result
 on_orcpt(struct slice value, struct rcpt_params *out)
@@ -107,7 +143,7 @@ on_orcpt(struct slice value, struct rcpt_params *out)
 	size_t before = type.len + 1, len;
 
 	if (out->orcpt_len != 0 || value.len > ORCPT_MAX || address.len == 0 || !is_address_type(type) ||
-	    xtext_decode(address, out->orcpt + before, sizeof(out->orcpt) - before, &len) == -1)
+	    decode_address(type, address, out->orcpt + before, sizeof(out->orcpt) - before, &len) == -1)
 		return PARAM_BAD;
 	memcpy(out->orcpt, value.p, before);
 	out->orcpt_len = before + len;
@@ -120,6 +156,7 @@ static const struct {
 } mail_table[] = {
 	{ SLICE_LIT("SIZE"), on_size },
 	{ SLICE_LIT("BODY"), on_body },
+	{ SLICE_LIT("SMTPUTF8"), on_smtputf8 },
 	{ SLICE_LIT("RET"), on_ret },
 	{ SLICE_LIT("ENVID"), on_envid },
 };

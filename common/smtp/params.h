@@ -1,7 +1,7 @@
 #ifndef SMTP_PARAMS_H
 #define SMTP_PARAMS_H
 /*
- * params — what follows the path in MAIL and RCPT (RFC 5321 4.1.2, esmtp-param): SIZE (RFC 1870), BODY (RFC 6152), and
+ * params — what follows the path in MAIL and RCPT (RFC 5321 4.1.2, esmtp-param): SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531), and
  * what the sender wants to be told (RFC 3461): RET and ENVID, NOTIFY and ORCPT.
  *
  * A parameter that was not offered is PARAM_UNKNOWN (555); one that is offered but wrong, or said twice, is PARAM_BAD (501).
@@ -14,6 +14,7 @@ struct mail_params {
 	bool		has_size;
 	uint64_t	size;		/* saturates at UINT64_MAX: 20 digits are legal, their value need not fit */
 	enum body_type	body;		/* BODY_NONE: not said */
+	bool		smtputf8;
 	enum ret	ret;		/* RET_NONE: not said */
 	char		envid[ENVID_MAX];	/* decoded */
 	size_t		envid_len;	/* 0: not said */

@@ -73,10 +73,11 @@ take_params(struct session *s, struct slice argument)
 		return refuse(s, no);
 	if (result != PARAM_OK)
 		return bad_parameter(s, result, which);
-	if (!slice_is_ascii(s->tx->reverse_path))
+	if (!params.smtputf8 && !slice_is_ascii(s->tx->reverse_path))
 		return refuse(s, SAY_NOT_ASCII);
 	if (params.has_size && s->settings->message_size > 0 && params.size > s->settings->message_size)
 		return refuse(s, SAY_TOO_BIG);
+	s->tx->smtputf8 = params.smtputf8;
 	s->tx->ret = params.ret;
 	s->tx->envid = arena_slice(&s->tx->arena, slice_of(params.envid, params.envid_len));
 	if (s->tx->envid.p == NULL)

@@ -278,7 +278,7 @@ cmd_rcpt(struct session *s, struct slice argument)
 	done = take_params(s, argument, &now);
 	if (done != DONE_OK)
 		return done;
-	if (!address_is_ascii(&path.address))
+	if (!tx->smtputf8 && !address_is_ascii(&path.address))
 		return refuse_sentence(s, SAY_NOT_ASCII);
 	now.address = address_canonical(&tx->arena, &path.address);
 	if (now.address.p == NULL || now.original.p == NULL || now.orcpt.p == NULL)

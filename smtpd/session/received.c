@@ -22,10 +22,12 @@ date_of_now(struct home *home)
 	return home->date;
 }
 
-/* RFC 3848. */
+/* RFC 3848, and RFC 6531 3.7.3 where SMTPUTF8 was said. */
 static const char *
 protocol_of(const struct session *s)
 {
+	if (s->tx->smtputf8)
+		return s->secure ? "UTF8SMTPS" : "UTF8SMTP";
 	return !s->esmtp ? "SMTP" : s->secure ? "ESMTPS" : "ESMTP";
 }
 

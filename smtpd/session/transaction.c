@@ -160,6 +160,7 @@ transaction_envelope(const struct transaction *tx, struct envelope *out)
 {
 	*out = (struct envelope){
 		.reverse_path = tx->reverse_path,
+		.smtputf8 = tx->smtputf8,
 		.ret = tx->ret,
 		.envid = tx->envid,
 		.body = tx->body == BODY_NONE ? BODY_7BIT : tx->body,	/* RFC 6152 3: nothing said is 7BIT */

@@ -38,6 +38,7 @@ struct transaction {
 	int64_t			 until;		/* loop time at which patience with the whole of it ends */
 	struct slice		 reverse_path;	/* canonical; empty: <> */
 	enum body_type		 body;
+	bool			 smtputf8;	/* said in MAIL: addresses and header may be outside ASCII */
 	enum ret		 ret;
 	struct slice		 envid;		/* decoded; empty: not said */
 	struct recipient	*recipients;	/* not in the arena: it grows */

@@ -113,7 +113,11 @@ test_mail_params(void **state)
 		{ " BODY=7BIT BODY=7BIT", PARAM_BAD, false, 0, BODY_NONE, NULL },
 		{ " SIZE=5  BODY=8BITMIME ", PARAM_OK, true, 5, BODY_8BITMIME, NULL },
 		{ "SIZE=5", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " SMTPUTF8", PARAM_UNKNOWN, false, 0, BODY_NONE, "SMTPUTF8" },
+		{ " SMTPUTF8", PARAM_OK, false, 0, BODY_NONE, NULL },
+		{ " smtputf8 SIZE=5", PARAM_OK, true, 5, BODY_NONE, NULL },
+		{ " SMTPUTF8=", PARAM_BAD, false, 0, BODY_NONE, "SMTPUTF8=" },
+		{ " SMTPUTF8=yes", PARAM_BAD, false, 0, BODY_NONE, NULL },
+		{ " SMTPUTF8 SMTPUTF8", PARAM_BAD, false, 0, BODY_NONE, NULL },
 		{ " SIZE=5 RETURN=HDRS", PARAM_UNKNOWN, false, 0, BODY_NONE, "RETURN=HDRS" },
 		{ " AUTH=<>", PARAM_UNKNOWN, false, 0, BODY_NONE, "AUTH=<>" },
 		{ " =", PARAM_UNKNOWN, false, 0, BODY_NONE, "=" },
@@ -129,6 +133,7 @@ test_mail_params(void **state)
 		if (rows[i].result == PARAM_OK) {
 			assert_true(params.has_size == rows[i].has_size && params.size == rows[i].size);
 			assert_int_equal(params.body, rows[i].body);
+			assert_int_equal(params.smtputf8, strcasestr(rows[i].in, "SMTPUTF8") != NULL);
 		} else if (rows[i].which != NULL) {
 			assert_slice(which, rows[i].which);
 		}
@@ -205,6 +210,10 @@ test_rcpt_params(void **state)
 		{ " ORCPT=rfc822;Bob@Example.org", PARAM_OK, 0, "rfc822;Bob@Example.org", NULL },
 		{ " ORCPT=rfc822;bob+2Btag@example.org NOTIFY=SUCCESS", PARAM_OK, NOTIFY_SUCCESS, "rfc822;bob+tag@example.org", NULL },
 		{ " ORCPT=utf-8;\\x{5E74}@example.org", PARAM_OK, 0, "utf-8;\\x{5E74}@example.org", NULL },
+		{ " ORCPT=UTF-8;\345\271\264+2Bx@example.org", PARAM_OK, 0, "UTF-8;\\x{5E74}+x@example.org", NULL },
+		{ " ORCPT=rfc822;\345\271\264@example.org", PARAM_BAD, 0, "", NULL },
+		{ " ORCPT=utf-8;\342\200\256@example.org", PARAM_BAD, 0, "", NULL },
+		{ " ORCPT=utf-8;\377@example.org", PARAM_BAD, 0, "", NULL },
 		{ " ORCPT=x400;a;b", PARAM_OK, 0, "x400;a;b", NULL },
 		{ " ORCPT=bob@example.org", PARAM_BAD, 0, "", NULL },
 		{ " ORCPT=;bob", PARAM_BAD, 0, "", NULL },

@@ -24,6 +24,7 @@ struct stored {			/* what the queue was given */
 	uint32_t	size, crc;
 	enum body_type	body;
 	enum ret	ret;
+	bool		smtputf8;
 	char		dsn[600];	/* envelope id; then NOTIFY and ORCPT of each recipient */
 	struct buf	sender, recipients, content;	/* recipients: each followed by a newline */
 };
