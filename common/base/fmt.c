@@ -3,11 +3,24 @@
  */
 #include "base/fmt.h"
 
+#include "base/utf8.h"
+
+/* The piece at the front, taken off `in`, as it goes out: one byte of it, or a code point that may be shown. */
 static size_t
-escape_one(char out[4], unsigned char c)
+take_piece(struct slice *in, bool utf8, char out[4])
 {
 	static const char hex[] = "0123456789abcdef";
+	unsigned char c = (unsigned char)in->p[0];
+	struct slice rest = *in;
 
+	if (utf8 && c > 0x7f && utf8_is_plain(utf8_take(&rest))) {
+		size_t n = in->len - rest.len;
+
+		memcpy(out, in->p, n);
+		*in = rest;
+		return n;
+	}
+	slice_drop(in, 1);
 	if (c == '\\') {
 		out[0] = out[1] = '\\';
 		return 2;
@@ -23,14 +36,14 @@ escape_one(char out[4], unsigned char c)
 	return 4;
 }
 
-void
-fmt_escape(struct buf *out, struct slice in, size_t most)
+static void
+put(struct buf *out, struct slice in, size_t most, bool utf8)
 {
 	size_t used = 0;
 	char piece[4];
 
-	for (size_t i = 0; i < in.len; i++) {
-		size_t n = escape_one(piece, (unsigned char)in.p[i]);
+	while (in.len > 0) {
+		size_t n = take_piece(&in, utf8, piece);
 
 		if (used + n > most) {
 			(void)buf_puts(out, "...");
@@ -41,14 +54,14 @@ fmt_escape(struct buf *out, struct slice in, size_t most)
 	}
 }
 
-const char *
-fmt_escaped(char *out, size_t size, struct slice in)
+static const char *
+fill(char *out, size_t size, struct slice in, bool utf8)
 {
 	size_t used = 0;
 	char piece[4];
 
-	for (size_t i = 0; i < in.len; i++) {
-		size_t n = escape_one(piece, (unsigned char)in.p[i]);
+	while (in.len > 0) {
+		size_t n = take_piece(&in, utf8, piece);
 
 		if (used + n + 1 > size)
 			break;
@@ -58,4 +71,28 @@ fmt_escaped(char *out, size_t size, struct slice in)
 	if (size > 0)
 		out[used] = '\0';
 	return out;
+}
+
+void
+fmt_escape(struct buf *out, struct slice in, size_t most)
+{
+	put(out, in, most, false);
+}
+
+const char *
+fmt_escaped(char *out, size_t size, struct slice in)
+{
+	return fill(out, size, in, false);
+}
+
+void
+fmt_show(struct buf *out, struct slice in, size_t most)
+{
+	put(out, in, most, true);
+}
+
+const char *
+fmt_shown(char *out, size_t size, struct slice in)
+{
+	return fill(out, size, in, true);
 }

@@ -51,7 +51,7 @@ print_foreign(FILE *out, const char *label, struct slice s, const char *end)
 {
 	char escaped[2000];
 
-	fprintf(out, "%s%s%s", label, fmt_escaped(escaped, sizeof(escaped), s), end);
+	fprintf(out, "%s%s%s", label, fmt_shown(escaped, sizeof(escaped), s), end);
 }
 
 static const char *

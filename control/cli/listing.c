@@ -36,7 +36,7 @@ print_head(FILE *out, const struct queue_item *item)
 	if (item->sender.len == 0)
 		strlcpy(sender, "MAILER-DAEMON", sizeof(sender));
 	else
-		fmt_escaped(sender, sizeof(sender), item->sender);
+		fmt_shown(sender, sizeof(sender), item->sender);
 	fprintf(out, LINE, id, size, arrival, sender);
 }
 
@@ -56,7 +56,7 @@ print_recipient(struct listing *l, const struct queue_item_recipient *r)
 		fprintf(l->out, "%*s(%s)\n", padding > 0 ? padding : 0, "", shown);
 		strlcpy(l->reason, reason, sizeof(l->reason));
 	}
-	fprintf(l->out, LINE, "", "", "", fmt_escaped(address, sizeof(address), r->address));
+	fprintf(l->out, LINE, "", "", "", fmt_shown(address, sizeof(address), r->address));
 }
 
 int

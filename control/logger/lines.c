@@ -186,7 +186,7 @@ put_field(struct buf *out, const struct log_record *r, const struct log_field *f
 		else if (r->event == EVENT_TEXT)
 			put_words(out, f->text);
 		else
-			fmt_escape(out, f->text, field_most(f->key));
+			fmt_show(out, f->text, field_most(f->key));
 		break;
 	}
 }

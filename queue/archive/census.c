@@ -65,9 +65,9 @@ static int
 enter_recipient(struct counting *c, struct leaf *l, const struct recipient *r)
 {
 	char address[ESCAPED_MAX], original[ESCAPED_MAX];
-	struct slice to = slice_str(fmt_escaped(address, sizeof(address), r->address));
+	struct slice to = slice_str(fmt_shown(address, sizeof(address), r->address));
 	struct holder *h = book_holder(c->book, l, to,
-	    slice_str(fmt_escaped(original, sizeof(original), slice_eq(r->address, r->original) ? slice_of("", 0) : r->original)));
+	    slice_str(fmt_shown(original, sizeof(original), slice_eq(r->address, r->original) ? slice_of("", 0) : r->original)));
 
 	if (h == NULL)
 		return -1;

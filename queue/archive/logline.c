@@ -297,7 +297,7 @@ escaped(struct logline *out, size_t *used, struct slice text)
 {
 	char *at = out->scratch + *used;
 
-	(void)fmt_escaped(at, sizeof(out->scratch) - *used, text);
+	(void)fmt_shown(at, sizeof(out->scratch) - *used, text);
 	*used += strlen(at) + 1 < sizeof(out->scratch) - *used ? strlen(at) + 1 : 0;
 	return slice_str(at);
 }

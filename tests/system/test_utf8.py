@@ -40,7 +40,11 @@ def test_to_a_maildir(posthorn):
     assert mail.startswith("Return-Path: <änne@bücher.example>\nDelivered-To: jürgen@local.test\n".encode()), mail[:200]
     assert b" with UTF8SMTP id " in mail and "for <jürgen@local.test>;".encode() in mail
     assert mail.endswith("Subject: grün\nFrom: jürgen@bücher.example\n\nKörper\n".encode())
+    mta.wait_log(r"to=<jürgen@local\.test>, .*status=sent")
     mta.wait_empty()
+    mta.stop()
+    done = mta.command("posthorn", "queue", "audit", mta.log, seconds=60)
+    assert done.returncode == 0, done.stdout
 
 
 def test_to_a_domain_by_its_u_label(posthorn, tmp_path):

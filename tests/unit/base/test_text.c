@@ -70,6 +70,40 @@ test_escape(void **state)
 	buf_fini(&b);
 }
 
+/* What people read: UTF-8 that shows as itself stays, the rest is escaped byte by byte. */
+static void
+test_show(void **state)
+{
+	static const struct { struct slice in; size_t most; const char *out; } rows[] = {
+		{ SLICE_LIT("plain \\ text\n"), 100, "plain \\\\ text\\x0a" },
+		{ SLICE_LIT("gr\303\274n \345\271\264 \360\237\230\200"), 100, "gr\303\274n \345\271\264 \360\237\230\200" },
+		{ SLICE_LIT("\377gr\303"), 100, "\\xffgr\\xc3" },
+		{ SLICE_LIT("\303\274\274"), 100, "\303\274\\xbc" },
+		{ SLICE_LIT("\300\200\355\240\200"), 100, "\\xc0\\x80\\xed\\xa0\\x80" },
+		{ SLICE_LIT("\302\233[2J"), 100, "\\xc2\\x9b[2J" },				/* CSI */
+		{ SLICE_LIT("a\342\200\256b"), 100, "a\\xe2\\x80\\xaeb" },			/* U+202E */
+		{ SLICE_LIT("\342\200\250"), 100, "\\xe2\\x80\\xa8" },				/* a line separator */
+		{ SLICE_LIT("a\303\274"), 2, "a..." },						/* never cut in its middle */
+		{ SLICE_LIT("a\303\274"), 3, "a\303\274" },
+	};
+	struct buf b;
+	char out[100];
+
+	(void)state;
+	buf_init(&b, 1000);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ROW(i, rows[i].out);
+		buf_reset(&b);
+		fmt_show(&b, rows[i].in, rows[i].most);
+		assert_slice(buf_slice(&b), rows[i].out);
+		if (rows[i].most == 100)
+			assert_string_equal(fmt_shown(out, sizeof(out), rows[i].in), rows[i].out);
+	}
+	assert_string_equal(fmt_shown(out, 3, SLICE_LIT("a\303\274")), "a");
+	assert_string_equal(fmt_shown(out, 4, SLICE_LIT("a\303\274")), "a\303\274");
+	buf_fini(&b);
+}
+
 static void
 test_escaped(void **state)
 {
@@ -116,6 +150,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_num),
 		cmocka_unit_test(test_escape),
+		cmocka_unit_test(test_show),
 		cmocka_unit_test(test_escaped),
 		cmocka_unit_test(test_err),
 	};

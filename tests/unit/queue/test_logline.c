@@ -68,6 +68,8 @@ static const struct trip trips[] = {
 	{ "a quoted backslash", DELIVERY("\"\\\\\"@x.test", "", ACTION_RELAYED, "ok"), LOGLINE_SENT, "", "\"\\\\\\\\\"@x.test", "", 1200 },
 	{ "backslash and quote", DELIVERY("\"\\\\\\\">, \"@x.test", "", ACTION_RELAYED, "ok"), LOGLINE_SENT, "",
 	  "\"\\\\\\\\\\\\\">, \"@x.test", "", 1200 },
+	{ "outside ASCII", DELIVERY("b\303\266b@x.test", "\303\226@x.test", ACTION_RELAYED, "ok"), LOGLINE_SENT, "", "b\303\266b@x.test",
+	  "\303\226@x.test", 1200 },
 	{ "told", TOLD("b@x.test", ""), LOGLINE_NOTIFIED, "", "b@x.test", "", 0 },
 	{ "told, the same", TOLD("b@x.test", "b@x.test"), LOGLINE_NOTIFIED, "", "b@x.test", "", 0 },
 	{ "told of another name", TOLD("b@x.test", "c@x.test"), LOGLINE_NOTIFIED, "", "b@x.test", "c@x.test", 0 },
@@ -128,7 +130,7 @@ test_round_trips(void **state)
 static void
 test_long_addresses(void **state)
 {
-	static const char *const units[] = { "a", "\303\251", "\\", "\342\202\254" };
+	static const char *const units[] = { "a", "\303\251", "\\", "\342\202\254", "\342\200\256" };
 	static char to[ADDRESS_FIELD_MAX], original[ADDRESS_FIELD_MAX], words[LOG_TEXT_MAX];
 	static char to_wanted[4 * ADDRESS_FIELD_MAX + 1], original_wanted[4 * ADDRESS_FIELD_MAX + 1];
 	const struct line_style style = { .name = "postfix", .host = "mx.example.org", .stamp = STAMP_HOST, .event_ids = true };
@@ -158,8 +160,8 @@ test_long_addresses(void **state)
 			assert_true(json || buf_len(&b) < 8192);
 			logline_read(&line, slice_of(buf_slice(&b).p, buf_len(&b) - 1), 2026);
 			assert_int_equal(line.kind, LOGLINE_SENT);
-			assert_slice(line.to, fmt_escaped(to_wanted, sizeof(to_wanted), slice_of(to, n)));
-			assert_slice(line.original, fmt_escaped(original_wanted, sizeof(original_wanted), slice_of(original, n)));
+			assert_slice(line.to, fmt_shown(to_wanted, sizeof(to_wanted), slice_of(to, n)));
+			assert_slice(line.original, fmt_shown(original_wanted, sizeof(original_wanted), slice_of(original, n)));
 			assert_ptr_equal(book_holder(&book, book_leaf(&book, ID), line.to, line.original),
 			    book_holder(&book, book_leaf(&book, ID), slice_str(to_wanted), slice_str(original_wanted)));
 		}
