@@ -254,19 +254,26 @@ test_results(void **state)
 	deliver_results_put(&b, &in);
 	assert_int_equal(codec_try(DELIVER("deliver_results"), buf_slice(&b)), -1);
 	in.count = 1;
-	results[0].tells = true;			/* nobody has it, so nobody else tells the sender */
-	buf_reset(&b);
-	deliver_results_put(&b, &in);
-	assert_int_equal(codec_try(DELIVER("deliver_results"), buf_slice(&b)), -1);
-	results[0].outcome.action = ACTION_RELAYED;
-	buf_reset(&b);
-	deliver_results_put(&b, &in);
-	codec_check(DELIVER("deliver_results"), &b);
-	results[0].tells = false;
 	results[0].outcome.action = ACTION_NONE;	/* nothing happened is no result */
 	buf_reset(&b);
 	deliver_results_put(&b, &in);
 	assert_int_equal(codec_try(DELIVER("deliver_results"), buf_slice(&b)), -1);
+}
+
+/* Only who has the message tells the sender of it. */
+static void
+test_who_tells(void **state)
+{
+	struct deliver_result result = { .outcome = { .action = ACTION_DELAYED }, .tells = true };
+	struct deliver_results in = { .lease = 1, .id = 1, .finished = true, .count = 1, .results = &result };
+
+	(void)state;
+	deliver_results_put(&b, &in);
+	assert_int_equal(codec_try(DELIVER("deliver_results"), buf_slice(&b)), -1);
+	result.outcome.action = ACTION_RELAYED;
+	buf_reset(&b);
+	deliver_results_put(&b, &in);
+	codec_check(DELIVER("deliver_results"), &b);
 }
 
 /* A clock that went backwards while an attempt ran is no reason to lose the agent. */
@@ -303,7 +310,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BUF(test_hello),   BUF(test_bad_hello),      BUF(test_job),   BUF(test_bad_jobs),
-		BUF(test_results), BUF(test_negative_delay), BUF(test_lease),
+		BUF(test_results), BUF(test_who_tells), BUF(test_negative_delay), BUF(test_lease),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
