@@ -12,6 +12,7 @@ static const struct {
 	[VERB_MAIL] = { "MAIL", SLICE_LIT("MAIL") },
 	[VERB_RCPT] = { "RCPT", SLICE_LIT("RCPT") },
 	[VERB_DATA] = { "DATA", SLICE_LIT("DATA") },
+	[VERB_BDAT] = { "BDAT", SLICE_LIT("BDAT") },
 	[VERB_RSET] = { "RSET", SLICE_LIT("RSET") },
 	[VERB_NOOP] = { "NOOP", SLICE_LIT("NOOP") },
 	[VERB_QUIT] = { "QUIT", SLICE_LIT("QUIT") },

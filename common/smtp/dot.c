@@ -27,15 +27,15 @@ find_end(struct slice s)
 }
 
 /*
- * How many bytes at the front of s pass unchanged: whole lines and parts of lines, up to a dot at the beginning of a line.
- * *state is where that leaves us; AT_DEAD when a CR or LF stands alone.
+ * How many bytes at the front of s pass unchanged: whole lines and parts of lines, up to a dot at the beginning of a line
+ * where dots mean something. *state is where that leaves us; AT_DEAD when a CR or LF stands alone.
  */
 static size_t
-pass(struct slice s, int *state)
+pass(struct slice s, bool dots, int *state)
 {
 	size_t n = 0;
 
-	while (n < s.len && !(*state == AT_BOL && s.p[n] == '.')) {
+	while (n < s.len && !(dots && *state == AT_BOL && s.p[n] == '.')) {
 		if (*state == AT_CR) {
 			*state = s.p[n] == '\n' ? AT_BOL : AT_DEAD;
 			if (*state == AT_DEAD)
@@ -98,7 +98,7 @@ dot_read(struct dot_reader *r, struct slice *in, struct slice *run)
 			slice_drop(in, 1);
 			continue;
 		}
-		*run = slice_of(in->p, pass(*in, &r->state));
+		*run = slice_of(in->p, pass(*in, true, &r->state));
 		slice_drop(in, run->len);
 		if (run->len > 0)
 			return DOT_RUN;
@@ -119,7 +119,7 @@ dot_write(struct dot_writer *w, struct slice *in, struct slice *run)
 		*run = SLICE_LIT(".");
 		return DOT_RUN;
 	}
-	*run = slice_of(in->p, pass(*in, &w->state));
+	*run = slice_of(in->p, pass(*in, true, &w->state));
 	slice_drop(in, run->len);
 	return run->len > 0 ? DOT_RUN : DOT_BARE;
 }
@@ -134,5 +134,26 @@ dot_write_end(const struct dot_writer *w)
 		return SLICE_LIT("\r\n.\r\n");
 	default:
 		return slice_of(NULL, 0);
+	}
+}
+
+enum dot_result
+dot_pass(struct dot_reader *r, struct slice in)
+{
+	if (r->state != AT_DEAD)
+		(void)pass(in, false, &r->state);
+	return r->state == AT_DEAD ? DOT_BARE : DOT_MORE;
+}
+
+enum dot_result
+dot_pass_end(const struct dot_reader *r)
+{
+	switch (r->state) {
+	case AT_BOL:
+		return DOT_END;
+	case AT_TEXT:
+		return DOT_MORE;
+	default:
+		return DOT_BARE;
 	}
 }

@@ -1,7 +1,7 @@
 #ifndef SMTP_DOT_H
 #define SMTP_DOT_H
 /*
- * dot — the transparency of DATA, both ways (RFC 5321 4.5.2), without copying.
+ * dot — the transparency of DATA, both ways (RFC 5321 4.5.2), without copying; and what BDAT shares of it.
  *
  * Both directions take input in pieces of any size and hand out *runs*: bytes that pass as they are, borrowed from the
  * input (or static), in order. A CR or LF that stands alone is refused in both directions, so neither we nor the next hop
@@ -23,6 +23,14 @@ struct dot_reader {
 
 /* Server side: from the wire to content. The content ends with CRLF or is empty. */
 enum dot_result	dot_read(struct dot_reader *, struct slice *in, struct slice *run);
+
+/*
+ * Both sides of BDAT (RFC 3030), whose bytes are counted: a dot means nothing, and line ends are held to the same rule, so that no
+ * content can be taken in here that DATA could not carry on. DOT_MORE: all of `in` is fine so far; DOT_BARE.
+ */
+enum dot_result	dot_pass(struct dot_reader *, struct slice in);
+/* Behind the last byte. DOT_END: it ends with CRLF or is empty; DOT_MORE: its last line has no CRLF; DOT_BARE. */
+enum dot_result	dot_pass_end(const struct dot_reader *);
 
 struct dot_writer {
 	int	state;		/* zero: at the beginning of the content */

@@ -18,6 +18,7 @@ cmd_data(struct session *s, struct slice argument)
 		return DONE_REFUSED;
 	}
 	content_begin(s);
+	session_go(s, PHASE_DATA);
 	session_say(s, SAY_GO_AHEAD);
 	return DONE_LATER;
 }

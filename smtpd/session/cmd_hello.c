@@ -46,7 +46,7 @@ cmd_ehlo(struct session *s, struct slice argument)
 	session_reset(s);
 	keep_name(s, argument);
 	s->esmtp = true;
-	session_sayf(s, "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n%s250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES\r\n",
+	session_sayf(s, "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n%s250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250 ENHANCEDSTATUSCODES\r\n",
 	    s->settings->hostname, (unsigned long long)s->settings->message_size, secure_offered(s) ? "250-STARTTLS\r\n" : "");
 	return DONE_OK;
 }

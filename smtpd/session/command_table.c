@@ -12,7 +12,9 @@ enum {
 	WANTS_NOTHING	= 1 << 3,	/* no parameters */
 	IS_JUNK		= 1 << 4,	/* brings no mail any further */
 	IS_LAST		= 1 << 5,	/* the client has to wait for the reply (RFC 2920 3.1) */
-	IS_BATCHED	= 1 << 6	/* several of one read are looked up together */
+	IS_BATCHED	= 1 << 6,	/* several of one read are looked up together */
+	WANTS_NO_CHUNK	= 1 << 7,	/* 503 once BDAT has begun (RFC 3030 2) */
+	HAS_BYTES	= 1 << 8	/* as many as it says come behind it, also when it is refused */
 };
 
 static const struct row {
@@ -22,8 +24,9 @@ static const struct row {
 	[VERB_HELO]	= { cmd_helo,		IS_LAST | IS_JUNK },
 	[VERB_EHLO]	= { cmd_ehlo,		IS_LAST | IS_JUNK },
 	[VERB_MAIL]	= { cmd_mail,		WANTS_HELO | WANTS_NO_MAIL },
-	[VERB_RCPT]	= { cmd_rcpt,		WANTS_HELO | WANTS_MAIL | IS_BATCHED },
-	[VERB_DATA]	= { cmd_data,		WANTS_HELO | WANTS_MAIL | WANTS_NOTHING | IS_LAST },
+	[VERB_RCPT]	= { cmd_rcpt,		WANTS_HELO | WANTS_MAIL | WANTS_NO_CHUNK | IS_BATCHED },
+	[VERB_DATA]	= { cmd_data,		WANTS_HELO | WANTS_MAIL | WANTS_NO_CHUNK | WANTS_NOTHING | IS_LAST },
+	[VERB_BDAT]	= { cmd_bdat,		WANTS_HELO | WANTS_MAIL | HAS_BYTES },
 	[VERB_RSET]	= { cmd_rset,		WANTS_NOTHING | IS_JUNK },
 	[VERB_NOOP]	= { cmd_noop,		IS_JUNK },
 	[VERB_QUIT]	= { cmd_quit,		WANTS_NOTHING },
@@ -51,6 +54,8 @@ refusal(const struct session *s, unsigned rules, struct slice argument)
 		return SAY_NESTED_MAIL;
 	if ((rules & WANTS_MAIL) && s->tx == NULL)
 		return SAY_NO_MAIL;
+	if ((rules & WANTS_NO_CHUNK) && s->tx->chunked)
+		return SAY_CHUNKING;
 	if ((rules & WANTS_NOTHING) && argument.len > 0)
 		return SAY_NO_PARAMETERS;
 	return SAY_NONE;
@@ -76,9 +81,11 @@ command_run(struct session *s, const struct command *command)
 	enum done done;
 
 	s->last = command->verb;
-	if ((row->rules & IS_JUNK) && ++s->junk > s->settings->max_junk && s->settings->max_junk > 0)
-		s->errors++;
-	if (no != SAY_NONE) {
+	if (row->rules & IS_JUNK)
+		session_junk(s);
+	if (no != SAY_NONE && (row->rules & HAS_BYTES)) {
+		done = bdat_refuse(s, command->argument, no);
+	} else if (no != SAY_NONE) {
 		session_say(s, no);
 		done = DONE_REFUSED;
 	} else if ((row->rules & IS_LAST) && s->behind > 0) {

@@ -1,8 +1,8 @@
 /*
- * content — DATA's bytes on their way to queue: unstuffed, scanned, kept in memory or written to the file that queue gave.
+ * content — DATA's and BDAT's bytes on their way to queue: scanned, kept in memory or written to the file that queue gave.
  *
- * Trouble is remembered and said when the data ends, since a client listens only then; bare CR or LF ends the session at
- * once, since nobody can know any more where the message ends.
+ * Trouble is remembered and said when the data or the chunk ends, since a client listens only then. Bare CR or LF ends the
+ * session: behind DATA at once, since nobody can know any more where the message ends.
  */
 #include "smtpd/session/inside.h"
 
@@ -28,6 +28,7 @@ static const enum sentence fault_sentences[CONTENT_FAULT_COUNT] = {
 	[CONTENT_LOOPS]			= SAY_LOOPS,
 	[CONTENT_NO_MEMORY]		= SAY_NO_MEMORY,
 	[CONTENT_NO_FILE]		= SAY_NOT_QUEUED,
+	[CONTENT_BARE]			= SAY_BARE,
 };
 
 static void
@@ -68,7 +69,6 @@ content_begin(struct session *s)
 		fault(tx, CONTENT_NO_MEMORY);
 	tx->size = buf_len(&tx->content);
 	account(s);
-	session_go(s, PHASE_DATA);
 }
 
 static void
@@ -82,15 +82,20 @@ scan(struct session *s, struct slice run)
 		fault(tx, CONTENT_LOOPS);
 }
 
+static uint64_t
+size_limit(const struct session *s)
+{
+	return s->settings->message_size > 0 ? s->settings->message_size : SIZE_LIMIT;
+}
+
 static void
 add(struct session *s, struct slice run)
 {
 	struct transaction *tx = s->tx;
-	uint64_t most = s->settings->message_size > 0 ? s->settings->message_size : SIZE_LIMIT;
 
 	tx->received += run.len;
 	tx->size += run.len;
-	if (tx->received > most || tx->size > SIZE_LIMIT)
+	if (tx->received > size_limit(s) || tx->size > SIZE_LIMIT)
 		fault(tx, CONTENT_TOO_BIG);
 	if (tx->fault == CONTENT_FINE)
 		scan(s, run);
@@ -102,7 +107,7 @@ add(struct session *s, struct slice run)
 static void
 close_with(struct session *s, bool ok)
 {
-	session_count(s, VERB_DATA, ok);
+	session_count(s, s->last, ok);
 	session_reset(s);
 	session_go(s, PHASE_COMMAND);
 }
@@ -142,6 +147,16 @@ refuse(struct session *s, enum sentence no)
 	close_with(s, false);
 }
 
+/* What stands behind a lone CR or LF is never looked at: neither by us nor by the next hop. */
+static void
+end_bare(struct session *s)
+{
+	struct slice text = sentence_text(SAY_BARE);
+
+	session_reject(s, verb_name(s->last), &s->tx->reverse_path, NULL, "%.*s", (int)text.len - 2, text.p);
+	session_end(s, NULL);
+}
+
 static int
 hand_in(struct session *s)
 {
@@ -156,7 +171,7 @@ hand_in(struct session *s)
 	return 0;
 }
 
-/* The final dot has been seen and all of the content is where it has to be. */
+/* The end, or that of a chunk with something wrong, has been seen and all of the content is where it has to be. */
 static void
 finish(struct session *s)
 {
@@ -165,6 +180,10 @@ finish(struct session *s)
 	if (tx->fault == CONTENT_FINE) {
 		(void)header_scan_end(&tx->scan);
 		scan(s, slice_of("", 0));
+	}
+	if (tx->fault == CONTENT_BARE) {
+		end_bare(s);
+		return;
 	}
 	if (tx->fault != CONTENT_FINE) {
 		refuse(s, fault_sentences[tx->fault]);
@@ -275,7 +294,23 @@ feed_file(struct session *s)
 	return 1;
 }
 
-/* Moves what has been read on to where it belongs; the session is then in PHASE_DATA, _FILE, _VERDICT or _COMMAND. */
+/* Everything that has been read is where it belongs. */
+static void
+settle(struct session *s)
+{
+	const struct transaction *tx = s->tx;
+	enum phase_id more = tx->chunked ? PHASE_CHUNK : PHASE_DATA;
+	bool chunk_over = tx->chunked && s->chunk.left == 0;
+
+	if (tx->ended || (chunk_over && tx->fault != CONTENT_FINE))
+		finish(s);
+	else if (chunk_over)
+		bdat_taken(s);
+	else if (s->phase != more)
+		session_go(s, more);
+}
+
+/* Moves what has been read on to where it belongs; the session is then in PHASE_DATA, _CHUNK, _FILE, _VERDICT or _COMMAND, or over. */
 static void
 pump(struct session *s)
 {
@@ -293,10 +328,7 @@ pump(struct session *s)
 		buf_reset(&tx->content);
 		account(s);
 	}
-	if (tx->ended)
-		finish(s);
-	else if (s->phase != PHASE_DATA)
-		session_go(s, PHASE_DATA);
+	settle(s);
 }
 
 void
@@ -321,34 +353,21 @@ content_verdict_late(struct session *s)
 	on_verdict(s, VERDICT_TRY_LATER, SLICE_LIT("queue gave no answer"));
 }
 
-/* Patience with a sender of content: never longer than data_timeout for the next byte, nor slower than RATE_LEAST in all. */
-static void
-extend(struct session *s)
+/* Never longer than data_timeout for the next byte, nor slower than RATE_LEAST in all. */
+void
+content_extend(struct session *s, int64_t began, uint64_t bytes)
 {
-	const struct transaction *tx = s->tx;
 	int64_t patience = s->settings->data_timeout;
-	int64_t by_rate = tx->data_began + patience + (int64_t)(tx->received * 1000 / RATE_LEAST);
+	int64_t by_rate = began + patience + (int64_t)(bytes * 1000 / RATE_LEAST);
 	int64_t by_gap = loop_now(s->home->loop) + patience;
 
 	session_extend(s, by_rate < by_gap ? by_rate : by_gap);
 }
 
-static bool
-far_too_much(const struct session *s)
+bool
+content_fits(const struct session *s, uint64_t size)
 {
-	uint64_t most = s->settings->message_size > 0 ? s->settings->message_size : SIZE_LIMIT;
-
-	return s->tx->fault != CONTENT_FINE && s->tx->received > 2 * most + OVERRUN;
-}
-
-/* Bytes of content are never looked at again when they are followed by a lone CR or LF: neither by us nor by the next hop. */
-static void
-end_bare(struct session *s)
-{
-	struct slice text = sentence_text(SAY_BARE);
-
-	session_reject(s, "DATA", &s->tx->reverse_path, NULL, "%.*s", (int)text.len - 2, text.p);
-	session_end(s, NULL);
+	return (s->tx != NULL ? s->tx->received : 0) + size <= 2 * size_limit(s) + OVERRUN;
 }
 
 void
@@ -368,11 +387,55 @@ content_input(struct session *s)
 		end_bare(s);
 		return;
 	}
-	if (!tx->ended && far_too_much(s)) {
+	if (!tx->ended && tx->fault != CONTENT_FINE && !content_fits(s, 0)) {
 		session_end_sentence(s, fault_sentences[tx->fault]);
 		return;
 	}
 	if (!tx->ended)
-		extend(s);
+		content_extend(s, tx->data_began, tx->received);
+	pump(s);
+}
+
+/* What will be too much is not kept to begin with. */
+void
+content_expect(struct session *s, uint64_t size)
+{
+	if (s->tx->received + size > size_limit(s))
+		fault(s->tx, CONTENT_TOO_BIG);
+}
+
+/* Chunks end where they like, the content with CRLF: DATA could not carry it on otherwise. */
+static void
+end_last_line(struct session *s)
+{
+	switch (dot_pass_end(&s->tx->dots)) {
+	case DOT_END:
+		break;
+	case DOT_MORE:
+		add(s, SLICE_LIT("\r\n"));
+		break;
+	default:
+		fault(s->tx, CONTENT_BARE);
+		break;
+	}
+}
+
+void
+content_add(struct session *s, struct slice piece)
+{
+	if (dot_pass(&s->tx->dots, piece) == DOT_BARE)
+		fault(s->tx, CONTENT_BARE);
+	add(s, piece);
+}
+
+void
+content_chunk(struct session *s)
+{
+	struct transaction *tx = s->tx;
+
+	tx->ended = s->chunk.last && s->chunk.left == 0;
+	if (tx->ended)
+		end_last_line(s);
+	account(s);
 	pump(s);
 }

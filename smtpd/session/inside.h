@@ -7,6 +7,7 @@
  */
 #include "event/stream.h"
 #include "mail/path.h"
+#include "smtp/chunk.h"
 #include "smtp/command.h"
 #include "smtpd/session/reply_text.h"
 #include "smtpd/session/session.h"
@@ -23,6 +24,7 @@ enum phase_id {
 	PHASE_SKIP,		/* passing over a line that is too long */
 	PHASE_ROUTES,		/* lookup was asked about recipients */
 	PHASE_DATA,		/* content */
+	PHASE_CHUNK,		/* bytes of a BDAT, taken or passed over */
 	PHASE_FILE,		/* content waits for its file */
 	PHASE_VERDICT,		/* handed in: queue's word decides */
 	PHASE_COUNT
@@ -35,6 +37,14 @@ enum done {
 	DONE_REFUSED,		/* a reply of 4xx or 5xx was said */
 	DONE_LATER,		/* the answer comes later; whoever gives it counts it */
 	DONE_CLOSED		/* the session is over */
+};
+
+/* The BDAT under way, and what is to be said of it. */
+struct chunk_state {
+	uint64_t	left, taken;
+	bool		last;
+	enum sentence	refusal;	/* SAY_NONE: its bytes are content */
+	int64_t		began;
 };
 
 struct session {
@@ -53,6 +63,7 @@ struct session {
 	enum verb		 last;		/* the last command, for the log */
 	size_t			 behind;	/* bytes of input behind the command in hand */
 	size_t			 skipped;	/* PHASE_SKIP */
+	struct chunk_state	 chunk;
 	uint32_t		 errors, junk;
 	struct {
 		uint32_t	all, ok;
@@ -74,6 +85,7 @@ void		session_sayf(struct session *, const char *, ...) __attribute__((format(pr
 enum done	session_end(struct session *, const char *reply);
 enum done	session_end_sentence(struct session *, enum sentence);
 void		session_count(struct session *, enum verb, bool ok);
+void		session_junk(struct session *);			/* one more command that brings no mail any further */
 void		session_reset(struct session *);		/* ends the transaction, if any */
 /* Logs a reject in Postfix's words and says the reply; either of from, to may be NULL. */
 enum done	session_reject(struct session *, const char *command, const struct slice *from, const struct slice *to,
@@ -96,6 +108,7 @@ enum done	cmd_ehlo(struct session *, struct slice argument);
 enum done	cmd_mail(struct session *, struct slice argument);
 enum done	cmd_rcpt(struct session *, struct slice argument);
 enum done	cmd_data(struct session *, struct slice argument);
+enum done	cmd_bdat(struct session *, struct slice argument);
 enum done	cmd_rset(struct session *, struct slice argument);
 enum done	cmd_noop(struct session *, struct slice argument);
 enum done	cmd_quit(struct session *, struct slice argument);
@@ -119,9 +132,21 @@ void		secure_failed(struct session *);		/* a line of the log */
 void		secure_late(struct session *);
 bool		secure_offered(const struct session *);		/* STARTTLS would be taken */
 
+/* cmd_bdat.c */
+enum done	bdat_refuse(struct session *, struct slice argument, enum sentence);	/* its bytes come all the same */
+void		bdat_input(struct session *);			/* the stream has bytes of a chunk */
+void		bdat_taken(struct session *);			/* all of a chunk that is not the last is where it belongs */
+
 /* content.c */
 void		content_begin(struct session *);
-void		content_input(struct session *);		/* the stream has bytes of content */
+void		content_input(struct session *);		/* the stream has bytes of content, behind DATA */
+void		content_add(struct session *, struct slice);	/* bytes of a chunk */
+void		content_chunk(struct session *);		/* behind content_add: moves them on, and answers when the chunk is over */
+/* So many bytes more, and be it to pass over them: false when that is far beyond the limit. */
+bool		content_fits(const struct session *, uint64_t size);
+void		content_expect(struct session *, uint64_t size);	/* so many bytes are announced */
+/* Patience with a sender of so many bytes since then. */
+void		content_extend(struct session *, int64_t began, uint64_t bytes);
 void		content_file_late(struct session *);
 void		content_verdict_late(struct session *);
 

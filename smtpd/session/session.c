@@ -44,6 +44,7 @@ static const struct phase {
 	[PHASE_SKIP]	= { "skip",	SETTING(command_timeout),	lines_skip,	late_client,		true },
 	[PHASE_ROUTES]	= { "routes",	FIXED(MINUTES(1)),		NULL,		late_client,		false },
 	[PHASE_DATA]	= { "data",	SETTING(data_timeout),		content_input,	late_client,		true },
+	[PHASE_CHUNK]	= { "chunk",	SETTING(data_timeout),		bdat_input,	late_client,		true },
 	[PHASE_FILE]	= { "file",	FIXED(MINUTES(1)),		NULL,		content_file_late,	false },
 	[PHASE_VERDICT]	= { "verdict",	FIXED(MINUTES(5)),		NULL,		content_verdict_late,	false },
 };
@@ -89,8 +90,6 @@ session_go(struct session *s, enum phase_id next)
 const char *
 session_where(const struct session *s)
 {
-	if (s->phase == PHASE_DATA || s->phase == PHASE_FILE)
-		return "DATA";
 	if (s->phase == PHASE_VERDICT)
 		return "END-OF-MESSAGE";
 	return s->last == VERB_NONE ? "CONNECT" : verb_name(s->last);
@@ -188,6 +187,13 @@ print_counts(const struct session *s, char *out, size_t size)
 }
 
 void
+session_junk(struct session *s)
+{
+	if (++s->junk > s->settings->max_junk && s->settings->max_junk > 0)
+		s->errors++;
+}
+
+void
 session_reset(struct session *s)
 {
 	if (s->tx == NULL)
@@ -211,8 +217,8 @@ session_free(void *arg)
 static void
 count_open(struct session *s)
 {
-	if (s->phase == PHASE_DATA || s->phase == PHASE_FILE || s->phase == PHASE_VERDICT)
-		session_count(s, VERB_DATA, false);
+	if (s->phase == PHASE_DATA || s->phase == PHASE_CHUNK || s->phase == PHASE_FILE || s->phase == PHASE_VERDICT)
+		session_count(s, s->last, false);
 	for (uint32_t i = 0; s->tx != NULL && i < s->tx->pending_count; i++)
 		session_count(s, VERB_RCPT, false);
 }

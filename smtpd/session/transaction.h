@@ -19,7 +19,8 @@
 
 /* What is wrong with the content; the first thing wins and is said when the data ends. */
 enum content_fault {
-	CONTENT_FINE, CONTENT_TOO_BIG, CONTENT_HEADER_TOO_LONG, CONTENT_LOOPS, CONTENT_NO_MEMORY, CONTENT_NO_FILE, CONTENT_FAULT_COUNT
+	CONTENT_FINE, CONTENT_TOO_BIG, CONTENT_HEADER_TOO_LONG, CONTENT_LOOPS, CONTENT_NO_MEMORY, CONTENT_NO_FILE, CONTENT_BARE,
+	CONTENT_FAULT_COUNT
 };
 
 enum file_state { FILE_NONE, FILE_ASKED, FILE_OPEN };
@@ -58,9 +59,10 @@ struct transaction {
 	struct header_scan	 scan;
 	struct slice		 message_id;
 	enum content_fault	 fault;
-	bool			 ended;		/* the final dot has been seen */
+	bool			 chunked;	/* BDAT has begun */
+	bool			 ended;		/* the final dot, or the last chunk, has been seen */
 	int64_t			 data_began;
-	uint64_t		 received;	/* bytes from the client, unstuffed */
+	uint64_t		 received;	/* bytes of content from the client */
 	uint64_t		 size;		/* bytes of content in all, trace header included */
 	struct buf		 content;	/* all of it, or what the file does not have yet */
 	size_t			 counted;	/* of it, in home->content_bytes */

@@ -1,7 +1,8 @@
-/* fuzz_command: a whole command line with its path and parameters, as smtpd reads it. */
+/* fuzz_command: a whole command line with its path, parameters or chunk, as smtpd reads it. */
 #include <stdlib.h>
 
 #include "mail/path.h"
+#include "smtp/chunk.h"
 #include "smtp/command.h"
 #include "smtp/params.h"
 
@@ -14,12 +15,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct mail_params params;
 	struct rcpt_params rcpt;
 	struct command command;
+	struct chunk chunk = { .size = UINT64_MAX };
 	struct slice which;
 	struct path path;
 	const char *why;
 
 	command_parse(slice_of(data, len), &command);
 	if (command.verb == VERB_NONE || command.verb >= VERB_COUNT || command.word.len > len)
+		abort();
+	if ((chunk_parse(command.argument, &chunk) == CHUNK_LOST) != (chunk.size > CHUNK_SIZE_MAX))
 		abort();
 	if (command_take_label(&command.argument, command.verb == VERB_MAIL ? "FROM:" : "TO:") == 0 &&
 	    path_take(&command.argument, true, true, &arena, &path, &why) == 0) {

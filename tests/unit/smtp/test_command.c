@@ -1,6 +1,7 @@
 /*
  * Commands and their parameters.
  */
+#include "smtp/chunk.h"
 #include "smtp/command.h"
 #include "smtp/params.h"
 #include "tests/support/testing.h"
@@ -31,7 +32,7 @@ test_commands(void **state)
 		{ "NOOPX", VERB_UNKNOWN, "" },
 		{ "NOO", VERB_UNKNOWN, "" },
 		{ "NOOP\tx", VERB_UNKNOWN, "" },
-		{ "BDAT 10", VERB_UNKNOWN, "10" },
+		{ "bdat 10 LAST", VERB_BDAT, "10 LAST" },
 		{ "STARTTLS", VERB_STARTTLS, "" },
 		{ "startTLS now", VERB_STARTTLS, "now" },
 		{ "GET / HTTP/1.1", VERB_FOREIGN, "/ HTTP/1.1" },
@@ -245,12 +246,58 @@ test_rcpt_params(void **state)
 	}
 }
 
+static void
+test_chunks(void **state)
+{
+	static const struct {
+		const char		*argument;
+		enum chunk_result	 result;
+		uint64_t		 size;
+		bool			 last;
+	} rows[] = {
+		{ "0", CHUNK_GOOD, 0, false },
+		{ "10", CHUNK_GOOD, 10, false },
+		{ "010 LAST", CHUNK_GOOD, 10, true },
+		{ "0 last", CHUNK_GOOD, 0, true },
+		{ "9223372036854775807 LAST", CHUNK_GOOD, CHUNK_SIZE_MAX, true },
+		{ "10 FIRST", CHUNK_ODD, 10, false },
+		{ "10 LASTLY", CHUNK_ODD, 10, false },
+		{ "10 LAST LAST", CHUNK_ODD, 10, false },
+		{ "10  LAST", CHUNK_ODD, 10, false },
+		{ "10 ", CHUNK_ODD, 10, false },
+		{ "", CHUNK_LOST, 0, false },
+		{ " 10", CHUNK_LOST, 0, false },
+		{ "LAST", CHUNK_LOST, 0, false },
+		{ "LAST 10", CHUNK_LOST, 0, false },
+		{ "9223372036854775808", CHUNK_LOST, 0, false },
+		{ "18446744073709551617", CHUNK_LOST, 0, false },
+		{ "000000000000000000001", CHUNK_LOST, 0, false },
+		{ "-1", CHUNK_LOST, 0, false },
+		{ "+1", CHUNK_LOST, 0, false },
+		{ "0x10", CHUNK_LOST, 0, false },
+		{ "1e3 LAST", CHUNK_LOST, 0, false },
+		{ "10\tLAST", CHUNK_LOST, 0, false },
+		{ "10,LAST", CHUNK_LOST, 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct chunk chunk = { .size = 77 };
+
+		ROW(i, rows[i].argument);
+		assert_int_equal(chunk_parse(slice_str(rows[i].argument), &chunk), rows[i].result);
+		assert_true(chunk.size == (rows[i].result == CHUNK_LOST ? 77 : rows[i].size));
+		assert_int_equal(chunk.last, rows[i].last);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_chunks),
 		cmocka_unit_test(test_mail_params),
 		cmocka_unit_test(test_mail_dsn),
 		cmocka_unit_test(test_rcpt_params),

@@ -83,6 +83,53 @@ test_reads(void **state)
 		}
 }
 
+/* Counted bytes: dots mean nothing, line ends are held to the same rule. */
+static const struct {
+	struct slice	in;
+	enum dot_result	result, end;		/* of the bytes; behind the last of them */
+} passes[] = {
+	{ SLICE_LIT(""), DOT_MORE, DOT_END },
+	{ SLICE_LIT("a\r\n"), DOT_MORE, DOT_END },
+	{ SLICE_LIT("a\r\n.\r\nb\r\n"), DOT_MORE, DOT_END },
+	{ SLICE_LIT(".\r\n"), DOT_MORE, DOT_END },
+	{ SLICE_LIT("..\r\n\r\n"), DOT_MORE, DOT_END },
+	{ SLICE_LIT("\0\r\n\0.\r\n"), DOT_MORE, DOT_END },
+	{ SLICE_LIT("a"), DOT_MORE, DOT_MORE },
+	{ SLICE_LIT("a\r\n."), DOT_MORE, DOT_MORE },
+	{ SLICE_LIT("a\r"), DOT_MORE, DOT_BARE },
+	{ SLICE_LIT("\r"), DOT_MORE, DOT_BARE },
+	{ SLICE_LIT("a\n"), DOT_BARE, DOT_BARE },
+	{ SLICE_LIT("\n"), DOT_BARE, DOT_BARE },
+	{ SLICE_LIT("a\rb\r\n"), DOT_BARE, DOT_BARE },
+	{ SLICE_LIT("a\r\r\n"), DOT_BARE, DOT_BARE },
+	{ SLICE_LIT("a\r\n\n"), DOT_BARE, DOT_BARE },
+	{ SLICE_LIT("a\r\n.\n"), DOT_BARE, DOT_BARE },
+	{ SLICE_LIT("a\n.\r\nb\r\n"), DOT_BARE, DOT_BARE },
+};
+
+static void
+test_passes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(passes) / sizeof(passes[0]); i++)
+		for (size_t piece = 1; piece <= passes[i].in.len + 1; piece++) {
+			struct slice in = passes[i].in;
+			struct dot_reader reader = { 0 };
+			enum dot_result result = dot_pass(&reader, slice_of("", 0));
+
+			while (in.len > 0) {
+				struct slice now = slice_of(in.p, in.len < piece ? in.len : piece);
+
+				result = dot_pass(&reader, now);
+				slice_drop(&in, now.len);
+			}
+			if (result != passes[i].result || dot_pass_end(&reader) != passes[i].end) {
+				ROW(i, passes[i].in.p);
+				fail_msg("pieces of %zu: result %d, end %d", piece, (int)result, (int)dot_pass_end(&reader));
+			}
+		}
+}
+
 /* {CRLF, LF, CR, nothing, CRCRLF, NUL} x {.} x the same, cut at every byte: the one true end is CRLF . CRLF. */
 static const struct slice ends[] = {
 	SLICE_LIT("\r\n"), SLICE_LIT("\n"), SLICE_LIT("\r"), SLICE_LIT(""), SLICE_LIT("\r\r\n"), SLICE_LIT("\0"),
@@ -234,6 +281,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reads),
+		cmocka_unit_test(test_passes),
 		cmocka_unit_test(test_matrix),
 		cmocka_unit_test(test_writes),
 		cmocka_unit_test(test_lines),

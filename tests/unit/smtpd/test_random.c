@@ -16,7 +16,7 @@
 #define BATCH		12
 
 struct model {
-	bool		hello, mail;
+	bool		hello, mail, chunked;
 	unsigned	recipients;
 };
 
@@ -48,6 +48,7 @@ mail(struct model *m)
 	if (!m->hello || m->mail)
 		return "503";
 	m->mail = true;
+	m->chunked = false;
 	m->recipients = 0;
 	return "250";
 }
@@ -67,7 +68,7 @@ big_mail(struct model *m)
 static const char *
 rcpt(struct model *m)
 {
-	if (!m->hello || !m->mail)
+	if (!m->hello || !m->mail || m->chunked)
 		return "503";
 	m->recipients++;
 	return "250";
@@ -76,33 +77,44 @@ rcpt(struct model *m)
 static const char *
 rcpt_unknown(struct model *m)
 {
-	return !m->hello || !m->mail ? "503" : "550";
+	return !m->hello || !m->mail || m->chunked ? "503" : "550";
 }
 
 static const char *
 rcpt_later(struct model *m)
 {
-	return !m->hello || !m->mail ? "503" : "451";
+	return !m->hello || !m->mail || m->chunked ? "503" : "451";
 }
 
 static const char *
 rcpt_remote(struct model *m)
 {
-	return !m->hello || !m->mail ? "503" : "554";
+	return !m->hello || !m->mail || m->chunked ? "503" : "554";
 }
 
 static const char *
 rcpt_bad(struct model *m)
 {
-	return !m->hello || !m->mail ? "503" : "501";
+	return !m->hello || !m->mail || m->chunked ? "503" : "501";
 }
 
 static const char *
 data(struct model *m)
 {
-	if (!m->hello || !m->mail)
+	if (!m->hello || !m->mail || m->chunked)
 		return "503";
 	return m->recipients == 0 ? "554" : "354";
+}
+
+/* A chunk that is not the last; a refused one ends the transaction. */
+static const char *
+bdat(struct model *m)
+{
+	const char *reply = !m->hello || !m->mail ? "503" : m->recipients == 0 ? "554" : "250";
+
+	m->chunked = reply[0] == '2';
+	m->mail = m->mail && m->chunked;
+	return reply;
 }
 
 static const char *
@@ -163,7 +175,8 @@ static const struct step steps[] = {
 	{ "NOOP\r\n", fine, false },
 	{ "VRFY x\r\n", vrfy, false },
 	{ "EXPN x\r\n", expn, false },
-	{ "BDAT 10 LAST\r\n", unknown, false },
+	{ "BDAT 6\r\nRSET\r\n", bdat, false },
+	{ "WHAT\r\n", unknown, false },
 };
 
 static struct world w;

@@ -462,10 +462,11 @@ world_hello(struct world *w, const char *ip)
 	world_expect(w, "220 mx.example.net ESMTP");
 	world_talk(w, "EHLO client.example\r\n", "250-mx.example.net");
 	world_expect(w, "250-PIPELINING");
-	world_expect(w, "250-SIZE 1000000");
+	world_expect(w, "250-SIZE ");
 	world_expect(w, "250-8BITMIME");
 	world_expect(w, "250-DSN");
 	world_expect(w, "250-SMTPUTF8");
+	world_expect(w, "250-CHUNKING");
 	world_expect(w, "250 ENHANCEDSTATUSCODES");
 }
 
