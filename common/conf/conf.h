@@ -102,6 +102,7 @@ struct conf_relay {
 	int64_t	connect_timeout, greeting_timeout, hello_timeout, mail_timeout, rcpt_timeout, data_timeout,
 		block_timeout, dot_timeout, rset_timeout, quit_timeout;	/* ms */
 	int64_t	idle_timeout;		/* how long a connection without work is kept */
+	int64_t	chunking_from;		/* bytes from which content goes by BDAT where that is offered; 0: never */
 	int64_t	connection_messages;	/* most messages on one connection */
 	int64_t	max_addresses;		/* tried in one attempt */
 	char	*source_ipv4, *source_ipv6;	/* empty: the kernel's choice */

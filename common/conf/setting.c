@@ -130,6 +130,8 @@ static const struct setting relay_rows[] = {
 	  "the same for QUIT; no mail waits for it", NULL },
 	{ "idle-timeout", SETTING_DURATION, FIELD(conf_relay, idle_timeout), "5s", NULL, "5m",
 	  "how long a connection without work is kept for the next message; 0: not at all", NULL },
+	{ "chunking-from", SETTING_SIZE, FIELD(conf_relay, chunking_from), "64KiB", NULL, "2GiB",
+	  "content of at least this size goes by BDAT to a server that offers CHUNKING; 0: never", NULL },
 	{ "connection-messages", SETTING_INT, FIELD(conf_relay, connection_messages), "100", "1", "100000",
 	  "messages on one connection", NULL },
 	{ "max-addresses", SETTING_INT, FIELD(conf_relay, max_addresses), "5", "1", "50",

@@ -1,7 +1,7 @@
 /*
- * body — the content and its final dot. Bytes go out as they are, dots at line starts doubled (RFC 5321 4.5.2); at most the
- * stream's high mark waits in memory, the rest is read when there is room. A content that fails its checksum never gets its
- * last piece and its dot: DATA has no other way back than to hang up.
+ * body — the content and its end. By DATA bytes go out as they are, dots at line starts doubled (RFC 5321 4.5.2), and a final dot; by
+ * BDAT (RFC 3030) as one last chunk. At most the stream's high mark waits in memory, the rest is read when there is room. A content
+ * that fails its checksum never gets its last piece and its dot: there is no other way back than to hang up.
  */
 #include <stdio.h>
 
@@ -67,6 +67,17 @@ give_up_bare(struct client *c)
 		give_up(c, ACTION_FAILED, STATUS(5, 6, 0), "the content has a bare CR or LF");
 }
 
+/* The chunk is complete with its last byte, so what is wrong with the end of it has to be seen before. */
+static int
+put_counted(struct client *c, struct slice piece)
+{
+	bool last = c->reader.at == c->tx->content.size;
+
+	if (dot_pass(&c->lines, piece) == DOT_BARE || (last && dot_pass_end(&c->lines) == DOT_BARE))
+		return -1;
+	return stream_write(c->stream, piece) == -1 ? 1 : 0;
+}
+
 /* All of `piece` into the stream. -1: the content has a CR or LF that stands alone; 1: the stream has failed, and tells so itself. */
 static int
 put_piece(struct client *c, struct slice piece)
@@ -74,6 +85,8 @@ put_piece(struct client *c, struct slice piece)
 	struct slice run;
 	enum dot_result result;
 
+	if (c->chunked)
+		return put_counted(c, piece);
 	while ((result = dot_write(&c->dots, &piece, &run)) == DOT_RUN) {
 		if (stream_write(c->stream, run) == -1)
 			return 1;
@@ -84,7 +97,7 @@ put_piece(struct client *c, struct slice piece)
 static void
 put_end(struct client *c)
 {
-	struct slice last = dot_write_end(&c->dots);
+	struct slice last = c->chunked ? SLICE_LIT("") : dot_write_end(&c->dots);
 
 	if (last.p == NULL) {
 		give_up_bare(c);
@@ -130,6 +143,14 @@ body_begin(struct client *c)
 	/* Nobody was taken, but the server, which heard DATA in the same breath, wants content: an empty one. */
 	c->body_done = true;
 	(void)stream_puts(c->stream, ".\r\n");
+}
+
+void
+body_chunk(struct client *c)
+{
+	client_go(c, STEP_BODY);
+	(void)stream_printf(c->stream, "BDAT %u LAST\r\n", c->tx->content.size);
+	body_pump(c);
 }
 
 /* The stream has given everything to the kernel. Only now can the next hop have the whole message. */

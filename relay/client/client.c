@@ -406,6 +406,7 @@ client_send(struct client *c, struct transaction *tx)
 	c->reader = (struct content_reader){ 0 };
 	c->refused = c->answered = c->body_done = false;
 	c->dots = (struct dot_writer){ 0 };
+	c->lines = (struct dot_reader){ 0 };
 	for (uint32_t i = 0; i < tx->count; i++)
 		tx->recipients[i]->state = TX_NONE;
 	c->transactions++;

@@ -71,8 +71,10 @@ struct client {
 	bool			 pipelined, refused;	/* MAIL was refused: the rest of the replies means nothing */
 	bool			 answered;	/* a reply has come in this transaction */
 	/* its content */
+	bool			 chunked;	/* it goes by BDAT, and through `lines`; else by DATA, and through `dots` */
 	struct dot_writer	 dots;
-	struct content_reader	 reader;	/* what it has read went through `dots` */
+	struct dot_reader	 lines;
+	struct content_reader	 reader;
 	bool			 body_done;	/* everything, final dot included, is in the stream's hands */
 };
 
@@ -118,7 +120,8 @@ void	envelope_refuse(struct client *, const struct outcome *);
 /* This server may have nothing of the transaction, and everybody has been told. False: what is left in it may go. */
 bool	utf8_unsuited(struct client *);
 /* body.c */
-void	body_begin(struct client *);
+void	body_begin(struct client *);			/* DATA was answered: content may follow */
+void	body_chunk(struct client *);			/* BDAT and all of the content */
 void	body_pump(struct client *);			/* there is room in the stream */
 void	body_drained(struct client *);
 void	body_early(struct client *, const struct reply *);	/* a reply before the final dot */

@@ -1,5 +1,7 @@
 /*
- * envelope — MAIL, RCPT, DATA; in one write where the server offers PIPELINING (RFC 2920), one by one where not.
+ * envelope — MAIL, RCPT, DATA; in one write where the server offers PIPELINING (RFC 2920), one by one where not. BDAT, which large
+ * content goes by, always waits for the replies to RCPT: content is not sent to a server that takes nobody, for one that does not
+ * pass over its bytes would take them for commands.
  *
  * Each recipient keeps the verdict of its own reply. When MAIL is refused, the replies to what was sent behind it mean nothing.
  */
@@ -152,10 +154,19 @@ put_rcpt(struct client *c, uint32_t i)
 	(void)stream_puts(c->stream, "\r\n");
 }
 
+static bool
+wants_chunk(const struct client *c)
+{
+	int64_t from = c->house->conf->relay.chunking_from;
+
+	return (c->caps.has & CAP_CHUNKING) && from > 0 && c->tx->content.size >= from;
+}
+
 void
 envelope_begin(struct client *c)
 {
 	c->pipelined = (c->caps.has & CAP_PIPELINING) != 0;
+	c->chunked = wants_chunk(c);
 	client_go(c, STEP_MAIL);
 	if (too_big(c) || needs_8bit(c) || utf8_unsuited(c))
 		return;
@@ -165,7 +176,8 @@ envelope_begin(struct client *c)
 		return;
 	for (uint32_t i = 0; i < c->tx->count; i++)
 		put_rcpt(c, i);
-	(void)stream_puts(c->stream, "DATA\r\n");
+	if (!c->chunked)
+		(void)stream_puts(c->stream, "DATA\r\n");
 }
 
 void
@@ -220,8 +232,12 @@ envelope_mail(struct client *c, const struct reply *reply)
 static void
 after_recipients(struct client *c)
 {
-	if (!c->pipelined && c->accepted == 0) {
+	if ((!c->pipelined || c->chunked) && c->accepted == 0) {
 		client_finish(c);
+		return;
+	}
+	if (c->chunked) {
+		body_chunk(c);
 		return;
 	}
 	if (!c->pipelined)

@@ -8,8 +8,8 @@
 
     sink.secure = context                                      # offers STARTTLS (an ssl.SSLContext)
 
-Verbs: STARTTLS CONNECT (the greeting), EHLO HELO MAIL RCPT DATA DOT RSET NOOP QUIT. The first rule that fits answers; without one the
-sink agrees. A reply may be a text (several lines with \\n), an Action, or a function (session, line) giving one of those.
+Verbs: STARTTLS CONNECT (the greeting), EHLO HELO MAIL RCPT DATA BDAT DOT (also what ends the last chunk) RSET NOOP QUIT. The
+first rule that fits answers; without one the sink agrees. A reply may be a text (several lines with \\n), an Action, or a function (session, line) giving one of those.
 One thread runs all sessions on its own asyncio loop; replies to pipelined commands leave in one write.
 """
 import asyncio
@@ -66,6 +66,7 @@ class Session(asyncio.Protocol):
         self.extended = False
         self.kept = bytearray()
         self.in_data = False
+        self.chunk = None           # (bytes of the BDAT under way, the last one?)
         self.hung = False
         self.now = None
         self.out = []
@@ -90,7 +91,8 @@ class Session(asyncio.Protocol):
         if self.upgrading:
             return
         while not self.hung and not self.transport.is_closing():
-            if not (self.take_content() if self.in_data else self.take_line()):
+            take = self.take_chunk if self.chunk else self.take_content if self.in_data else self.take_line
+            if not take():
                 break
         self.flush()
 
@@ -125,6 +127,25 @@ class Session(asyncio.Protocol):
         self.now.content = body[1:] if body.startswith(b".") else body
         self.in_data = False
         self.end_of_content()
+        return True
+
+    def take_chunk(self):
+        """RFC 3030: so many bytes, whatever they are; without a transaction they are passed over."""
+        size, last = self.chunk
+        if len(self.kept) < size:
+            return False
+        data = bytes(self.kept[:size])
+        del self.kept[:size]
+        self.chunk = None
+        if self.now is None or not self.now.recipients:
+            self.now = None
+            self.answer("BDAT", "", "503 5.5.1 no valid recipients")
+        else:
+            self.now.content += data
+            if last:
+                self.end_of_content()
+            else:
+                self.answer("BDAT", self.now.mail_line, f"250 2.0.0 {size} octets")
         return True
 
     def end_of_content(self):
@@ -172,6 +193,10 @@ class Session(asyncio.Protocol):
         if self.answer(verb, line, usual).startswith("354"):
             self.in_data = True
             self.scanned = 0
+
+    def do_bdat(self, line, verb):
+        words = line.upper().split(" ")
+        self.chunk = (int(words[1]), words[2:] == ["LAST"])
 
     def do_rset(self, line, verb):
         self.now = None

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/num.h"
 #include "event/stream.h"
 
 #define INPUT_MAX	(4 * 1024 * 1024)
@@ -120,6 +121,50 @@ take_broken_content(struct script_peer *p)
 	return p->ended;
 }
 
+static size_t
+number(struct slice text)
+{
+	uint64_t n = 0;
+
+	(void)num_parse(text, INPUT_MAX, &n);
+	return (size_t)n;
+}
+
+/* True: so many bytes are there; no more of them are read. */
+static bool
+gather_counted(struct script_peer *p, size_t size)
+{
+	struct slice in = stream_input(p->stream);
+
+	if (!p->in_content)
+		buf_reset(&p->content);
+	if (in.len > size - buf_len(&p->content))
+		in.len = size - buf_len(&p->content);
+	(void)buf_put_slice(&p->content, in);
+	if (in.len > 0)
+		stream_consume(p->stream, in.len);
+	p->in_content = buf_len(&p->content) < size;
+	return !p->in_content;
+}
+
+static bool
+take_counted(struct script_peer *p, size_t size)
+{
+	bool whole = gather_counted(p, size);
+
+	if (!whole && p->ended)
+		complain(p, SLICE_LIT("more content"), SLICE_LIT("the end"));
+	return whole;
+}
+
+static bool
+take_less(struct script_peer *p, size_t size)
+{
+	if (gather_counted(p, size))
+		complain(p, SLICE_LIT("the end"), SLICE_LIT("all of the content"));
+	return p->ended;
+}
+
 static void
 send_raw(struct script_peer *p, struct slice text)
 {
@@ -153,6 +198,10 @@ step(struct script_peer *p, char kind, struct slice text)
 		return take_content(p);
 	case 'N':
 		return take_broken_content(p);
+	case 'D':
+		return take_counted(p, number(text));
+	case 'L':
+		return take_less(p, number(text));
 	case 'X':
 		stream_close_after_flush(&p->stream, 1000);
 		return true;

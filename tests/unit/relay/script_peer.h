@@ -9,6 +9,8 @@
  *	Q		nothing more may have come: the client waits for an answer
  *	B		reads content up to its final dot
  *	N		reads content that ends with the connection, and has no final dot
+ *	D n		reads n bytes of content
+ *	L n		reads content that ends with the connection, and has less than n bytes
  *	X		closes
  *	E		waits for the client's end, whatever comes before it
  */
