@@ -317,8 +317,8 @@ give_up(void *arg)
 	fail_msg("nothing more happens; waiting for \"%s\", got \"%s\"", w->waiting_for, buf_cstr(&w->got));
 }
 
-static void
-next_line(struct world *w, const char *prefix, char *line, size_t size)
+void
+world_line(struct world *w, const char *prefix, char *line, size_t size)
 {
 	const char *end;
 
@@ -342,7 +342,7 @@ world_expect(struct world *w, const char *prefix)
 {
 	char line[2000];
 
-	next_line(w, prefix, line, sizeof(line));
+	world_line(w, prefix, line, sizeof(line));
 	if (strncmp(line, prefix, strlen(prefix)) != 0)
 		fail_msg("wanted \"%s\", got \"%s\"", prefix, line);
 }

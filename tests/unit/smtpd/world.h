@@ -76,6 +76,8 @@ void	world_connect(struct world *, const char *ip);	/* a client; its greeting ha
 void	world_hang_up(struct world *);
 void	world_send(struct world *, const char *bytes, size_t len);
 void	world_say(struct world *, const char *text);	/* the same for a string */
+/* Runs until a line comes; it is used up. What was wanted is for the words of a failure. */
+void	world_line(struct world *, const char *wanted, char *line, size_t size);
 /* Runs until a line comes and checks how it begins; the line is used up. */
 void	world_expect(struct world *, const char *prefix);
 /* Sends, and expects one line. */
