@@ -25,6 +25,32 @@ def attack(address, before, after, name):
             return codes
 
 
+def attack_in_chunks(address, before, after, name):
+    """The same by BDAT: what would be the second message is in the second chunk. Returns the codes behind RCPT."""
+    with Client(address) as client:
+        client.hello()
+        client.pipeline(["MAIL FROM:<honest@far.test>"] + [f"RCPT TO:<{r}>" for r in RECIPIENTS])
+        first = b"X-Ledger: " + name.encode() + b"\r\nSubject: first\r\n\r\nbody" + before + b"." + after
+        second = b"MAIL FROM:<evil@far.test>\r\nRCPT TO:<bob@local.test>\r\nDATA\r\nX-Ledger: evil\r\n\r\nsmuggled\r\n.\r\n"
+        client.send(b"BDAT %d\r\n%sBDAT %d LAST\r\n%sQUIT\r\n" % (len(first), first, len(second), second))
+        codes = []
+        try:
+            while True:
+                codes.append(client.reply().code)
+        except Closed:
+            return codes
+
+
+@pytest.mark.parametrize("before,after", itertools.product(ENDS, ENDS))
+def test_a_chunk_has_no_end_but_its_own(shared, before, after):
+    mta, sink = shared
+    codes = attack_in_chunks(mta.trusted, ENDS[before], ENDS[after], f"chunk-{before}-{after}")
+    bare = any(end in ("LF", "CR", "CRCRLF") for end in (before, after))
+    assert codes == ([250, 550] if bare and after == "CR" and before not in ("LF", "CR", "CRCRLF") else [550] if bare else [250, 250, 221])
+    assert mta.mails("bob") == []
+    assert not [t for t in sink.transactions if t.sender == "evil@far.test"]
+
+
 @pytest.mark.parametrize("before,after", [p for p in itertools.product(ENDS, ENDS) if p != ("CRLF", "CRLF")])
 def test_a_pretended_end_is_no_end(shared, before, after):
     mta, sink = shared

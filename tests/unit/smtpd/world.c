@@ -175,7 +175,8 @@ queue_large_drop(void *arg, struct reader *r, int fd)
 static void
 judge(struct slice address, struct route *out)
 {
-	struct slice domain, local = slice_split(address, '@', &domain);
+	const char *at = memrchr(address.p, '@', address.len);		/* a quoted local-part may hold others */
+	struct slice local = slice_of(address.p, (size_t)(at - address.p)), domain = slice_of(at + 1, address.len - local.len - 1);
 
 	*out = (struct route){ .verdict = ROUTE_UNKNOWN, .status = STATUS(5, 1, 1), .text = SLICE_LIT(""), .nexthop = SLICE_LIT("") };
 	if (!slice_eq(domain, SLICE_LIT("example.net")) && !slice_eq(domain, SLICE_LIT("mx.example.net"))) {
