@@ -45,6 +45,7 @@ settings_free(struct settings *s)
 {
 	for (uint32_t i = 0; i < s->served_count; i++) {
 		mem_free(s->served[i].at.v);
+		mem_free(s->served[i].proxy.v);
 		tls_context_drop(&s->served[i].tls);
 	}
 	mem_free(s->served);
@@ -93,6 +94,9 @@ copy_listener(struct served *out, const struct conf *conf, const struct conf_lis
 	if (out->at.v == NULL)
 		return err_set(err, "no memory for settings");
 	out->at.count = from->at.count;
+	if (from->proxy.count > 0 && (out->proxy.v = mem_dup(from->proxy.v, from->proxy.count * sizeof(from->proxy.v[0]))) == NULL)
+		return err_set(err, "no memory for settings");
+	out->proxy.count = from->proxy.count;
 	if (from->tls.count == 0)
 		return 0;
 	out->tls = identity_context(conf, from, files, err);
@@ -109,7 +113,7 @@ copy_listeners(struct settings *s, const struct conf *conf, const struct files *
 		s->served[s->served_count++] = (struct served){ 0 };
 		if (copy_listener(&s->served[i], conf, &conf->listeners[i], files, err) == -1)
 			return -1;
-		s->has_tls |= s->served[i].tls != NULL;
+		s->has_own |= s->served[i].tls != NULL || s->served[i].proxy.count > 0;
 	}
 	return 0;
 }
@@ -163,7 +167,7 @@ settings_served(const struct settings *s, int fd)
 	struct sockaddress local = { .len = sizeof(local.v6) };
 	const struct served *found = NULL;
 
-	if (!s->has_tls || getsockname(fd, &local.any, &local.len) == -1)
+	if (!s->has_own || getsockname(fd, &local.any, &local.len) == -1)
 		return NULL;
 	sockaddress_unmap(&local);
 	for (uint32_t i = 0; i < s->served_count; i++)
@@ -187,6 +191,14 @@ any_holds(const struct network *networks, uint32_t count, const struct sockaddre
 		if (network_holds(&networks[i], peer))
 			return true;
 	return false;
+}
+
+bool
+settings_proxied(const struct settings *s, int fd, const struct sockaddress *peer)
+{
+	const struct served *served = settings_served(s, fd);
+
+	return served != NULL && any_holds(served->proxy.v, served->proxy.count, peer);
 }
 
 bool

@@ -17,6 +17,7 @@ struct served {
 	enum listener_role	 role;
 	struct tls_context	*tls;		/* NULL: no TLS */
 	bool			 implicit;	/* TLS from the first byte */
+	struct conf_networks	 proxy;		/* whose connections begin with a PROXY header */
 };
 
 struct settings {
@@ -38,15 +39,17 @@ struct settings {
 	uint32_t	 mx_port_count;
 	struct served	*served;		/* of all roles: connections are handed over between them */
 	uint32_t	 served_count;
-	bool		 has_tls;
+	bool		 has_own;	/* a listener offers or asks what others do not */
 };
 
 /* With one user. files: certificates (NULL: none are needed, since no listener has TLS). NULL: err. */
 struct settings	*settings_new(const struct conf *, const struct files *, struct err *);
 struct settings	*settings_use(struct settings *);
 void		 settings_drop(struct settings **);
-/* The listener that this connection came in by; NULL: there is none (any more), or none that has TLS. */
+/* The listener that this connection came in by; NULL: there is none (any more), or none that
+ * offers or asks anything of its own. */
 const struct served *settings_served(const struct settings *, int fd);
+bool		 settings_proxied(const struct settings *, int fd, const struct sockaddress *peer);	/* a PROXY header comes first */
 bool		 settings_trust(const struct settings *, const struct sockaddress *);
 bool		 settings_exempt(const struct settings *, const struct sockaddress *);
 

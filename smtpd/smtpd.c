@@ -12,6 +12,7 @@
 #include "smtpd/handoff.h"
 #include "smtpd/key/provider.h"
 #include "smtpd/listener.h"
+#include "smtpd/proxied.h"
 #include "smtpd/routes.h"
 #include "smtpd/session/session.h"
 
@@ -26,6 +27,7 @@ struct smtpd {
 	struct listener		*listeners[LISTENERS_MAX];
 	size_t			 listener_count;
 	struct handoff		*handoff;
+	struct proxied		*proxied;
 	struct client_limit	 clients;
 	struct session		*first;
 	uint32_t		 sessions;
@@ -42,6 +44,7 @@ static void	session_closed(void *, struct session *);
 static bool	charge(void *, struct session *, enum client_charge);
 static void	look(void *);
 static void	handed_over(void *, int);
+static void	introduced(void *, int, const struct sockaddress *, bool);
 static void	stop_now(void *);
 
 static int
@@ -53,7 +56,10 @@ open_rooms(struct smtpd *d, struct settings *settings, struct err *err)
 	d->handoff = handoff_new(d->loop, d->home.role == ROLE_TRUSTED ? handed_over : NULL, d);
 	if (d->home.intake == NULL || d->home.routes == NULL)
 		return -1;
-	if (d->handoff == NULL || timer_init(&d->stop_timer, d->loop, stop_now, d) == -1 || timer_init(&d->look_timer, d->loop, look, d) == -1)
+	d->proxied = proxied_new(d->loop, introduced, d);
+	if (d->handoff == NULL || d->proxied == NULL)
+		return err_set(err, "no memory");
+	if (timer_init(&d->stop_timer, d->loop, stop_now, d) == -1 || timer_init(&d->look_timer, d->loop, look, d) == -1)
 		return err_set(err, "no memory");
 	return 0;
 }
@@ -106,6 +112,7 @@ smtpd_free(struct smtpd **dp)
 	timer_fini(&d->stop_timer);
 	timer_fini(&d->look_timer);
 	handoff_free(&d->handoff);
+	proxied_free(&d->proxied);
 	routes_free(&d->home.routes);
 	intake_free(&d->home.intake);
 	transaction_pool_fini(&d->home.pool);
@@ -300,6 +307,25 @@ give_away(struct smtpd *d, int fd)
 	session_refuse(fd, d->home.settings, "not ready for this network, try again later");
 }
 
+/*
+ * A proxy has said whose connection it is, or that it speaks for itself: then it may not relay, for nobody knows who is behind it. Nor
+ * may anybody at an mx worker: that cannot give the connection away, for a trusted worker would have only its word for the header.
+ */
+static void
+introduced(void *arg, int fd, const struct sockaddress *client, bool itself)
+{
+	struct smtpd *d = arg;
+	struct sockaddress plain = *client;
+
+	sockaddress_unmap(&plain);
+	if (is_full(d)) {
+		d->turned_away++;
+		session_refuse(fd, d->home.settings, "too many connections");
+		return;
+	}
+	open_session(d, fd, &plain, !itself && d->home.role != ROLE_MX && settings_trust(d->home.settings, &plain));
+}
+
 void
 smtpd_connection(struct smtpd *d, int fd, const struct sockaddress *peer)
 {
@@ -309,6 +335,10 @@ smtpd_connection(struct smtpd *d, int fd, const struct sockaddress *peer)
 	sockaddress_unmap(&plain);
 	if (d->home.stopping || (plain.any.sa_family != AF_INET && plain.any.sa_family != AF_INET6)) {
 		fd_close(&fd);
+		return;
+	}
+	if (settings_proxied(d->home.settings, fd, &plain)) {
+		proxied_wait(d->proxied, fd, &plain);
 		return;
 	}
 	known = settings_trust(d->home.settings, &plain);
@@ -351,6 +381,12 @@ handed_over(void *arg, int fd)
 	if (!handoff_is_accepted(fd, d->home.settings->mx_ports, d->home.settings->mx_port_count) ||
 	    getpeername(fd, &peer.any, &peer.len) == -1 || fd_nonblock(fd) == -1) {
 		fd_close(&fd);		/* gone already, or not what it should be */
+		return;
+	}
+	/* An mx worker gives none of these away, and could have swallowed the header that names a stranger. */
+	sockaddress_unmap(&peer);
+	if (settings_proxied(d->home.settings, fd, &peer)) {
+		fd_close(&fd);
 		return;
 	}
 	smtpd_connection(d, fd, &peer);		/* our listeners may rest, but nobody holds the giver back: it may be refused */
@@ -410,6 +446,7 @@ smtpd_stop(struct smtpd *d, int64_t within_ms)
 		return;
 	d->home.stopping = true;
 	close_listeners(d);
+	proxied_free(&d->proxied);
 	for (s = d->first; s != NULL; s = next) {
 		next = session_owned(s)->next;
 		session_stop(s);

@@ -45,6 +45,7 @@ struct conf_listener {			/* listener "NAME" { } */
 	enum listener_role	 role;
 	struct conf_strings	 tls;		/* names of tls sections, the default first; none: no TLS */
 	bool			 implicit_tls;	/* TLS from the first byte (RFC 8314), no STARTTLS */
+	struct conf_networks	 proxy;		/* whose connections begin with a PROXY header */
 };
 
 /* The oldest version of TLS that is spoken. */

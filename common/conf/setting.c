@@ -204,6 +204,9 @@ static const struct setting listener_rows[] = {
 	  "tls sections, by name; a client that asks for a host of another than the first one gets that one; none: no TLS", NULL },
 	{ "implicit-tls", SETTING_BOOL, FIELD(conf_listener, implicit_tls), "no", NULL, NULL,
 	  "TLS from the first byte, as on port 465 (RFC 8314), instead of STARTTLS", NULL },
+	{ "proxy", SETTING_NETWORKS, FIELD(conf_listener, proxy), "", NULL, NULL,
+	  "proxies whose connections begin with a PROXY header (version 1 or 2), which names the client; nobody relays through "
+	  "one at a listener whose role is mx", NULL },
 };
 
 static const struct setting domain_rows[] = {
