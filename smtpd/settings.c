@@ -52,6 +52,7 @@ settings_free(struct settings *s)
 	mem_free(s->hostname);
 	mem_free(s->networks);
 	mem_free(s->exempt);
+	mem_free(s->xclient.v);
 	mem_free(s->mx_ports);
 	mem_free(s);
 }
@@ -94,9 +95,8 @@ copy_listener(struct served *out, const struct conf *conf, const struct conf_lis
 	if (out->at.v == NULL)
 		return err_set(err, "no memory for settings");
 	out->at.count = from->at.count;
-	if (from->proxy.count > 0 && (out->proxy.v = mem_dup(from->proxy.v, from->proxy.count * sizeof(from->proxy.v[0]))) == NULL)
+	if (copy_networks(&out->proxy.v, &out->proxy.count, &from->proxy) == -1)
 		return err_set(err, "no memory for settings");
-	out->proxy.count = from->proxy.count;
 	if (from->tls.count == 0)
 		return 0;
 	out->tls = identity_context(conf, from, files, err);
@@ -135,7 +135,8 @@ settings_new(const struct conf *conf, const struct files *files, struct err *err
 	copy_numbers(s, conf);
 	s->hostname = slice_dup(slice_str(conf->hostname));
 	if (s->hostname == NULL || copy_networks(&s->networks, &s->network_count, &conf->trusted_networks) == -1 ||
-	    copy_networks(&s->exempt, &s->exempt_count, &conf->smtpd.client_exempt) == -1 || copy_ports(s, conf) == -1) {
+	    copy_networks(&s->exempt, &s->exempt_count, &conf->smtpd.client_exempt) == -1 ||
+	    copy_networks(&s->xclient.v, &s->xclient.count, &conf->smtpd.xclient_networks) == -1 || copy_ports(s, conf) == -1) {
 		(void)err_set(err, "no memory for settings");
 		settings_free(s);
 		return NULL;
@@ -199,6 +200,12 @@ settings_proxied(const struct settings *s, int fd, const struct sockaddress *pee
 	const struct served *served = settings_served(s, fd);
 
 	return served != NULL && any_holds(served->proxy.v, served->proxy.count, peer);
+}
+
+bool
+settings_xclient(const struct settings *s, const struct sockaddress *peer)
+{
+	return any_holds(s->xclient.v, s->xclient.count, peer);
 }
 
 bool

@@ -35,6 +35,7 @@ struct settings {
 	size_t		 header_size;
 	struct network	*networks;		/* those who may relay */
 	uint32_t	 network_count;
+	struct conf_networks xclient;		/* those who may say for whom they speak */
 	uint16_t	*mx_ports;		/* where mx workers accept connections */
 	uint32_t	 mx_port_count;
 	struct served	*served;		/* of all roles: connections are handed over between them */
@@ -50,6 +51,7 @@ void		 settings_drop(struct settings **);
  * offers or asks anything of its own. */
 const struct served *settings_served(const struct settings *, int fd);
 bool		 settings_proxied(const struct settings *, int fd, const struct sockaddress *peer);	/* a PROXY header comes first */
+bool		 settings_xclient(const struct settings *, const struct sockaddress *);
 bool		 settings_trust(const struct settings *, const struct sockaddress *);
 bool		 settings_exempt(const struct settings *, const struct sockaddress *);
 

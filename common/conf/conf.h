@@ -80,6 +80,7 @@ struct conf_smtpd {
 	int64_t	max_errors, max_junk;	/* 4xx/5xx replies; commands that do nothing */
 	int64_t	max_hops;
 	int64_t	header_size;		/* most bytes of header */
+	struct conf_networks xclient_networks;	/* who may say for whom it speaks */
 };
 
 struct conf_queue {

@@ -70,6 +70,8 @@ static const struct setting smtpd_rows[] = {
 	  "Received fields in a message before it is refused as looping", NULL },
 	{ "header-size", SETTING_SIZE, FIELD(conf_smtpd, header_size), "1MiB", "64KiB", "16MiB",
 	  "the longest header of a message", NULL },
+	{ "xclient-networks", SETTING_NETWORKS, FIELD(conf_smtpd, xclient_networks), "", NULL, NULL,
+	  "clients that may say by XCLIENT for whom they speak: proxies and tests, which then have the rights of those", NULL },
 };
 
 static const struct setting queue_rows[] = {

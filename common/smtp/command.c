@@ -20,6 +20,7 @@ static const struct {
 	[VERB_VRFY] = { "VRFY", SLICE_LIT("VRFY") },
 	[VERB_EXPN] = { "EXPN", SLICE_LIT("EXPN") },
 	[VERB_STARTTLS] = { "STARTTLS", SLICE_LIT("STARTTLS") },
+	[VERB_XCLIENT] = { "XCLIENT", SLICE_LIT("XCLIENT") },
 };
 
 /* Words that begin a line of HTTP or a field of its header: the peer is a browser that somebody has tricked. */

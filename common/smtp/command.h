@@ -10,7 +10,7 @@
 enum verb {
 	VERB_NONE,
 	VERB_HELO, VERB_EHLO, VERB_MAIL, VERB_RCPT, VERB_DATA, VERB_BDAT, VERB_RSET, VERB_NOOP, VERB_QUIT, VERB_HELP, VERB_VRFY, VERB_EXPN,
-	VERB_STARTTLS,
+	VERB_STARTTLS, VERB_XCLIENT,
 	VERB_UNKNOWN,		/* no verb of ours */
 	VERB_FOREIGN,		/* another protocol's (HTTP): a program that does not speak SMTP at all */
 	VERB_COUNT

@@ -4,8 +4,8 @@
 #include "smtpd/session/inside.h"
 
 /* The name stands in our Received header and in logs: what could mean something there becomes a question mark. */
-static void
-keep_name(struct session *s, struct slice name)
+void
+hello_keep(struct session *s, struct slice name)
 {
 	for (size_t i = 0; i < name.len; i++) {
 		char c = name.p[i];
@@ -16,8 +16,8 @@ keep_name(struct session *s, struct slice name)
 	s->helo[name.len] = '\0';
 }
 
-static bool
-name_acceptable(struct slice name)
+bool
+hello_acceptable(struct slice name)
 {
 	return name.len > 0 && name.len <= HELO_MAX && memchr(name.p, ' ', name.len) == NULL;
 }
@@ -25,12 +25,12 @@ name_acceptable(struct slice name)
 enum done
 cmd_helo(struct session *s, struct slice argument)
 {
-	if (!name_acceptable(argument)) {
+	if (!hello_acceptable(argument)) {
 		session_say(s, SAY_HELO_SYNTAX);
 		return DONE_REFUSED;
 	}
 	session_reset(s);
-	keep_name(s, argument);
+	hello_keep(s, argument);
 	s->esmtp = false;
 	session_sayf(s, "250 %s\r\n", s->settings->hostname);
 	return DONE_OK;
@@ -39,14 +39,15 @@ cmd_helo(struct session *s, struct slice argument)
 enum done
 cmd_ehlo(struct session *s, struct slice argument)
 {
-	if (!name_acceptable(argument)) {
+	if (!hello_acceptable(argument)) {
 		session_say(s, SAY_EHLO_SYNTAX);
 		return DONE_REFUSED;
 	}
 	session_reset(s);
-	keep_name(s, argument);
+	hello_keep(s, argument);
 	s->esmtp = true;
-	session_sayf(s, "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n%s250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n250 ENHANCEDSTATUSCODES\r\n",
-	    s->settings->hostname, (unsigned long long)s->settings->message_size, secure_offered(s) ? "250-STARTTLS\r\n" : "");
+	session_sayf(s, "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n%s%s250-8BITMIME\r\n250-DSN\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
+	    "250 ENHANCEDSTATUSCODES\r\n", s->settings->hostname, (unsigned long long)s->settings->message_size,
+	    secure_offered(s) ? "250-STARTTLS\r\n" : "", s->may_xclient ? "250-XCLIENT NAME ADDR PORT PROTO HELO\r\n" : "");
 	return DONE_OK;
 }

@@ -34,6 +34,7 @@ static const struct row {
 	[VERB_VRFY]	= { cmd_vrfy,		IS_JUNK },
 	[VERB_EXPN]	= { cmd_expn,		IS_JUNK },
 	[VERB_STARTTLS]	= { cmd_starttls,	WANTS_NOTHING | IS_LAST },
+	[VERB_XCLIENT]	= { cmd_xclient,	IS_LAST | IS_JUNK },
 	[VERB_UNKNOWN]	= { cmd_unknown,	IS_JUNK },
 	[VERB_FOREIGN]	= { cmd_foreign,	IS_JUNK },
 };

@@ -14,7 +14,8 @@
 #include "wire/log.h"
 
 #define HELO_MAX	255
-#define CLIENT_TEXT	(SOCKADDRESS_TEXT + 16)		/* "unknown[2001:db8::1]" */
+#define NAME_MAX_TEXT	255
+#define CLIENT_TEXT	(NAME_MAX_TEXT + SOCKADDRESS_TEXT + 3)	/* "unknown[2001:db8::1]" */
 
 enum phase_id {
 	PHASE_NONE,
@@ -69,6 +70,8 @@ struct session {
 		uint32_t	all, ok;
 	}			 counts[VERB_COUNT];
 	struct discard		 discard;
+	bool			 may_xclient;	/* say for whom it speaks */
+	char			 name[NAME_MAX_TEXT + 1];	/* "unknown" */
 	char			 client[CLIENT_TEXT];
 	char			 peer[SOCKADDRESS_TEXT];
 	char			 helo[HELO_MAX + 1];
@@ -76,6 +79,7 @@ struct session {
 
 /* session.c */
 void		session_go(struct session *, enum phase_id);
+void		session_forget(struct session *);		/* all that was said, HELO included */
 void		session_greet(struct session *);
 void		session_extend(struct session *, int64_t deadline);	/* loop time; within a phase */
 void		session_resume(struct session *);		/* after an answer: commands again */
@@ -116,6 +120,7 @@ enum done	cmd_help(struct session *, struct slice argument);
 enum done	cmd_vrfy(struct session *, struct slice argument);
 enum done	cmd_expn(struct session *, struct slice argument);
 enum done	cmd_starttls(struct session *, struct slice argument);
+enum done	cmd_xclient(struct session *, struct slice argument);
 enum done	cmd_unknown(struct session *, struct slice argument);
 enum done	cmd_foreign(struct session *, struct slice argument);
 
@@ -131,6 +136,10 @@ void		secure_opened(void *session);			/* stream_ops.on_open */
 void		secure_failed(struct session *);		/* a line of the log */
 void		secure_late(struct session *);
 bool		secure_offered(const struct session *);		/* STARTTLS would be taken */
+
+/* cmd_hello.c */
+bool		hello_acceptable(struct slice name);
+void		hello_keep(struct session *, struct slice name);
 
 /* cmd_bdat.c */
 enum done	bdat_refuse(struct session *, struct slice argument, enum sentence);	/* its bytes come all the same */

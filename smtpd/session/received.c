@@ -37,7 +37,7 @@ received_print(struct session *s, struct buf *out)
 	const struct transaction *tx = s->tx;
 	char id[QUEUE_ID_LEN + 1];
 
-	buf_printf(out, "Received: from %s (unknown [%s%s])\r\n", s->helo, strchr(s->peer, ':') != NULL ? "IPv6:" : "", s->peer);
+	buf_printf(out, "Received: from %s (%s [%s%s])\r\n", s->helo, s->name, strchr(s->peer, ':') != NULL ? "IPv6:" : "", s->peer);
 	if (s->secure) {
 		buf_puts(out, "\t(using ");
 		tls_facts_print(s->stream, out);

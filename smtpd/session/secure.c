@@ -68,9 +68,7 @@ secure_opened(void *arg)
 
 	s->secure = true;
 	log_success(s);
-	session_reset(s);
-	s->helo[0] = '\0';
-	s->esmtp = false;
+	session_forget(s);
 	if (!s->served->implicit)
 		session_go(s, PHASE_COMMAND);
 	else if (s->settings->greeting_delay > 0)

@@ -202,6 +202,14 @@ session_reset(struct session *s)
 	transaction_end(&s->tx, &s->home->pool, s->home->intake, s->home->routes);
 }
 
+void
+session_forget(struct session *s)
+{
+	session_reset(s);
+	s->helo[0] = '\0';
+	s->esmtp = false;
+}
+
 /* The end. */
 
 static void
@@ -364,7 +372,9 @@ session_open(struct home *home, int fd, const struct sockaddress *peer, bool tru
 	s->trusted = trusted;
 	s->number = home->number_base + home->opened++ % NUMBERS;
 	sockaddress_print(peer, s->peer);
-	snprintf(s->client, sizeof(s->client), "unknown[%s]", s->peer);
+	snprintf(s->name, sizeof(s->name), "unknown");
+	snprintf(s->client, sizeof(s->client), "%s[%s]", s->name, s->peer);
+	s->may_xclient = settings_xclient(s->settings, peer);
 	log_event(EVENT_CONNECT, LOG_LEVEL_INFO, s->number, LOG_STR(KEY_CLIENT, s->client));
 	return s;
 

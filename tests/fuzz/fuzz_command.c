@@ -5,6 +5,7 @@
 #include "smtp/chunk.h"
 #include "smtp/command.h"
 #include "smtp/params.h"
+#include "smtp/xclient.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
@@ -15,6 +16,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct mail_params params;
 	struct rcpt_params rcpt;
 	struct command command;
+	struct xclient xclient;
 	struct chunk chunk = { .size = UINT64_MAX };
 	struct slice which;
 	struct path path;
@@ -24,6 +26,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (command.verb == VERB_NONE || command.verb >= VERB_COUNT || command.word.len > len)
 		abort();
 	if ((chunk_parse(command.argument, &chunk) == CHUNK_LOST) != (chunk.size > CHUNK_SIZE_MAX))
+		abort();
+	if (xclient_parse(command.argument, &xclient, &which) == 0 && xclient.values[XCLIENT_NONE].given)
 		abort();
 	if (command_take_label(&command.argument, command.verb == VERB_MAIL ? "FROM:" : "TO:") == 0 &&
 	    path_take(&command.argument, true, true, &arena, &path, &why) == 0) {

@@ -51,3 +51,20 @@ def test_others_are_no_proxies(posthorn):
     with Client(mta.trusted, source="127.0.0.10") as client:
         assert client.command(line("192.0.2.1").decode().strip()).code == 500
     mta.wait_log(r"proxy \[127\.0\.0\.9\]: no PROXY header")
+
+
+def test_xclient(posthorn):
+    """A test or a proxy that is listed and trusted comes to a trusted worker, whichever port it takes, and has the other's rights there."""
+    mta = posthorn({"smtpd": {"xclient-networks": ["127.0.0.8"]}})
+    for address in (mta.mx, mta.trusted):
+        with Client(address, source="127.0.0.8") as client:
+            assert "XCLIENT NAME ADDR PORT PROTO HELO" in client.hello().lines
+            for other, code in (("192.0.2.1", 554), ("127.0.0.77", 250)):
+                assert client.command(f"XCLIENT NAME=x.example.org ADDR={other}").code == 220
+                client.hello()
+                assert client.command("MAIL FROM:<a@example.org>").code == 250
+                assert client.command("RCPT TO:<someone@far.test>").code == code
+                assert client.command("RSET").code == 250
+    with Client(mta.trusted, source="127.0.0.10") as client:
+        assert client.command("XCLIENT ADDR=127.0.0.77").code == 550
+    mta.wait_log(r"reject: RCPT from x\.example\.org\[192\.0\.2\.1\]: 554 5\.7\.1")

@@ -200,6 +200,7 @@ const struct model_row model_rows[] = {
 	{ "STARTTLS\r\n", nothing, .code = 502, .last = true },			/* not offered */
 	{ "STARTTLS now\r\n", nothing, .code = 501 },
 	{ "AUTH PLAIN AGEAYg==\r\n", nothing, .code = 500, .junk = true },	/* not offered */
+	{ "XCLIENT ADDR=10.1.2.3\r\n", nothing, .code = 550, .junk = true, .last = true },
 	{ "QUIT now\r\n", nothing, .code = 501 },
 	{ "QUIT\r\n", nothing, .code = 221, .closes = true },
 	{ "GET / HTTP/1.1\r\n", nothing, .code = 554, .junk = true, .closes = true },
