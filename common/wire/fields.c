@@ -63,6 +63,20 @@ get_text(struct reader *r, size_t max)
 }
 
 void
+put_token(struct buf *b, const struct auth_token *token)
+{
+	put_u64(b, token->high);
+	put_u64(b, token->low);
+}
+
+void
+get_token(struct reader *r, struct auth_token *out)
+{
+	out->high = get_u64(r);
+	out->low = get_u64(r);
+}
+
+void
 put_status(struct buf *b, struct status status)
 {
 	put_u8(b, status.class);

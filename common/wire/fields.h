@@ -20,6 +20,27 @@
 /* The end of year 9999: no sum of two such times can wrap. */
 #define TIME_MS_MAX		INT64_C(253402300799999)
 
+/* What lookup gives for a login, and queue knows it by: random, guessed by nobody. Zero: none. */
+struct auth_token {
+	uint64_t	high, low;
+};
+
+static inline bool
+token_is_set(const struct auth_token *t)
+{
+	return (t->high | t->low) != 0;
+}
+
+static inline bool
+token_eq(const struct auth_token *a, const struct auth_token *b)
+{
+	/* No early end, so that time tells nothing about how much of it was right. */
+	return ((a->high ^ b->high) | (a->low ^ b->low)) == 0;
+}
+
+void		put_token(struct buf *, const struct auth_token *);
+void		get_token(struct reader *, struct auth_token *);
+
 void		put_status(struct buf *, struct status);
 struct status	get_status(struct reader *);			/* class 0, 2, 4 or 5 */
 void		put_outcome(struct buf *, const struct outcome *);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "wire/auth.h"
 #include "wire/control.h"
 #include "wire/deliver.h"
 #include "wire/key.h"
@@ -68,6 +69,39 @@ RECODE(mailbox_answer, struct mailbox_answer)
 RECODE_PLAIN(lookup_generation, uint64_t)
 ROWS(lookup, ROW_OF(route_question), ROW_OF(route_answer), ROW_OF(mailbox_question), ROW_OF(mailbox_answer),
     ROW_OF(lookup_generation));
+
+RECODE(auth_begin, struct auth_begin)
+RECODE(auth_piece, struct auth_piece)
+RECODE_PLAIN(auth_serial, uint64_t)
+RECODE(auth_granted, struct auth_granted)
+RECODE(auth_denied, struct auth_denied)
+RECODE(auth_known, struct auth_known)
+
+static int
+auth_logout(struct reader *r, struct arena *arena, struct buf *out)
+{
+	struct auth_token token;
+
+	(void)arena;
+	if (auth_logout_get(r, &token) == -1)
+		return -1;
+	auth_logout_put(out, &token);
+	return 0;
+}
+
+static int
+auth_mechanisms(struct reader *r, struct arena *arena, struct buf *out)
+{
+	struct slice names;
+
+	(void)arena;
+	if (auth_mechanisms_get(r, &names) == -1)
+		return -1;
+	auth_mechanisms_put(out, names);
+	return 0;
+}
+ROWS(auth, ROW_OF(auth_begin), ROW_OF(auth_piece), ROW_OF(auth_serial), ROW_OF(auth_mechanisms), ROW_OF(auth_granted),
+    ROW_OF(auth_denied), ROW_OF(auth_logout), ROW_OF(auth_known));
 
 RECODE_ARENA(deliver_hello, struct deliver_hello)
 RECODE_ARENA(deliver_job, struct deliver_job)

@@ -18,9 +18,9 @@ struct recode {
 };
 
 extern const struct recode recode_submit[], recode_lookup[], recode_deliver[], recode_spawn[], recode_control[],
-    recode_key[], recode_fields[];
+    recode_key[], recode_fields[], recode_auth[];
 extern const size_t recode_submit_count, recode_lookup_count, recode_deliver_count, recode_spawn_count,
-    recode_control_count, recode_key_count, recode_fields_count;
+    recode_control_count, recode_key_count, recode_fields_count, recode_auth_count;
 
 /* 0: accepted, and the same bytes came out; -1: refused; 1: accepted, but other bytes came out. */
 int	recode_run(const struct recode *, struct slice bytes);
