@@ -116,20 +116,6 @@ on_table(struct lookup *l, struct reader *in)
 	return 0;
 }
 
-static int
-on_say(struct reader *in)
-{
-	enum log_level level = (enum log_level)get_enum(in, LOG_LEVEL_COUNT);
-	struct slice text = get_slice(in, WORKER_TEXT_MAX);
-	char words[WORKER_TEXT_MAX];
-
-	if (reader_end(in) == -1)
-		return -1;
-	(void)fmt_escaped(words, sizeof(words), text);
-	(level <= LOG_LEVEL_WARN ? log_warn : log_info)("%s", words);
-	return 0;
-}
-
 uint32_t
 lookup_ttl_ms(const struct lookup *l)
 {
@@ -217,7 +203,7 @@ on_worker_frame(void *arg, void *question, uint16_t type, struct reader *in)
 	case WORKER_TABLE:
 		return on_table(l, in);
 	case WORKER_SAY:
-		return on_say(in);
+		return worker_said(in);
 	case WORKER_CHECKED:
 		if (reader_end(in) == -1 || !checking)
 			return -1;

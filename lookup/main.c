@@ -1,14 +1,17 @@
 /*
- * lookup — the process that knows whose addresses are ours. See lookup.h.
+ * lookup — the process that knows whose addresses are ours, and who logs in. See lookup.h and password/gate.h.
  */
 #include "base/fd.h"
 #include "base/log.h"
 #include "lookup/lookup.h"
+#include "lookup/password/gate.h"
+#include "lookup/password/verifier.h"
 #include "lookup/user/account.h"
 #include "lookup/worker.h"
 #include "proc/service.h"
 
 static struct lookup *lookup;
+static struct gate *gate;
 
 static int
 lookup_prepare(struct process *process, struct err *err)
@@ -16,6 +19,7 @@ lookup_prepare(struct process *process, struct err *err)
 	(void)process;
 	(void)err;
 	account_warm_up();
+	verifier_warm_up();
 	return 0;
 }
 
@@ -23,7 +27,10 @@ static int
 lookup_start(struct process *process, struct err *err)
 {
 	lookup = lookup_new(process->loop, process->conf, worker_run, err);
-	return lookup == NULL ? -1 : 0;
+	if (lookup == NULL)
+		return -1;
+	gate = gate_new(process->loop, process->conf, err);
+	return gate == NULL ? -1 : 0;
 }
 
 static void
@@ -32,6 +39,8 @@ lookup_take_wire(struct process *process, const struct control_wire *wire, int f
 	(void)process;
 	if (wire->kind == WIRE_LOOKUP)
 		lookup_wire(lookup, wire->role, fd);
+	else if (wire->kind == WIRE_AUTH)
+		gate_wire(gate, wire->role, fd);
 	else
 		fd_close(&fd);
 }
@@ -42,7 +51,7 @@ lookup_reloaded(struct process *process, const struct conf *old)
 	struct err err;
 
 	(void)old;
-	if (lookup_reload(lookup, process->conf, &err) == -1) {
+	if (lookup_reload(lookup, process->conf, &err) == -1 || gate_reload(gate, process->conf, &err) == -1) {
 		log_error("%s: lookup starts anew", err.text);
 		process_stopped(process);
 	}
@@ -52,6 +61,7 @@ static void
 lookup_stop(struct process *process, int64_t within_ms)
 {
 	(void)within_ms;
+	gate_free(&gate);
 	lookup_free(&lookup);
 	process_stopped(process);
 }
@@ -61,6 +71,7 @@ lookup_tell(struct process *process, struct buf *out)
 {
 	(void)process;
 	lookup_status(lookup, out);
+	gate_status(gate, out);
 }
 
 static const struct service service = {

@@ -74,6 +74,7 @@ HANDLER(on_mailbox_of, LOOKUP_MAILBOX_OF)
 HANDLER(on_checked, WORKER_CHECKED)
 HANDLER(on_table, WORKER_TABLE)
 HANDLER(on_say, WORKER_SAY)
+HANDLER(on_stepped, WORKER_STEPPED)
 
 static const struct frame_handler handlers[WORKER_FRAME_COUNT] = {
 	[LOOKUP_ROUTES]     = { "ROUTES", on_routes, false },
@@ -81,6 +82,7 @@ static const struct frame_handler handlers[WORKER_FRAME_COUNT] = {
 	[WORKER_CHECKED]    = { "CHECKED", on_checked, false },
 	[WORKER_TABLE]      = { "TABLE", on_table, false },
 	[WORKER_SAY]        = { "SAY", on_say, false },
+	[WORKER_STEPPED]    = { "STEPPED", on_stepped, false },
 };
 
 static void	on_end(void *, const char *);

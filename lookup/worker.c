@@ -4,6 +4,7 @@
  */
 #include "lookup/worker.h"
 
+#include "base/fmt.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "ipc/channel.h"
@@ -117,6 +118,20 @@ worker_serve(struct worker *w)
 		if (type >= WORKER_FRAME_COUNT || handlers[type] == NULL || handlers[type](w, &in) == -1)
 			return;
 	}
+}
+
+int
+worker_said(struct reader *in)
+{
+	enum log_level level = (enum log_level)get_enum(in, LOG_LEVEL_COUNT);
+	struct slice text = get_slice(in, WORKER_TEXT_MAX);
+	char words[WORKER_TEXT_MAX];
+
+	if (reader_end(in) == -1)
+		return -1;
+	(void)fmt_escaped(words, sizeof(words), text);
+	(level <= LOG_LEVEL_WARN ? log_warn : log_info)("%s", words);
+	return 0;
 }
 
 int

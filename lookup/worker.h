@@ -20,9 +20,13 @@
 #define WORKER_TEXT_MAX	1024
 
 enum worker_frame {
-	WORKER_CHECK = LOOKUP_FRAME_COUNT, WORKER_CHECKED, WORKER_TABLE, WORKER_SAY, WORKER_FRAME_COUNT
+	WORKER_CHECK = LOOKUP_FRAME_COUNT, WORKER_CHECKED, WORKER_TABLE, WORKER_SAY,
+	WORKER_STEP, WORKER_STEPPED,	/* lookup/password/checker.h */
+	WORKER_FRAME_COUNT
 };
 
+/* In the broker: logs what a WORKER_SAY says. -1: a bad frame. */
+int	worker_said(struct reader *);
 /* Runs until the broker closes its end; the exit status of the child. Takes fd. */
 int	worker_run(int fd, const struct conf *);
 

@@ -412,6 +412,37 @@ check_domains(const struct checker *ck)
 		check_domain(ck, i);
 }
 
+/* For a file they are ours, and SCRAM with a binding is nothing without SCRAM: clients fall back to it (RFC 5802 6). */
+static const char *
+mechanism_wrong(const struct conf_submission *submission, const char *name)
+{
+	static const char *const ours[] = { "PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", NULL };
+	size_t i = 0;
+
+	for (const char *p = name; *p != '\0'; p++)
+		if (!(*p >= 'A' && *p <= 'Z') && !(*p >= '0' && *p <= '9') && *p != '-' && *p != '_')
+			return "is no name of a mechanism: capitals, digits, - and _ would be right";
+	if (strncmp(submission->users, "file:", 5) != 0)
+		return NULL;
+	while (ours[i] != NULL && strcmp(ours[i], name) != 0)
+		i++;
+	return ours[i] == NULL ? "does not work with a file: PLAIN, LOGIN, SCRAM-SHA-256 or SCRAM-SHA-256-PLUS would be right" : NULL;
+}
+
+static void
+check_submission(const struct checker *ck)
+{
+	const struct conf_submission *submission = &ck->conf->submission;
+	const char *users = submission->users, *path = strchr(users, ':'), *wrong;
+
+	if (users[0] != '\0' && ((strncmp(users, "file:", 5) != 0 && strncmp(users, "dovecot:", 8) != 0) || path[1] != '/'))
+		mistake_text(ck, "submission", 0, "users", users,
+		    "is neither \"file:/path\" nor \"dovecot:/path\"");
+	for (uint32_t i = 0; i < submission->mechanisms.count; i++)
+		if ((wrong = mechanism_wrong(submission, submission->mechanisms.v[i])) != NULL)
+			mistake_text(ck, "submission", 0, "mechanisms", submission->mechanisms.v[i], wrong);
+}
+
 static void (*const checks[])(const struct checker *) = {
 	check_hostname,
 	check_postmaster,
@@ -420,6 +451,7 @@ static void (*const checks[])(const struct checker *) = {
 	check_listeners,
 	check_tls,
 	check_domains,
+	check_submission,
 	check_queue,
 	check_relay,
 	check_log,

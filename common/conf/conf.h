@@ -83,6 +83,14 @@ struct conf_smtpd {
 	struct conf_networks xclient_networks;	/* who may say for whom it speaks */
 };
 
+struct conf_submission {
+	char	*users;			/* "file:/path", "dovecot:/path"; empty: nobody can log in */
+	struct conf_strings mechanisms;	/* empty: what suits `users` */
+	int64_t	workers;		/* processes that check passwords */
+	int64_t	failures;		/* of one address within the window; 0: no limit */
+	int64_t	failure_window, failure_delay;	/* ms */
+};
+
 struct conf_queue {
 	char	*directory;
 	int64_t	segments, segment_size;	/* the ring */
@@ -145,6 +153,7 @@ struct conf {
 	char			*subaddress_delimiter;	/* one character, or empty */
 	struct conf_networks	 trusted_networks;
 	struct conf_smtpd	 smtpd;
+	struct conf_submission	 submission;
 	struct conf_queue	 queue;
 	struct conf_relay	 relay;
 	struct conf_dns		 dns;

@@ -74,6 +74,23 @@ static const struct setting smtpd_rows[] = {
 	  "clients that may say by XCLIENT for whom they speak: proxies and tests, which then have the rights of those", NULL },
 };
 
+static const struct setting submission_rows[] = {
+	{ "users", SETTING_STRING, FIELD(conf_submission, users), "", NULL, "1000",
+	  "who may log in: \"file:/path\" for lines of login:hash, \"dovecot:/path\" for the auth-client socket of Dovecot; empty: nobody", NULL },
+	{ "mechanisms", SETTING_STRINGS, FIELD(conf_submission, mechanisms), "", "1", "20",
+	  "what AUTH offers; empty: PLAIN and LOGIN for a file, all that Dovecot offers for Dovecot. SCRAM-SHA-256 and "
+	  "SCRAM-SHA-256-PLUS are for a file in which all users have SCRAM keys", NULL },
+	{ "auth-workers", SETTING_INT, FIELD(conf_submission, workers), "2", "1", "64",
+	  "processes that check passwords against the file", NULL },
+	{ "auth-failures", SETTING_INT, FIELD(conf_submission, failures), "20", NULL, "100000",
+	  "failed logins of one client address within the window before more are put off (454); ten times as many for one "
+	  "login; 0: no limit", NULL },
+	{ "auth-failure-window", SETTING_DURATION, FIELD(conf_submission, failure_window), "1h", "1s", "1d",
+	  "how long a failed login counts", NULL },
+	{ "auth-failure-delay", SETTING_DURATION, FIELD(conf_submission, failure_delay), "2s", NULL, "30s",
+	  "how long the answer to a failed login is held back; twice, then three times as long for the next ones, up to five", NULL },
+};
+
 static const struct setting queue_rows[] = {
 	{ "directory", SETTING_STRING, FIELD(conf_queue, directory), "/var/spool/posthorn", "1", "1000",
 	  "where mail lies until it is delivered", NULL },
@@ -232,6 +249,8 @@ const struct section conf_sections[] = {
 	TITLED("domain", "A domain whose mail is delivered here; one outside ASCII by its A-labels (xn--). Without any: the hostname, with system users.", domain_rows,
 	    "the domain", domains, domain_count, conf_domain, name, 1000),
 	PLAIN("smtpd", "Receiving mail.", smtpd_rows, smtpd),
+	PLAIN("submission", "Logging in, on listeners of the role submission. It takes TLS. When users are set, nobody submits there "
+	    "without a login, from trusted networks neither.", submission_rows, submission),
 	PLAIN("queue", "Keeping mail, and trying again.", queue_rows, queue),
 	PLAIN("relay", "Sending mail to other hosts. The timeouts are those of RFC 5321 4.5.3.2.", relay_rows, relay),
 	PLAIN("dns", "Asking the DNS.", dns_rows, dns),

@@ -55,7 +55,8 @@ scale(enum sandbox kind, const struct conf *conf, struct wanted *w)
 		w->memory += 2 * conf->queue.content_memory + 4 * conf->queue.segment_size;
 		break;
 	case SANDBOX_LOOKUP:
-		w->processes += 2 * conf->lookup.workers;	/* at a reload the old ones may not be reaped yet */
+		/* At a reload the old ones may not be reaped yet. */
+		w->processes += 2 * (conf->lookup.workers + conf->submission.workers);
 		break;
 	case SANDBOX_DELIVER:
 		w->files += 4 * conf->mda.max_workers + conf->mda.max_workers * conf->mda.worker_jobs;

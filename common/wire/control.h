@@ -53,7 +53,7 @@ enum control_frame {
 	CONTROL_FRAME_COUNT
 };
 
-enum wire_kind { WIRE_NONE, WIRE_SUBMIT, WIRE_DELIVER, WIRE_LOOKUP, WIRE_SPAWN, WIRE_HANDOFF, WIRE_KEY, WIRE_CONTROL,
+enum wire_kind { WIRE_NONE, WIRE_SUBMIT, WIRE_DELIVER, WIRE_LOOKUP, WIRE_SPAWN, WIRE_HANDOFF, WIRE_KEY, WIRE_AUTH, WIRE_CONTROL,
 	WIRE_LOG,		/* to logger: the reading end of a process's log socket; number: that process */
 	WIRE_KIND_COUNT };
 

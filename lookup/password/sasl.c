@@ -1,7 +1,7 @@
 /* sasl — the mechanisms as a table, and the two that send the password itself. */
 #include "lookup/password/sasl.h"
 
-#include "lookup/password/utf8.h"
+#include "base/utf8.h"
 
 static const struct {
 	struct slice	name;
@@ -66,11 +66,16 @@ sasl_fail(struct sasl_answer *out, const char *why)
 	out->why = why;
 }
 
-/* Controls have no place in a name, and would have one in logs. */
-static bool
-is_name(struct slice name)
+bool
+sasl_is_text(struct slice text)
 {
-	if (name.len == 0 || name.len > AUTH_LOGIN_MAX || !utf8_valid(name))
+	return utf8_valid(text) && (text.len == 0 || memchr(text.p, '\0', text.len) == NULL);
+}
+
+bool
+sasl_is_login(struct slice name)
+{
+	if (name.len == 0 || name.len > AUTH_LOGIN_MAX || !sasl_is_text(name))
 		return false;
 	for (size_t i = 0; i < name.len; i++)
 		if ((unsigned char)name.p[i] < ' ' || name.p[i] == '\x7f')
@@ -81,7 +86,7 @@ is_name(struct slice name)
 int
 sasl_take_login(struct sasl_answer *out, struct slice login)
 {
-	if (!is_name(login)) {
+	if (!sasl_is_login(login)) {
 		sasl_fail(out, "the login is empty, too long or no text");
 		return -1;
 	}
@@ -96,7 +101,7 @@ check(const struct sasl_users *users, struct slice password, struct sasl_answer 
 	struct verifier v = { 0 };
 	enum sasl_found found;
 
-	if (password.len == 0 || password.len > PASSWORD_MAX || !utf8_valid(password)) {
+	if (password.len == 0 || password.len > PASSWORD_MAX || !sasl_is_text(password)) {
 		sasl_fail(out, "the password is empty, too long or no text");
 		return;
 	}

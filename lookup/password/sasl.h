@@ -55,6 +55,10 @@ struct sasl_users {
 const char		*sasl_name(enum sasl_mechanism);		/* "PLAIN" */
 enum sasl_mechanism	 sasl_named(struct slice);			/* in any case; SASL_NONE: none of ours */
 const char		*sasl_binding_name(enum auth_binding);
+/* UTF-8 without a NUL, which ends a text in some places and not in others. */
+bool			 sasl_is_text(struct slice);
+/* A name that somebody could have: UTF-8 without controls, which would have a meaning in logs; 1 to AUTH_LOGIN_MAX bytes. */
+bool			 sasl_is_login(struct slice);
 void			 sasl_step(const struct sasl_said *, const struct sasl_users *, struct sasl_answer *);
 
 /* Inside the room: one mechanism each. */

@@ -15,7 +15,6 @@
 #include <stdio.h>
 
 #include "lookup/password/sasl.h"
-#include "lookup/password/utf8.h"
 #include "smtp/base64.h"
 
 #define CNONCE_MAX	256
@@ -101,7 +100,7 @@ parse_first(struct slice in, struct first *out, struct sasl_answer *answer, cons
 
 	*out = (struct first){ 0 };
 	*why = "not a first message of SCRAM";
-	if (in.len > GS2_MAX + FIRST_MAX || !utf8_valid(in))
+	if (in.len > GS2_MAX + FIRST_MAX || !sasl_is_text(in))
 		return -1;
 	flag = slice_split(rest, ',', &rest);
 	authzid = rest.p == NULL ? rest : slice_split(rest, ',', &rest);
@@ -145,7 +144,7 @@ parse_final(struct slice in, struct final *out)
 	struct slice rest = in, text = slice_of(NULL, 0);
 	size_t len;
 
-	if (in.len > FINAL_MAX || !utf8_valid(in) || attribute(&rest, 'c', &out->binding) == -1 || attribute(&rest, 'r', &out->nonce) == -1)
+	if (in.len > FINAL_MAX || !sasl_is_text(in) || attribute(&rest, 'c', &out->binding) == -1 || attribute(&rest, 'r', &out->nonce) == -1)
 		return -1;
 	/* Extensions may stand between, the proof is the last. */
 	while (rest.len > 0) {

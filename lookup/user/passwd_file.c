@@ -1,29 +1,16 @@
 /*
- * passwd_file — the file whole in memory, and a hash of its lines by name.
+ * passwd_file — a hash of the lines of a text_file by name.
  */
 #include "lookup/user/passwd_file.h"
 
-#include <sys/stat.h>
-#include <fcntl.h>
-#include <unistd.h>
-
-#include "base/fd.h"
-#include "base/fmt.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "lookup/user/text_file.h"
 #include "mail/address.h"
 
 #define FIELD_COUNT	6	/* up to the home; what follows is not ours */
-#define READ_TRIES	3
-
-struct identity {		/* what differs between two versions of a file */
-	dev_t		dev;
-	ino_t		ino;
-	off_t		size;
-	struct timespec	mtime, ctime;
-};
 
 struct user {
 	struct hash_node	node;
@@ -31,24 +18,22 @@ struct user {
 };
 
 struct passwd_file {
-	struct identity	 identity;
-	bool		 loaded;
-	char		*text;
+	struct text_file *file;
 	struct user	*users;
 	size_t		 count, skipped;
 	struct hash	 table;
-	char		 path[];
 };
 
 struct passwd_file *
 passwd_file_new(const char *path)
 {
-	struct passwd_file *file = mem_zalloc(sizeof(*file) + strlen(path) + 1);
+	struct passwd_file *file = mem_zalloc(sizeof(*file));
 
 	if (file == NULL)
 		return NULL;
 	hash_init(&file->table);
-	(void)strlcpy(file->path, path, strlen(path) + 1);
+	if ((file->file = text_file_new(path)) == NULL)
+		passwd_file_free(&file);
 	return file;
 }
 
@@ -58,11 +43,8 @@ passwd_file_empty(struct passwd_file *file)
 	hash_fini(&file->table);
 	hash_init(&file->table);
 	mem_free(file->users);
-	mem_free(file->text);
 	file->users = NULL;
-	file->text = NULL;
 	file->count = file->skipped = 0;
-	file->loaded = false;
 }
 
 void
@@ -71,6 +53,7 @@ passwd_file_free(struct passwd_file **file)
 	if (*file == NULL)
 		return;
 	passwd_file_empty(*file);
+	text_file_free(&(*file)->file);
 	hash_fini(&(*file)->table);
 	mem_free(*file);
 	*file = NULL;
@@ -122,110 +105,16 @@ passwd_line_parse(struct slice line, struct account *out, const char **why)
 	return 0;
 }
 
-static struct identity
-identity_of(const struct stat *st)
-{
-	return (struct identity){ st->st_dev, st->st_ino, st->st_size, st->st_mtim, st->st_ctim };
-}
-
-static bool
-time_eq(struct timespec a, struct timespec b)
-{
-	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-static bool
-identity_eq(const struct identity *a, const struct identity *b)
-{
-	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && time_eq(a->mtime, b->mtime) &&
-	    time_eq(a->ctime, b->ctime);
-}
-
-static uint64_t
-identity_stamp(const struct identity *id)
-{
-	uint64_t stamp = (uint64_t)id->ino ^ ((uint64_t)id->size << 40);
-
-	/* Any mixing will do: all that matters is that two versions differ, in every worker alike. */
-	stamp = stamp * 0x9e3779b97f4a7c15u + (uint64_t)id->mtime.tv_sec;
-	stamp = stamp * 0x9e3779b97f4a7c15u + (uint64_t)id->mtime.tv_nsec;
-	stamp = stamp * 0x9e3779b97f4a7c15u + (uint64_t)id->ctime.tv_nsec;
-	return stamp;
-}
-
 uint64_t
 passwd_file_stamp(const struct passwd_file *file)
 {
-	return identity_stamp(&file->identity);
+	return text_file_stamp(file->file);
 }
 
 size_t
 passwd_file_skipped(const struct passwd_file *file)
 {
 	return file->skipped;
-}
-
-/* Reads what the descriptor has; NULL with err. The text has a newline at its end. */
-static char *
-file_read(int fd, const char *path, struct identity *id, struct err *err)
-{
-	struct stat before, after;
-	ssize_t got;
-	char *text;
-
-	if (fstat(fd, &before) == -1) {
-		err_sys(err, "%s", path);
-		return NULL;
-	}
-	if (!S_ISREG(before.st_mode) || before.st_size <= 0 || before.st_size > PASSWD_FILE_MAX) {
-		err_set(err, "%s: not a file of 1 byte to 16 MiB", path);
-		return NULL;
-	}
-	if ((text = mem_alloc((size_t)before.st_size)) == NULL) {
-		err_set(err, "no memory for %s", path);
-		return NULL;
-	}
-	got = fd_pread_full(fd, text, (size_t)before.st_size, 0);
-	if (got == -1 || fstat(fd, &after) == -1)
-		err_sys(err, "reading %s", path);
-	else if (got != before.st_size || after.st_size != before.st_size || !time_eq(after.st_mtim, before.st_mtim))
-		err_set(err, "%s changes while it is read", path);
-	else if (text[got - 1] != '\n')
-		err_set(err, "%s: its last line has no end; is it still being written?", path);
-	else {
-		*id = identity_of(&after);
-		return text;
-	}
-	mem_free(text);
-	return NULL;
-}
-
-static char *
-file_load(const char *path, struct identity *id, struct err *err)
-{
-	char *text = NULL;
-
-	for (int try = 0; try < READ_TRIES && text == NULL; try++) {
-		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);	/* a FIFO must not hold us */
-
-		if (fd == -1) {
-			err_sys(err, "%s", path);
-			return NULL;
-		}
-		text = file_read(fd, path, id, err);
-		fd_close(&fd);
-	}
-	return text;
-}
-
-static size_t
-count_lines(struct slice text)
-{
-	size_t lines = 0;
-
-	for (size_t i = 0; i < text.len; i++)
-		lines += text.p[i] == '\n';
-	return lines;
 }
 
 static void
@@ -238,7 +127,7 @@ passwd_file_line(struct passwd_file *file, struct slice line, size_t number)
 		return;
 	if (passwd_line_parse(line, &user->account, &why) == -1) {
 		if (file->skipped++ < 10)
-			log_warn("%s:%zu: line skipped: %s", file->path, number, why);
+			log_warn("%s:%zu: line skipped: %s", text_file_path(file->file), number, why);
 		return;
 	}
 	/* The first line of a name counts, as in passwd(5). */
@@ -251,12 +140,13 @@ passwd_file_line(struct passwd_file *file, struct slice line, size_t number)
 }
 
 static int
-passwd_file_index(struct passwd_file *file, struct slice text, struct err *err)
+passwd_file_index(struct passwd_file *file, struct err *err)
 {
+	struct slice text = text_file_text(file->file);
 	size_t number = 0;
 
-	if ((file->users = mem_array(count_lines(text) + 1, sizeof(struct user))) == NULL)
-		return err_set(err, "no memory for %s", file->path);
+	if ((file->users = mem_array(text_file_lines(file->file) + 1, sizeof(struct user))) == NULL)
+		return err_set(err, "no memory for %s", text_file_path(file->file));
 	while (text.p != NULL) {
 		struct slice line = slice_split(text, '\n', &text);
 
@@ -268,28 +158,17 @@ passwd_file_index(struct passwd_file *file, struct slice text, struct err *err)
 int
 passwd_file_refresh(struct passwd_file *file, struct err *err)
 {
-	struct identity id;
-	struct stat st;
-	char *text;
+	int result = text_file_refresh(file->file, err);
 
-	if (stat(file->path, &st) == -1) {
-		passwd_file_empty(file);
-		return err_sys(err, "%s", file->path);
-	}
-	id = identity_of(&st);
-	if (file->loaded && identity_eq(&id, &file->identity))
+	if (result == 0)
 		return 0;
 	passwd_file_empty(file);
-	if ((text = file_load(file->path, &id, err)) == NULL)
-		return -1;
-	file->text = text;
-	if (passwd_file_index(file, slice_of(text, (size_t)id.size), err) == -1) {
+	if (result == 1 && passwd_file_index(file, err) == -1) {
 		passwd_file_empty(file);
+		text_file_forget(file->file);
 		return -1;
 	}
-	file->identity = id;
-	file->loaded = true;
-	return 1;
+	return result;
 }
 
 static const struct account *

@@ -8,17 +8,13 @@
  *
  * `name` is the local part, or the whole address. Empty lines and lines that begin
  * with # say nothing; a line that makes no sense is reported once for each version
- * of the file and skipped. A file that is missing, unreadable, empty, larger than
- * PASSWD_FILE_MAX or without a newline at its end (being written?) is an error as a
- * whole and never "no such user": write a new file and rename it over the old one.
+ * of the file and skipped. What text_file.h calls an error is never "no such user".
  */
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "lookup/user/account.h"
-
-#define PASSWD_FILE_MAX	(16 * 1024 * 1024)
 
 struct passwd_file;
 

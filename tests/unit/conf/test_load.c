@@ -219,6 +219,35 @@ smart_host_forms(void **state)
 	}
 }
 
+static const struct {
+	const char	*text;
+	bool		 good;
+} submissions[] = {
+	{ "users = \"file:/etc/posthorn/passwd\"", true }, { "users = \"dovecot:/run/dovecot/auth-client\"", true }, { "users = \"\"", true },
+	{ "users = \"file:passwd\"", false }, { "users = \"file\"", false }, { "users = \"file:\"", false }, { "users = \"/etc/passwd\"", false },
+	{ "users = \"pam\"", false }, { "users = \"dovecot:auth\"", false },
+	{ "users = \"file:/p\" mechanisms = { \"PLAIN\", \"SCRAM-SHA-256\", \"SCRAM-SHA-256-PLUS\", \"LOGIN\" }", true },
+	{ "users = \"file:/p\" mechanisms = { \"plain\" }", false }, { "users = \"file:/p\" mechanisms = { \"XOAUTH2\" }", false },
+	{ "users = \"dovecot:/p\" mechanisms = { \"XOAUTH2\" }", true }, { "users = \"dovecot:/p\" mechanisms = { \"X OAUTH2\" }", false },
+};
+
+static void
+submission_forms(void **state)
+{
+	char text[256], lines[2048];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(submissions) / sizeof(submissions[0]); i++) {
+		struct conf *conf;
+
+		ROW(i, submissions[i].text);
+		snprintf(text, sizeof(text), HOST "submission { %s }\n", submissions[i].text);
+		conf = load(text, lines, sizeof(lines));
+		assert_int_equal(conf != NULL, submissions[i].good);
+		conf_free(&conf);
+	}
+}
+
 /* A file that uses most of the grammar means what it says. */
 static void
 a_whole_file(void **state)
@@ -376,7 +405,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_mistakes), cmocka_unit_test(smart_host_forms), cmocka_unit_test(a_whole_file),
+		cmocka_unit_test(all_mistakes), cmocka_unit_test(smart_host_forms), cmocka_unit_test(submission_forms), cmocka_unit_test(a_whole_file),
 		cmocka_unit_test(included_mistakes), cmocka_unit_test(hostile_files), cmocka_unit_test(no_memory),
 		cmocka_unit_test(resolv),
 	};

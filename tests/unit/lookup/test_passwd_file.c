@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lookup/user/passwd_file.h"
+#include "lookup/user/text_file.h"
 #include "tests/support/tempdir.h"
 
 static const struct {
@@ -155,7 +156,7 @@ test_trouble(void **state)
 	assert_int_equal(passwd_file_refresh(f->file, &err), -1);
 	assert_int_equal(rmdir(f->path), 0);
 	tempdir_write(f->path, "ann:x:1000:1000::/home/ann:\n");
-	assert_int_equal(truncate(f->path, PASSWD_FILE_MAX + 1), 0);
+	assert_int_equal(truncate(f->path, TEXT_FILE_MAX + 1), 0);
 	assert_int_equal(passwd_file_refresh(f->file, &err), -1);
 	(void)unlink(f->path);
 	tempdir_write(f->path, "ann:x:1000:1000::/home/ann:\n");

@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 
-#include "lookup/password/utf8.h"
 #include "tests/support/testing.h"
 
 #define USER_KEYS	"{SCRAM-SHA-256}4096,W22ZaJ0SNY7soEsUEjb6gQ==,WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=,wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
@@ -322,27 +321,6 @@ test_pretend_works(void **state)
 	verifier_pretend(&v, SLICE_LIT("x"));
 }
 
-static void
-test_utf8(void **state)
-{
-	static const struct {
-		const char	*text;
-		bool		 valid;
-	} rows[] = {
-		{ "", true }, { "plain", true }, { "\xc3\xa9", true }, { "\xe2\x82\xac", true }, { "\xf0\x9f\x93\xa7", true }, { "\xf4\x8f\xbf\xbf", true },
-		{ "\xc3", false }, { "\xa9", false }, { "\xc0\xaf", false }, { "\xc1\xbf", false }, { "\xe0\x9f\xbf", false }, { "\xed\xa0\x80", false },
-		{ "\xf4\x90\x80\x80", false }, { "\xf0\x8f\xbf\xbf", false }, { "\xf5\x80\x80\x80", false }, { "\xff", false }, { "\xe2\x82", false },
-		{ "\xe2\x82x", false }, { "\xc3\xa9\xa9", false },
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		ROW(i, rows[i].text);
-		assert_int_equal(utf8_valid(slice_str(rows[i].text)), rows[i].valid);
-	}
-	assert_false(utf8_valid(SLICE_LIT("a\0b")));
-}
-
 int
 main(void)
 {
@@ -355,7 +333,6 @@ main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_verifiers),
 		cmocka_unit_test(test_pretend_works),
-		cmocka_unit_test(test_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

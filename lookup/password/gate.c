@@ -1,0 +1,592 @@
+/*
+ * gate — see gate.h. attempt_answer is where an attempt is decided, attempt_end the one way out of it.
+ */
+#include "lookup/password/gate_inside.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/random.h"
+#include "lookup/worker.h"
+#include "smtp/base64.h"
+
+#define LINE_MOST	256	/* attempts that wait for a worker */
+#define LINE_EACH	16	/* of them from one address */
+#define DOOR_MOST	20000	/* attempts and logins of one smtpd */
+#define QUEUE_MS	5000	/* for its answer */
+/* Our trouble, in the words by which log readers tell it from a wrong password. */
+#define AWAY(words)	"Connection lost to authentication server: " words
+
+/* --- one attempt -------------------------------------------------------------------------------- */
+
+struct attempt *
+attempt_find(struct door *door, uint64_t serial)
+{
+	for (struct hash_node *n = hash_first(&door->by_serial, hash_u64(serial)); n != NULL; n = hash_next(n))
+		if (CONTAINER_OF(n, struct attempt, by_serial)->serial == serial)
+			return CONTAINER_OF(n, struct attempt, by_serial);
+	return NULL;
+}
+
+static struct attempt *
+find_id(const struct gate *g, uint64_t id)
+{
+	for (struct hash_node *n = hash_first(&g->by_id, hash_u64(id)); n != NULL; n = hash_next(n))
+		if (CONTAINER_OF(n, struct attempt, by_id)->id == id)
+			return CONTAINER_OF(n, struct attempt, by_id);
+	return NULL;
+}
+
+static struct slice
+address_of(const struct attempt *a)
+{
+	return slice_of(a->address, a->address_len);
+}
+
+/* What the client said is nobody's any more. */
+static void
+wipe(struct attempt *a)
+{
+	for (uint32_t i = 0; i < a->count; i++) {
+		char *bytes = (char *)(uintptr_t)a->responses[i].p;
+
+		explicit_bzero(bytes, a->responses[i].len);
+		mem_free(bytes);
+	}
+	a->count = 0;
+}
+
+static void
+leave_line(struct attempt *a)
+{
+	if (a->state != ATTEMPT_LINE)
+		return;
+	TAILQ_REMOVE(&a->gate->line, a, line);
+	a->gate->waiting--;
+}
+
+static void
+attempt_free(struct attempt *a)
+{
+	struct gate *g = a->gate;
+
+	leave_line(a);
+	if (g->pool != NULL && a->state == ATTEMPT_CHECKED)
+		pool_forget(g->pool, a);
+	g->live -= a->state == ATTEMPT_LIVE;
+	wipe(a);
+	for (uint32_t i = 0; i < a->channel_count; i++)
+		mem_free((char *)(uintptr_t)a->channels[i].data.p);
+	timer_fini(&a->timer);
+	hash_remove(&a->door->by_serial, &a->by_serial);
+	hash_remove(&g->by_id, &a->by_id);
+	TAILQ_REMOVE(&a->door->attempts, a, of_door);
+	a->door->count--;
+	explicit_bzero(a, sizeof(*a));
+	mem_free(a);
+}
+
+void
+attempt_drop(struct attempt *a)
+{
+	struct gate *g = a->gate;
+
+	if (a->state == ATTEMPT_LIVE || a->state == ATTEMPT_QUEUE)
+		queue_logout(a);
+	else if (g->dovecot != NULL && !a->orphan && (a->state == ATTEMPT_CHECKED || a->state == ATTEMPT_CLIENT))
+		dovecot_cancel(g->dovecot, a->id);
+	attempt_free(a);
+}
+
+static void
+attempt_end(struct attempt *a, uint16_t type, const char *why)
+{
+	*(type == AUTH_FAILED ? &a->gate->failed : &a->gate->put_off) += 1;
+	door_tell(a, type, slice_str(why));
+	attempt_drop(a);
+}
+
+static void
+on_timer(void *arg)
+{
+	struct attempt *a = arg;
+
+	switch (a->state) {
+	case ATTEMPT_HELD:
+		attempt_end(a, AUTH_FAILED, a->why);
+		break;
+	case ATTEMPT_QUEUE:
+		attempt_end(a, AUTH_LATER, AWAY("the queue is away"));
+		break;
+	default:
+		attempt_end(a, AUTH_LATER, AWAY("the check did not end in time"));
+		break;
+	}
+}
+
+static void
+draw_nonce(struct attempt *a)
+{
+	unsigned char bytes[BASE64_DECODED(NONCE_LEN)];
+
+	random_bytes(bytes, sizeof(bytes));
+	(void)base64_encode(slice_of(bytes, sizeof(bytes)), a->nonce);
+}
+
+static int
+keep(struct slice *out, struct slice bytes)
+{
+	char *copy = mem_alloc(bytes.len + 1);
+
+	if (copy == NULL)
+		return -1;
+	if (bytes.len > 0)
+		memcpy(copy, bytes.p, bytes.len);
+	*out = slice_of(copy, bytes.len);
+	return 0;
+}
+
+static int
+keep_response(struct attempt *a, struct slice response)
+{
+	if (a->count == SASL_RESPONSES_MAX || keep(&a->responses[a->count], response) == -1)
+		return -1;
+	a->count++;
+	return 0;
+}
+
+static struct attempt *
+attempt_new(struct door *door, const struct auth_begin *begin)
+{
+	struct attempt *a = mem_zalloc(sizeof(*a));
+	struct gate *g = door->gate;
+
+	if (a == NULL || timer_init(&a->timer, g->loop, on_timer, a) == -1) {
+		mem_free(a);
+		return NULL;
+	}
+	a->gate = g;
+	a->door = door;
+	a->serial = begin->serial;
+	a->mechanism = sasl_named(begin->mechanism);
+	a->address_len = begin->client.len;
+	memcpy(a->address, begin->client.p, begin->client.len);
+	do
+		a->id = ++g->last_id;
+	while (a->id == 0 || find_id(g, a->id) != NULL);
+	draw_nonce(a);
+	hash_insert(&door->by_serial, &a->by_serial, hash_u64(a->serial));
+	hash_insert(&g->by_id, &a->by_id, hash_u64(a->id));
+	TAILQ_INSERT_TAIL(&door->attempts, a, of_door);
+	door->count++;
+	return a;
+}
+
+/* --- deciding ----------------------------------------------------------------------------------- */
+
+static void
+grant(struct attempt *a)
+{
+	do
+		random_bytes(&a->token, sizeof(a->token));
+	while (!token_is_set(&a->token));
+	a->state = ATTEMPT_QUEUE;
+	timer_set(&a->timer, QUEUE_MS);
+	/* When it is away it may be back within the time: then it hears of this one as of all others. */
+	(void)queue_login(a);
+}
+
+void
+attempt_known(struct gate *g, const struct auth_known *known)
+{
+	struct attempt *a = find_id(g, known->serial);
+
+	if (a == NULL || (a->state != ATTEMPT_QUEUE && a->state != ATTEMPT_LIVE))
+		return;		/* it has been cancelled meanwhile */
+	if (!known->ok) {
+		attempt_end(a, AUTH_LATER, AWAY("too many are logged in"));
+	} else if (a->state == ATTEMPT_QUEUE) {
+		timer_stop(&a->timer);
+		a->state = ATTEMPT_LIVE;
+		g->live++;
+		g->granted++;
+		failures_succeeded(g->failures, address_of(a), slice_str(a->login), loop_now(g->loop));
+		door_tell(a, AUTH_OK, slice_of("", 0));
+	}
+}
+
+static void
+hold(struct attempt *a, struct slice why)
+{
+	struct gate *g = a->gate;
+	int64_t delay = failures_add(g->failures, &g->rules, address_of(a), slice_str(a->login), loop_now(g->loop));
+
+	(void)snprintf(a->why, sizeof(a->why), "%.*s", SLICE_FMT(why));
+	a->state = ATTEMPT_HELD;
+	timer_set(&a->timer, delay);
+}
+
+/* The state is CHECKED, and that is over. */
+static void
+attempt_answer(struct attempt *a, const struct check_answer *answer)
+{
+	struct gate *g = a->gate;
+
+	if (answer->login.len > 0)
+		(void)snprintf(a->login, sizeof(a->login), "%.*s", SLICE_FMT(answer->login));
+	timer_stop(&a->timer);
+	if (answer->result == SASL_CHALLENGE) {
+		a->state = ATTEMPT_CLIENT;
+		door_tell(a, AUTH_CHALLENGE, answer->challenge);
+		return;
+	}
+	a->state = ATTEMPT_NONE;
+	wipe(a);
+	if (answer->result == SASL_TROUBLE)
+		attempt_end(a, AUTH_LATER, AWAY("the users cannot be asked"));
+	else if (failures_refuse(g->failures, &g->rules, address_of(a), slice_str(a->login), loop_now(g->loop)))
+		attempt_end(a, AUTH_LATER, "too many failed logins");
+	else if (answer->result == SASL_OK)
+		grant(a);
+	else
+		hold(a, answer->why);
+}
+
+/* --- users in a file: workers ------------------------------------------------------------------- */
+
+/* Whether this client may have been offered -PLUS: it can be told only to who can bind. */
+static bool
+offers_plus(const struct attempt *a)
+{
+	return a->channel_count > 0 && strstr(a->gate->mechanisms, sasl_name(SASL_SCRAM_PLUS)) != NULL;
+}
+
+static void
+dispatch(void *arg)
+{
+	struct gate *g = arg;
+	struct attempt *a;
+
+	while (pool_ready(g->pool) && (a = TAILQ_FIRST(&g->line)) != NULL) {
+		struct sasl_said said = { .mechanism = a->mechanism, .plus_offered = offers_plus(a),
+		    .nonce = slice_of(a->nonce, NONCE_LEN), .channel_count = a->channel_count, .count = a->count };
+
+		leave_line(a);
+		a->state = ATTEMPT_CHECKED;
+		timer_stop(&a->timer);		/* the pool has a clock of its own */
+		memcpy(said.channels, a->channels, sizeof(said.channels));
+		memcpy(said.responses, a->responses, sizeof(said.responses));
+		check_ask_put(pool_begin(g->pool, WORKER_STEP, a), &said);
+		pool_end(g->pool);
+	}
+	/* All workers rest after early deaths. */
+	while (!pool_hopeful(g->pool) && (a = TAILQ_FIRST(&g->line)) != NULL)
+		attempt_end(a, AUTH_LATER, AWAY("nobody can check it now"));
+}
+
+static int
+on_worker_frame(void *arg, void *question, uint16_t type, struct reader *in)
+{
+	struct check_answer answer;
+
+	(void)arg;
+	if (type == WORKER_SAY)
+		return worker_said(in);
+	if (type != WORKER_STEPPED || check_answer_get(in, &answer) == -1)
+		return -1;
+	if (question != NULL)
+		attempt_answer(question, &answer);
+	return 1;
+}
+
+static void
+on_worker_lost(void *arg, void *question)
+{
+	(void)arg;
+	attempt_end(question, AUTH_LATER, AWAY("the check did not end in time"));
+}
+
+static int
+on_fork(void *arg, int fd)
+{
+	const struct gate *g = arg;
+
+	return checker_run(fd, g->conf->submission.users + strlen("file:"), g->secret);
+}
+
+static void
+put_in_line(struct attempt *a)
+{
+	struct gate *g = a->gate;
+	const struct attempt *other;
+	size_t same = 0;
+
+	TAILQ_FOREACH(other, &g->line, line)
+		same += slice_eq(address_of(other), address_of(a));
+	if (g->waiting >= LINE_MOST || same >= LINE_EACH || !pool_hopeful(g->pool)) {
+		attempt_end(a, AUTH_LATER, AWAY("too many log in at once"));
+		return;
+	}
+	a->state = ATTEMPT_LINE;
+	TAILQ_INSERT_TAIL(&g->line, a, line);
+	g->waiting++;
+	timer_set(&a->timer, g->conf->lookup.answer_timeout);
+	dispatch(g);
+}
+
+/* --- users at Dovecot --------------------------------------------------------------------------- */
+
+static void
+on_dovecot_answer(void *arg, uint32_t id, const struct check_answer *answer)
+{
+	struct attempt *a = find_id(arg, id);
+
+	if (a != NULL && a->state == ATTEMPT_CHECKED && !a->orphan)
+		attempt_answer(a, answer);
+}
+
+/* Who checked is gone: an answer now, or, while the client thinks, when it has spoken. */
+static void
+orphan_all(struct gate *g)
+{
+	struct attempt *a, *next;
+	struct door *door;
+
+	TAILQ_FOREACH(door, &g->doors, all)
+		for (a = TAILQ_FIRST(&door->attempts); a != NULL; a = next) {
+			next = TAILQ_NEXT(a, of_door);
+			if (a->state > ATTEMPT_CLIENT)
+				continue;
+			a->orphan = true;
+			if (a->state != ATTEMPT_CLIENT)
+				attempt_end(a, AUTH_LATER, AWAY("the users cannot be asked"));
+		}
+}
+
+static void	offer(struct gate *, struct slice);
+
+static void
+on_dovecot_offers(void *arg, struct slice names)
+{
+	struct gate *g = arg;
+
+	if (names.len == 0)
+		orphan_all(g);
+	offer(g, names);
+}
+
+static void
+ask_dovecot(struct attempt *a, const struct auth_begin *begin, struct slice response)
+{
+	struct gate *g = a->gate;
+	int result;
+
+	a->state = ATTEMPT_CHECKED;
+	/* Dovecot holds failures back for some seconds, and its passdb may be far away. */
+	timer_set(&a->timer, 6 * g->conf->lookup.answer_timeout);
+	result = begin != NULL ? dovecot_begin(g->dovecot, a->id, begin) : dovecot_continue(g->dovecot, a->id, response);
+	if (result == -1)
+		attempt_end(a, AUTH_LATER, AWAY("Dovecot is away, or the response is too long for it"));
+}
+
+/* --- frames of smtpd ---------------------------------------------------------------------------- */
+
+/* A whole word of what is offered. */
+static bool
+is_offered(const struct gate *g, struct slice mechanism)
+{
+	struct slice rest = slice_str(g->mechanisms);
+
+	while (rest.p != NULL)
+		if (slice_eq(slice_split(rest, ' ', &rest), mechanism))
+			return true;
+	return false;
+}
+
+static void
+check_new(struct attempt *a, const struct auth_begin *begin)
+{
+	struct gate *g = a->gate;
+
+	if (!begin->secure)
+		attempt_end(a, AUTH_FAILED, "the connection is not encrypted");
+	else if (failures_refuse_address(g->failures, &g->rules, address_of(a), loop_now(g->loop)))
+		attempt_end(a, AUTH_LATER, "too many failed logins from this address");
+	else if (g->pool == NULL && g->dovecot == NULL)
+		attempt_end(a, AUTH_LATER, AWAY("nobody can log in here"));
+	else if (!is_offered(g, begin->mechanism))
+		attempt_end(a, g->mechanisms[0] == '\0' ? AUTH_LATER : AUTH_FAILED, "Invalid authentication mechanism");
+	else if (g->dovecot != NULL)
+		ask_dovecot(a, begin, slice_of("", 0));
+	else if (begin->has_response && keep_response(a, begin->response) == -1)
+		attempt_end(a, AUTH_LATER, AWAY("no memory"));
+	else
+		put_in_line(a);
+}
+
+int
+attempt_begin(struct door *door, const struct auth_begin *begin)
+{
+	struct attempt *a;
+
+	if (attempt_find(door, begin->serial) != NULL)
+		return -1;
+	door->gate->begun++;
+	if (door->count >= DOOR_MOST || (a = attempt_new(door, begin)) == NULL) {
+		door->gate->put_off++;
+		door_refuse(door, begin->serial, SLICE_LIT(AWAY("no room for another login")));
+		return 0;
+	}
+	while (a->channel_count < begin->channel_count) {
+		a->channels[a->channel_count].type = begin->channels[a->channel_count].type;
+		if (keep(&a->channels[a->channel_count].data, begin->channels[a->channel_count].data) == -1) {
+			attempt_end(a, AUTH_LATER, AWAY("no memory"));
+			return 0;
+		}
+		a->channel_count++;
+	}
+	check_new(a, begin);
+	return 0;
+}
+
+int
+attempt_continue(struct door *door, const struct auth_piece *piece)
+{
+	struct attempt *a = attempt_find(door, piece->serial);
+
+	if (a == NULL || a->state != ATTEMPT_CLIENT)
+		return -1;
+	if (a->orphan)
+		attempt_end(a, AUTH_LATER, AWAY("the users cannot be asked"));
+	else if (a->gate->dovecot != NULL)
+		ask_dovecot(a, NULL, piece->bytes);
+	else if (keep_response(a, piece->bytes) == -1)
+		attempt_end(a, AUTH_LATER, AWAY("no memory, or a dialogue without end"));
+	else
+		put_in_line(a);
+	return 0;
+}
+
+/* --- life --------------------------------------------------------------------------------------- */
+
+/* What EHLO may say: of what the back end can, what the configuration names; all of it when that names none. */
+static void
+offer(struct gate *g, struct slice able)
+{
+	const struct conf_strings *wanted = &g->conf->submission.mechanisms;
+	struct door *door;
+	size_t len = 0;
+
+	g->mechanisms[0] = '\0';
+	while (able.p != NULL) {
+		struct slice name = slice_split(able, ' ', &able);
+		bool wants = wanted->count == 0;
+
+		for (uint32_t i = 0; i < wanted->count; i++)
+			wants = wants || slice_eq(name, slice_str(wanted->v[i]));
+		if (wants && name.len > 0 && len + name.len + 1 < sizeof(g->mechanisms))
+			len += (size_t)snprintf(g->mechanisms + len, sizeof(g->mechanisms) - len, "%s%.*s", len > 0 ? " " : "",
+			    SLICE_FMT(name));
+	}
+	TAILQ_FOREACH(door, &g->doors, all)
+		door_mechanisms(door);
+}
+
+static int
+open_users(struct gate *g, struct err *err)
+{
+	const struct pool_ops pool_ops = { on_fork, on_worker_frame, on_worker_lost, dispatch, g };
+	const struct dovecot_ops dovecot_ops = { on_dovecot_offers, on_dovecot_answer, g };
+	const struct conf_submission *conf = &g->conf->submission;
+
+	if (slice_starts(slice_str(conf->users), SLICE_LIT("file:"))) {
+		g->pool = pool_new(g->loop, (uint32_t)conf->workers, g->conf->lookup.answer_timeout, &pool_ops, err);
+		offer(g, conf->mechanisms.count == 0 ? SLICE_LIT("PLAIN LOGIN") :
+		    SLICE_LIT("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN"));
+		return g->pool == NULL ? -1 : 0;
+	}
+	offer(g, SLICE_LIT(""));
+	if (!slice_starts(slice_str(conf->users), SLICE_LIT("dovecot:")))
+		return 0;
+	g->dovecot = dovecot_new(g->loop, conf->users + strlen("dovecot:"), &dovecot_ops, err);
+	return g->dovecot == NULL ? -1 : 0;
+}
+
+static int
+gate_begin(struct gate *g, const struct conf *conf, struct err *err)
+{
+	g->conf = conf;
+	g->rules = (struct failures_rules){ .limit = (uint32_t)conf->submission.failures,
+	    .window = conf->submission.failure_window, .delay = conf->submission.failure_delay };
+	return open_users(g, err);
+}
+
+struct gate *
+gate_new(struct loop *loop, const struct conf *conf, struct err *err)
+{
+	struct gate *g = mem_zalloc(sizeof(*g));
+
+	if (g == NULL || (g->failures = failures_new()) == NULL) {
+		(void)err_set(err, "no memory for logins");
+		mem_free(g);
+		return NULL;
+	}
+	g->loop = loop;
+	TAILQ_INIT(&g->doors);
+	TAILQ_INIT(&g->line);
+	hash_init(&g->by_id);
+	random_bytes(g->secret, sizeof(g->secret));
+	if (gate_begin(g, conf, err) == -1)
+		gate_free(&g);
+	return g;
+}
+
+void
+gate_free(struct gate **gp)
+{
+	struct gate *g = *gp;
+
+	*gp = NULL;
+	if (g == NULL)
+		return;
+	while (!TAILQ_EMPTY(&g->doors))
+		door_close(TAILQ_FIRST(&g->doors));
+	channel_close(&g->queue);
+	pool_free(&g->pool);
+	dovecot_free(&g->dovecot);
+	failures_free(&g->failures);
+	hash_fini(&g->by_id);
+	explicit_bzero(g, sizeof(*g));
+	mem_free(g);
+}
+
+void
+gate_wire(struct gate *g, enum wire_role role, int fd)
+{
+	if (role == ROLE_SUBMISSION)
+		door_open(g, fd);
+	else if (role == ROLE_QUEUE)
+		queue_open(g, fd);
+	else
+		fd_close(&fd);
+}
+
+int
+gate_reload(struct gate *g, const struct conf *conf, struct err *err)
+{
+	orphan_all(g);
+	pool_free(&g->pool);
+	dovecot_free(&g->dovecot);
+	return gate_begin(g, conf, err);
+}
+
+void
+gate_status(const struct gate *g, struct buf *out)
+{
+	(void)buf_printf(out, "logins_begun %" PRIu64 "\nlogins_granted %" PRIu64 "\nlogins_failed %" PRIu64 "\nlogins_put_off %" PRIu64
+	    "\nlogins_live %" PRIu64 "\nlogins_waiting %zu\nlogins_remembered %zu\n", g->begun, g->granted, g->failed, g->put_off, g->live,
+	    g->waiting, failures_count(g->failures));
+}
