@@ -118,7 +118,31 @@ commit(struct accept *a)
 	store_commit(a->queue->store, &change, 0);
 }
 
-/* --- the claim: an mx wire may submit only what is ours ---------------------------------------- */
+/* --- the claim: who may submit what is not ours ------------------------------------------------- */
+
+enum claim {
+	CLAIM_NONE,
+	CLAIM_OURS,		/* every recipient has to be ours */
+	CLAIM_ANY,
+	CLAIM_LATER		/* it cannot be judged now */
+};
+
+/*
+ * Of a submission wire the login counts, which is told by lookup. A token that is not known belongs to a login that lookup has lost,
+ * or has not told yet: trouble, and the client may come again. Where nobody can log in it serves trusted networks only, and is
+ * believed about them as a trusted wire is.
+ */
+static enum claim
+claim_of(const struct queue *q, enum wire_role role, const struct auth_token *token)
+{
+	if (role == ROLE_MX)
+		return CLAIM_OURS;
+	if (role != ROLE_SUBMISSION || q->process->conf->submission.users[0] == '\0')
+		return CLAIM_ANY;
+	if (!token_is_set(token))
+		return CLAIM_OURS;
+	return logins_know(q->logins, token) ? CLAIM_ANY : CLAIM_LATER;
+}
 
 static void
 judge(struct accept *a, const struct route *route)
@@ -169,7 +193,7 @@ check_claim(struct accept *a)
 }
 
 static void
-on_message(void *arg, enum wire_role role, struct message *m, uint32_t large_crc, struct submit_reply *reply)
+on_message(void *arg, enum wire_role role, const struct auth_token *token, struct message *m, uint32_t large_crc, struct submit_reply *reply)
 {
 	struct queue *q = arg;
 	struct accept *a = mem_zalloc(sizeof(*a));
@@ -186,10 +210,17 @@ on_message(void *arg, enum wire_role role, struct message *m, uint32_t large_crc
 	m->envelope.arrival_ms = store_now(q->store);
 	*a = (struct accept){ .queue = q, .message = m, .reply = reply, .large_crc = large_crc,
 	    .verdict = VERDICT_DURABLE };
-	if (role == ROLE_MX)
-		check_claim(a);
-	else
+	switch (claim_of(q, role, token)) {
+	case CLAIM_ANY:
 		commit(a);
+		break;
+	case CLAIM_LATER:
+		refuse(a, VERDICT_TRY_LATER, SLICE_LIT("the login is not known any more"));
+		break;
+	default:
+		check_claim(a);
+		break;
+	}
 }
 
 static int

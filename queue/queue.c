@@ -340,8 +340,9 @@ make_rooms(struct queue *q, struct err *err)
 	q->agents = agents_new(q->loop, first_lease, &queue_agents_ops, q, err);
 	q->routes = routes_new(q->loop, err);
 	q->submits = submits_new(q->loop, &queue_submits_ops, q, err);
+	q->logins = logins_new(q->loop, err);
 	q->operators = operators_new(q, err);
-	if (q->agents == NULL || q->routes == NULL || q->submits == NULL || q->operators == NULL)
+	if (q->agents == NULL || q->routes == NULL || q->submits == NULL || q->logins == NULL || q->operators == NULL)
 		return -1;
 	schedule_limit(q->schedule, (uint32_t)q->process->conf->queue.destination_jobs);
 	/* Until every agent has said what it still has in hand, nothing is tried a second time. */
@@ -408,6 +409,8 @@ attach(struct queue *q, const struct control_wire *wire, int fd, struct err *err
 		    wire->number, wire->fault, fd, err);
 	case WIRE_LOOKUP:
 		return routes_attach(q->routes, fd, err);
+	case WIRE_AUTH:
+		return logins_attach(q->logins, fd, err);
 	default:
 		fd_close(&fd);
 		return err_set(err, "a wire of kind %d is of no use here", (int)wire->kind);
@@ -474,6 +477,7 @@ queue_free(void)
 
 	routes_free(&q->routes);	/* claims that wait are refused, and need the others for that */
 	submits_free(&q->submits);
+	logins_free(&q->logins);
 	while (!TAILQ_EMPTY(&q->all))
 		queue_forget(q, TAILQ_FIRST(&q->all));
 	operators_free(&q->operators);
@@ -502,6 +506,7 @@ queue_status(struct process *process, struct buf *out)
 	store_figures(q->store, &f);
 	(void)buf_printf(out, "messages %" PRIu64 "\nawake %zu\nspooled %" PRIu64 "\nevacuated %" PRIu64 "\nin-flight %" PRIu32 "\nmemory-content %zu\n", queue_count(q, NULL), q->by_id.count,
 	    f.spooled, f.evacuated, agents_in_flight(q->agents), q->memory_used);
+	(void)buf_printf(out, "logins %zu\n", logins_count(q->logins));
 	(void)buf_printf(out, "accepted %" PRIu64 "\nrefused %" PRIu64 "\ndelivered %" PRIu64 "\ndeferred %" PRIu64
 	    "\nbounced %" PRIu64 "\n", q->accepted, q->refused, q->delivered, q->deferred, q->bounced);
 	(void)buf_printf(out, "ring-segments %" PRIu32 "\nring-free %" PRIu32 "\nbatches %" PRIu64 "\nrecords %" PRIu64

@@ -8,6 +8,7 @@
 #include "event/timer.h"
 #include "proc/service.h"
 #include "queue/agent/agent.h"
+#include "queue/intake/login.h"
 #include "queue/intake/route.h"
 #include "queue/intake/submit.h"
 #include "queue/message.h"
@@ -28,6 +29,7 @@ struct queue {
 	struct agents		*agents;
 	struct routes		*routes;
 	struct submits		*submits;
+	struct logins		*logins;
 	struct operators	*operators;
 	struct hash		 by_id;
 	struct messages		 all;		/* promised, in order of acceptance */

@@ -37,6 +37,7 @@ copy_numbers(struct settings *s, const struct conf *conf)
 	s->max_errors = to_u32(c->max_errors);
 	s->max_junk = to_u32(c->max_junk);
 	s->max_hops = to_u32(c->max_hops);
+	s->logins = conf->submission.users != NULL && conf->submission.users[0] != '\0';
 	s->header_size = to_u32(c->header_size);
 }
 

@@ -31,6 +31,7 @@ struct settings {
 	struct client_rules client;
 	struct network	*exempt;			/* whom they are not for */
 	uint32_t	 exempt_count;
+	bool		 logins;		/* users are configured: on submission listeners everybody logs in */
 	uint32_t	 max_errors, max_junk, max_hops;
 	size_t		 header_size;
 	struct network	*networks;		/* those who may relay */

@@ -12,6 +12,7 @@
 #include "smtpd/handoff.h"
 #include "smtpd/key/provider.h"
 #include "smtpd/listener.h"
+#include "smtpd/logins.h"
 #include "smtpd/proxied.h"
 #include "smtpd/routes.h"
 #include "smtpd/session/session.h"
@@ -53,8 +54,9 @@ open_rooms(struct smtpd *d, struct settings *settings, struct err *err)
 	d->home.settings = settings;
 	d->home.intake = intake_new(d->loop, err);
 	d->home.routes = routes_new(d->loop, err);
+	d->home.logins = logins_new(d->loop, err);
 	d->handoff = handoff_new(d->loop, d->home.role == ROLE_TRUSTED ? handed_over : NULL, d);
-	if (d->home.intake == NULL || d->home.routes == NULL)
+	if (d->home.intake == NULL || d->home.routes == NULL || d->home.logins == NULL)
 		return -1;
 	d->proxied = proxied_new(d->loop, introduced, d);
 	if (d->handoff == NULL || d->proxied == NULL)
@@ -114,6 +116,7 @@ smtpd_free(struct smtpd **dp)
 	handoff_free(&d->handoff);
 	proxied_free(&d->proxied);
 	routes_free(&d->home.routes);
+	logins_free(&d->home.logins);
 	intake_free(&d->home.intake);
 	transaction_pool_fini(&d->home.pool);
 	settings_drop(&d->home.settings);
@@ -133,6 +136,9 @@ smtpd_wire(struct smtpd *d, const struct control_wire *wire, int fd)
 		break;
 	case WIRE_KEY:
 		key_provider_wire(fd);
+		break;
+	case WIRE_AUTH:
+		logins_wire(d->home.logins, fd);
 		break;
 	case WIRE_HANDOFF:
 		handoff_wire(d->handoff, wire->number, fd);

@@ -51,5 +51,6 @@ struct slice	 slice_split(struct slice, char c, struct slice *rest);
 /* Gives a NUL-terminated copy (free with mem_free); NULL without memory or when a NUL is inside. */
 char		*slice_dup(struct slice);
 char		 ascii_lower(char);
+char		 ascii_upper(char);
 
 #endif

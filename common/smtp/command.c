@@ -18,6 +18,7 @@ static const struct {
 	[VERB_QUIT] = { "QUIT", SLICE_LIT("QUIT") },
 	[VERB_HELP] = { "HELP", SLICE_LIT("HELP") },
 	[VERB_VRFY] = { "VRFY", SLICE_LIT("VRFY") },
+	[VERB_AUTH] = { "AUTH", SLICE_LIT("AUTH") },
 	[VERB_EXPN] = { "EXPN", SLICE_LIT("EXPN") },
 	[VERB_STARTTLS] = { "STARTTLS", SLICE_LIT("STARTTLS") },
 	[VERB_XCLIENT] = { "XCLIENT", SLICE_LIT("XCLIENT") },

@@ -8,6 +8,7 @@
  */
 #include "base/slice.h"
 
+#define AUTH_LINE_MAX		12290	/* of AUTH and what is said within it: RFC 4954 4, and CRLF */
 #define COMMAND_LINE_MAX	2048	/* CRLF included; RFC 5321 4.5.3.1.4 asks for 512 and room for extensions */
 
 enum line_result {

@@ -7,6 +7,7 @@
 #include "smtp/xtext.h"
 
 #define SIZE_DIGITS	20	/* RFC 1870 4 */
+#define AUTH_VALUE_MAX	500	/* RFC 4954 5 */
 
 static enum param_result
 on_size(struct slice value, struct mail_params *out)
@@ -150,6 +151,19 @@ on_orcpt(struct slice value, struct rcpt_params *out)
 	return PARAM_OK;
 }
 
+/* RFC 4954 5: "<>" or a mailbox, in xtext. */
+static enum param_result
+on_auth(struct slice value, struct mail_params *out)
+{
+	char mailbox[AUTH_VALUE_MAX];
+	size_t len;
+
+	if (out->has_auth || value.len == 0 || xtext_decode(value, mailbox, sizeof(mailbox), &len) == -1)
+		return PARAM_BAD;
+	out->has_auth = true;
+	return PARAM_OK;
+}
+
 static const struct {
 	struct slice		keyword;
 	enum param_result	(*fn)(struct slice value, struct mail_params *);
@@ -157,6 +171,7 @@ static const struct {
 	{ SLICE_LIT("SIZE"), on_size },
 	{ SLICE_LIT("BODY"), on_body },
 	{ SLICE_LIT("SMTPUTF8"), on_smtputf8 },
+	{ SLICE_LIT("AUTH"), on_auth },
 	{ SLICE_LIT("RET"), on_ret },
 	{ SLICE_LIT("ENVID"), on_envid },
 };

@@ -30,7 +30,7 @@ enum log_event {		/* the line's shape; the table of shapes is in control/logger/
 	EVENT_REJECT,		/* NOQUEUE: reject: COMMAND from CLIENT: TEXT; from=<> to=<> proto= helo=<> */
 	EVENT_TLS,		/* "Anonymous TLS connection established from CLIENT: TEXT"; KIND is the phrase up to CLIENT */
 	EVENT_TLS_FAILED,	/* "SSL_accept error from CLIENT: TEXT"; KIND likewise */
-	EVENT_CLIENT,		/* ID: client=HOST[IP] */
+	EVENT_CLIENT,		/* ID: client=HOST[IP][, sasl_method=PLAIN, sasl_username=bob] */
 	EVENT_MESSAGE_ID,	/* ID: message-id=<> */
 	EVENT_QUEUED,		/* ID: from=<>, size=, nrcpt= (queue active) */
 	EVENT_DELIVERY,		/* ID: to=<>, [orig_to=<>,] relay=, delay=, delays=, dsn=, status= (TEXT) */
@@ -48,7 +48,8 @@ enum log_event {		/* the line's shape; the table of shapes is in control/logger/
  * The text of EVENT_TEXT is escaped already, all others raw. */
 enum log_key {
 	KEY_NONE, KEY_ID, KEY_CLIENT, KEY_COMMAND, KEY_TEXT, KEY_FROM, KEY_TO, KEY_ORIG_TO, KEY_PROTO, KEY_HELO, KEY_SIZE, KEY_NRCPT,
-	KEY_RELAY, KEY_DELAY, KEY_DELAYS, KEY_STATUS, KEY_ACTION, KEY_NEW_ID, KEY_KIND, KEY_MESSAGE_ID, KEY_COUNT
+	KEY_RELAY, KEY_DELAY, KEY_DELAYS, KEY_STATUS, KEY_ACTION, KEY_NEW_ID, KEY_KIND, KEY_MESSAGE_ID, KEY_SASL_METHOD,
+	KEY_SASL_USERNAME, KEY_COUNT
 };
 
 enum log_type { LOG_TYPE_NONE, LOG_TYPE_NUMBER, LOG_TYPE_SLICE, LOG_TYPE_ID, LOG_TYPE_STATUS, LOG_TYPE_COUNT };

@@ -36,6 +36,7 @@ submit_message_put(struct buf *b, const struct submit_message *msg)
 {
 	put_u64(b, msg->serial);
 	put_u64(b, msg->id);
+	put_token(b, &msg->token);
 	put_envelope(b, &msg->envelope);
 	put_bool(b, msg->large);
 	put_u32(b, msg->crc);
@@ -62,6 +63,7 @@ submit_message_get(struct reader *r, struct arena *arena, struct submit_message 
 	*out = (struct submit_message){ 0 };
 	out->serial = get_u64(r);
 	out->id = get_number(r);
+	get_token(r, &out->token);
 	if (get_envelope(r, arena, &out->envelope) == -1)
 		return -1;
 	out->large = get_bool(r);

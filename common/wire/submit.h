@@ -43,6 +43,7 @@ struct submit_ids {
 struct submit_message {
 	uint64_t	serial;		/* smtpd's own number; comes back in the verdict */
 	uint64_t	id;		/* out of a lease; spent by this frame, whatever the answer */
+	struct auth_token token;	/* of a login; zero: nobody's */
 	struct envelope	envelope;	/* at least one recipient; fates zero; arrival, nonce set by queue */
 	bool		large;		/* the content is in the file of this id */
 	uint32_t	crc;		/* crc32c of the large content */

@@ -26,6 +26,7 @@ static const char *const key_names[KEY_COUNT] = {
 	[KEY_ORIG_TO] = "orig_to", [KEY_PROTO] = "proto", [KEY_HELO] = "helo", [KEY_SIZE] = "size", [KEY_NRCPT] = "nrcpt",
 	[KEY_RELAY] = "relay", [KEY_DELAY] = "delay_ms", [KEY_DELAYS] = "delays_ms", [KEY_STATUS] = "dsn", [KEY_ACTION] = "status",
 	[KEY_NEW_ID] = "new_queue_id", [KEY_KIND] = "kind", [KEY_MESSAGE_ID] = "message_id",
+	[KEY_SASL_METHOD] = "sasl_method", [KEY_SASL_USERNAME] = "sasl_username",
 };
 
 static const char *const level_names[LOG_LEVEL_COUNT] = {

@@ -313,7 +313,7 @@ on_message(void *arg, struct reader *r, int fd)
 		return 0;
 	}
 
-	w->all->ops->message(w->all->arg, w->role, m, frame.crc, reply);
+	w->all->ops->message(w->all->arg, w->role, &frame.token, m, frame.crc, reply);
 	return 0;
 
 bad:

@@ -15,8 +15,9 @@ struct submits;
 struct submit_reply;		/* whom to answer, once */
 
 struct submits_ops {
-	/* A well-formed message with a good id; the owner checks the claim, commits, and answers. Takes the message. */
-	void	(*message)(void *arg, enum wire_role, struct message *, uint32_t large_crc, struct submit_reply *);
+	/* A well-formed message with a good id; the owner checks the claim, commits, and answers. Takes the message. The token
+	 * is what smtpd says who has sent it. */
+	void	(*message)(void *arg, enum wire_role, const struct auth_token *, struct message *, uint32_t large_crc, struct submit_reply *);
 	/* Ids that nobody had before. -1: none to be had now. */
 	int	(*ids)(void *arg, uint32_t count, uint64_t *first);
 	/* A write-only descriptor for a large content, or -1 (no space, disk trouble). */

@@ -10,8 +10,7 @@
 static enum sentence
 unwilling(struct session *s)
 {
-	/* Nobody can log in yet, so only networks that need no login may submit. */
-	if (s->home->role == ROLE_SUBMISSION && !s->trusted)
+	if (s->home->role == ROLE_SUBMISSION && !auth_may_relay(s))
 		return SAY_AUTH_REQUIRED;
 	if (!intake_up(s->home->intake) || intake_is_slow(s->home->intake))
 		return SAY_NO_QUEUE;
@@ -71,6 +70,8 @@ take_params(struct session *s, struct slice argument)
 
 	if (no != SAY_NONE)
 		return refuse(s, no);
+	if (result == PARAM_OK && params.has_auth && !auth_is_offered(s))
+		result = PARAM_UNKNOWN;
 	if (result != PARAM_OK)
 		return bad_parameter(s, result, which);
 	if (!params.smtputf8 && !slice_is_ascii(s->tx->reverse_path))
@@ -96,6 +97,9 @@ cmd_mail(struct session *s, struct slice argument)
 		session_say(s, SAY_MAIL_SYNTAX);
 		return DONE_REFUSED;
 	}
+	/* Who was logged in and is not any more: lookup has been replaced. AUTH comes once a session (RFC 4954 4), so: a new one. */
+	if (s->username[0] != '\0' && !s->login.live)
+		return session_end_sentence(s, SAY_LOGIN_LOST);
 	s->tx = transaction_begin(&s->home->pool);
 	if (s->tx == NULL) {
 		session_say(s, SAY_NO_MEMORY);

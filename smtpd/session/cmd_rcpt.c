@@ -19,7 +19,7 @@ address_complete(struct session *s, struct address *address)
 	if (address->domain.len > 0)
 		return 0;
 	/* RFC 5321 4.5.1: <postmaster> is always somebody here. */
-	if (!s->trusted && !address_is_postmaster(address))
+	if (!auth_may_relay(s) && !address_is_postmaster(address))
 		return -1;
 	address->domain = slice_str(s->settings->hostname);
 	return 0;
@@ -82,7 +82,8 @@ draw_id(struct session *s)
 		return 0;
 	if (intake_take_id(s->home->intake, &s->tx->ticket) == -1)
 		return -1;
-	log_event(EVENT_CLIENT, LOG_LEVEL_INFO, s->number, LOG_ID(KEY_ID, s->tx->ticket.id), LOG_STR(KEY_CLIENT, s->client));
+	log_event(EVENT_CLIENT, LOG_LEVEL_INFO, s->number, LOG_ID(KEY_ID, s->tx->ticket.id), LOG_STR(KEY_CLIENT, s->client),
+	    LOG_STR(KEY_SASL_METHOD, s->login.live ? s->mechanism : ""), LOG_STR(KEY_SASL_USERNAME, s->login.live ? s->username : ""));
 	return 0;
 }
 
@@ -162,7 +163,7 @@ turn_away(struct session *s, const struct pending *p, enum route_verdict verdict
 static enum done
 decide(struct session *s, const struct pending *p, enum route_verdict verdict, const struct route *route)
 {
-	if (verdict == ROUTE_LOCAL || (verdict == ROUTE_REMOTE && s->trusted))
+	if (verdict == ROUTE_LOCAL || (verdict == ROUTE_REMOTE && auth_may_relay(s)))
 		return take_in(s, p);
 	return turn_away(s, p, verdict, route);
 }

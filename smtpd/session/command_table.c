@@ -32,6 +32,7 @@ static const struct row {
 	[VERB_QUIT]	= { cmd_quit,		WANTS_NOTHING },
 	[VERB_HELP]	= { cmd_help,		IS_JUNK },
 	[VERB_VRFY]	= { cmd_vrfy,		IS_JUNK },
+	[VERB_AUTH]	= { cmd_auth,		WANTS_HELO | IS_LAST },
 	[VERB_EXPN]	= { cmd_expn,		IS_JUNK },
 	[VERB_STARTTLS]	= { cmd_starttls,	WANTS_NOTHING | IS_LAST },
 	[VERB_XCLIENT]	= { cmd_xclient,	IS_LAST | IS_JUNK },
@@ -63,8 +64,8 @@ refusal(const struct session *s, unsigned rules, struct slice argument)
 }
 
 /* Talking on where one has to wait: an attack on what stands behind us, or a program that hears nobody. */
-static enum done
-not_synchronous(struct session *s)
+enum done
+command_not_synchronous(struct session *s)
 {
 	struct slice in = stream_input(s->stream);
 	struct slice early = slice_of(in.p + (in.len - s->behind), s->behind < 100 ? s->behind : 100);
@@ -91,7 +92,7 @@ command_run(struct session *s, const struct command *command)
 		done = DONE_REFUSED;
 	} else if ((row->rules & IS_LAST) && s->behind > 0) {
 		session_count(s, command->verb, false);
-		return not_synchronous(s);
+		return command_not_synchronous(s);
 	} else {
 		done = row->fn(s, command->argument);
 	}

@@ -161,7 +161,7 @@ static int
 hand_in(struct session *s)
 {
 	struct transaction *tx = s->tx;
-	struct submit_message message = { .large = tx->file == FILE_OPEN, .crc = tx->crc };
+	struct submit_message message = { .token = s->login.token, .large = tx->file == FILE_OPEN, .crc = tx->crc };
 
 	transaction_envelope(tx, &message.envelope);
 	message.content = message.large ? slice_of("", 0) : buf_slice(&tx->content);

@@ -17,6 +17,7 @@ struct home {
 	struct settings		*settings;	/* for new sessions */
 	struct intake		*intake;
 	struct routes		*routes;
+	struct logins		*logins;
 	struct transaction_pool	 pool;
 	enum wire_role		 role;
 	bool			 stressed;	/* sessions run out: strangers have less time */

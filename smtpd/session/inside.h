@@ -9,6 +9,7 @@
 #include "mail/path.h"
 #include "smtp/chunk.h"
 #include "smtp/command.h"
+#include "smtpd/logins.h"
 #include "smtpd/session/reply_text.h"
 #include "smtpd/session/session.h"
 #include "wire/log.h"
@@ -24,6 +25,8 @@ enum phase_id {
 	PHASE_COMMAND,		/* waiting for a whole line */
 	PHASE_SKIP,		/* passing over a line that is too long */
 	PHASE_ROUTES,		/* lookup was asked about recipients */
+	PHASE_AUTH,		/* a challenge is out */
+	PHASE_AUTH_WAIT,	/* lookup was asked about a login */
 	PHASE_DATA,		/* content */
 	PHASE_CHUNK,		/* bytes of a BDAT, taken or passed over */
 	PHASE_FILE,		/* content waits for its file */
@@ -61,6 +64,7 @@ struct session {
 	bool			 secure;	/* every byte goes through TLS */
 	bool			 trusted, esmtp, peer_ended, running;
 	char			 skip_last;	/* PHASE_SKIP: the byte before */
+	enum verb		 skip_verb;	/* the same: whose line it is; AUTH or UNKNOWN */
 	enum verb		 last;		/* the last command, for the log */
 	size_t			 behind;	/* bytes of input behind the command in hand */
 	size_t			 skipped;	/* PHASE_SKIP */
@@ -69,12 +73,25 @@ struct session {
 	struct {
 		uint32_t	all, ok;
 	}			 counts[VERB_COUNT];
+	uint32_t		 auth_failures;
+	struct login		 login;
+	struct {
+		uint32_t	count;
+		struct {
+			enum auth_binding	type;
+			size_t			len;
+			char			data[AUTH_CHANNEL_DATA_MAX];
+		}		each[AUTH_CHANNELS_MAX];
+	}			 bindings;	/* what the TLS connection gives to bind a login to; none without TLS */
 	struct discard		 discard;
 	bool			 may_xclient;	/* say for whom it speaks */
 	char			 name[NAME_MAX_TEXT + 1];	/* "unknown" */
+	struct sockaddress	 address;
 	char			 client[CLIENT_TEXT];
 	char			 peer[SOCKADDRESS_TEXT];
 	char			 helo[HELO_MAX + 1];
+	char			 mechanism[AUTH_MECHANISM_MAX + 1];	/* of the last AUTH */
+	char			 username[AUTH_LOGIN_MAX + 1];		/* who is logged in; empty: nobody was */
 };
 
 /* session.c */
@@ -102,7 +119,11 @@ void		lines_skip(struct session *);
 /* Recipients that wait for lookup go there before anything else happens; NULL: no other command follows now. */
 void		lines_flush(struct session *, const struct command *next);
 
+void		lines_too_long(struct session *, enum verb);	/* the line at hand, of that verb: passes over it */
+void		lines_bare(struct session *);			/* a bare CR or LF in it: the end */
+
 /* command_table.c */
+enum done	command_not_synchronous(struct session *);	/* it talks on where it has to wait: the end */
 enum done	command_run(struct session *, const struct command *);
 bool		command_batches(enum verb);
 
@@ -123,6 +144,14 @@ enum done	cmd_starttls(struct session *, struct slice argument);
 enum done	cmd_xclient(struct session *, struct slice argument);
 enum done	cmd_unknown(struct session *, struct slice argument);
 enum done	cmd_foreign(struct session *, struct slice argument);
+
+/* cmd_auth.c */
+enum done	cmd_auth(struct session *, struct slice argument);
+void		auth_input(struct session *);			/* the client's answer to a challenge */
+void		auth_late(struct session *);
+bool		auth_is_offered(const struct session *);
+void		auth_print_offer(const struct session *, char *out, size_t);	/* EHLO's line with CRLF, or nothing */
+bool		auth_may_relay(const struct session *);		/* who may submit for others than us */
 
 /* cmd_rcpt.c */
 void		rcpt_flush(struct session *);			/* asks about those that wait */

@@ -6,8 +6,8 @@
 
 #define SKIP_MAX	(64 * 1024)	/* bytes of a line without end */
 
-static void
-input_bare(struct session *s)
+void
+lines_bare(struct session *s)
 {
 	struct slice text = sentence_text(SAY_BARE);
 
@@ -50,26 +50,35 @@ lines_command(struct session *s)
 {
 	struct slice in = stream_input(s->stream), line;
 	size_t had = in.len;
+	/* An initial response may be as long as any other (RFC 4954 4). */
+	bool auth = auth_is_offered(s) && slice_casestarts(in, SLICE_LIT("AUTH "));
 
-	switch (line_next(&in, COMMAND_LINE_MAX, &line)) {
+	switch (line_next(&in, auth ? AUTH_LINE_MAX : COMMAND_LINE_MAX, &line)) {
 	case LINE_READY:
 		run_line(s, line, had - in.len);
 		break;
 	case LINE_TOO_LONG:
-		s->skipped = 0;
-		s->skip_last = '\0';
 		lines_flush(s, NULL);
 		if (s->phase == PHASE_COMMAND)
-			session_go(s, PHASE_SKIP);
+			lines_too_long(s, auth ? VERB_AUTH : VERB_UNKNOWN);
 		break;
 	case LINE_BROKEN:
 		lines_flush(s, NULL);		/* whose replies come first: no recipient may hear what is meant for this line */
 		if (s->phase == PHASE_COMMAND)
-			input_bare(s);
+			lines_bare(s);
 		break;
 	default:
 		break;
 	}
+}
+
+void
+lines_too_long(struct session *s, enum verb verb)
+{
+	s->skip_verb = verb;
+	s->skipped = 0;
+	s->skip_last = '\0';
+	session_go(s, PHASE_SKIP);
 }
 
 /* Within a line that was too long: nothing of it is kept, and there is an end to patience, too. */
@@ -87,10 +96,10 @@ lines_skip(struct session *s)
 	if (s->skipped > SKIP_MAX) {
 		(void)session_end_sentence(s, SAY_NO_END);
 	} else if (lf != NULL && before != '\r') {
-		input_bare(s);
+		lines_bare(s);
 	} else if (lf != NULL) {
-		session_count(s, VERB_UNKNOWN, false);
-		session_say(s, SAY_LINE_TOO_LONG);
+		session_count(s, s->skip_verb, false);
+		session_say(s, s->skip_verb == VERB_AUTH ? SAY_AUTH_TOO_LONG : SAY_LINE_TOO_LONG);
 		session_go(s, PHASE_COMMAND);
 	}
 }

@@ -26,9 +26,12 @@ date_of_now(struct home *home)
 static const char *
 protocol_of(const struct session *s)
 {
-	if (s->tx->smtputf8)
-		return s->secure ? "UTF8SMTPS" : "UTF8SMTP";
-	return !s->esmtp ? "SMTP" : s->secure ? "ESMTPS" : "ESMTP";
+	static const char *const names[2][2][2] = {
+		{ { "ESMTP", "ESMTPA" }, { "ESMTPS", "ESMTPSA" } },
+		{ { "UTF8SMTP", "UTF8SMTPA" }, { "UTF8SMTPS", "UTF8SMTPSA" } },
+	};
+
+	return s->esmtp || s->tx->smtputf8 ? names[s->tx->smtputf8][s->secure][s->login.live] : "SMTP";
 }
 
 int

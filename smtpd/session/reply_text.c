@@ -54,6 +54,19 @@ static const struct slice sentences[SENTENCE_COUNT] = {
 	[SAY_TLS_REQUIRED]	= SLICE_LIT("530 5.7.0 Must issue a STARTTLS command first\r\n"),
 	/* RFC 6531 3.5 */
 	[SAY_NOT_ASCII]		= SLICE_LIT("553 5.6.7 Address outside ASCII, and SMTPUTF8 was not said in MAIL\r\n"),
+	[SAY_NO_AUTH]		= SLICE_LIT("503 5.5.1 Error: authentication not enabled\r\n"),
+	[SAY_AUTH_INSECURE]	= SLICE_LIT("538 5.7.11 Encryption required for requested authentication mechanism\r\n"),
+	[SAY_AUTH_TWICE]	= SLICE_LIT("503 5.5.1 Error: already authenticated\r\n"),
+	[SAY_AUTH_IN_MAIL]	= SLICE_LIT("503 5.5.1 Error: MAIL transaction in progress\r\n"),
+	[SAY_AUTH_USAGE]	= SLICE_LIT("501 5.5.4 Syntax: AUTH mechanism\r\n"),
+	[SAY_AUTH_UNKNOWN]	= SLICE_LIT("504 5.5.4 Error: unrecognized authentication type\r\n"),
+	[SAY_AUTH_SYNTAX]	= SLICE_LIT("501 5.5.2 Error: cannot decode the response\r\n"),
+	[SAY_AUTH_ABORTED]	= SLICE_LIT("501 5.7.0 Authentication aborted\r\n"),
+	[SAY_AUTH_TOO_LONG]	= SLICE_LIT("500 5.5.6 Error: authentication exchange line too long\r\n"),
+	[SAY_AUTH_OK]		= SLICE_LIT("235 2.7.0 Authentication successful\r\n"),
+	[SAY_AUTH_FAILED]	= SLICE_LIT("535 5.7.8 Error: authentication failed\r\n"),
+	[SAY_AUTH_LATER]	= SLICE_LIT("454 4.7.0 Temporary authentication failure\r\n"),
+	[SAY_LOGIN_LOST]	= SLICE_LIT("421 4.3.2 Error: the login is lost, please connect again\r\n"),
 	[SAY_AUTH_REQUIRED]	= SLICE_LIT("530 5.7.0 Authentication required\r\n"),
 };
 

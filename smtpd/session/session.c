@@ -43,6 +43,8 @@ static const struct phase {
 	[PHASE_COMMAND]	= { "command",	SETTING(command_timeout),	lines_command,	late_client,		true },
 	[PHASE_SKIP]	= { "skip",	SETTING(command_timeout),	lines_skip,	late_client,		true },
 	[PHASE_ROUTES]	= { "routes",	FIXED(MINUTES(1)),		NULL,		late_client,		false },
+	[PHASE_AUTH]	= { "auth",	SETTING(command_timeout),	auth_input,	late_client,		true },
+	[PHASE_AUTH_WAIT] = { "login",	FIXED(MINUTES(2)),		NULL,		auth_late,		false },
 	[PHASE_DATA]	= { "data",	SETTING(data_timeout),		content_input,	late_client,		true },
 	[PHASE_CHUNK]	= { "chunk",	SETTING(data_timeout),		bdat_input,	late_client,		true },
 	[PHASE_FILE]	= { "file",	FIXED(MINUTES(1)),		NULL,		content_file_late,	false },
@@ -68,7 +70,7 @@ session_extend(struct session *s, int64_t at)
 static bool
 is_hurried(const struct session *s, enum phase_id phase)
 {
-	return s->home->stressed && !s->trusted && s->settings->stress_timeout > 0 &&
+	return s->home->stressed && !s->trusted && !s->login.live && s->settings->stress_timeout > 0 &&
 	    (phases[phase].client_waited_for || phase == PHASE_HANDSHAKE);
 }
 
@@ -227,6 +229,8 @@ count_open(struct session *s)
 {
 	if (s->phase == PHASE_DATA || s->phase == PHASE_CHUNK || s->phase == PHASE_FILE || s->phase == PHASE_VERDICT)
 		session_count(s, s->last, false);
+	if (s->phase == PHASE_AUTH || s->phase == PHASE_AUTH_WAIT)
+		session_count(s, VERB_AUTH, false);
 	for (uint32_t i = 0; s->tx != NULL && i < s->tx->pending_count; i++)
 		session_count(s, VERB_RCPT, false);
 }
@@ -246,6 +250,7 @@ session_end(struct session *s, const char *reply)
 	log_event(EVENT_DISCONNECT, LOG_LEVEL_INFO, s->number, LOG_STR(KEY_CLIENT, s->client),
 	    LOG_STR(KEY_TEXT, print_counts(s, counts, sizeof(counts))));
 	session_reset(s);
+	logins_end(s->home->logins, &s->login);
 	s->home->closed(s->home->arg, s);
 	loop_discard(s->home->loop, &s->discard, session_free, s);
 	return DONE_CLOSED;
@@ -371,6 +376,7 @@ session_open(struct home *home, int fd, const struct sockaddress *peer, bool tru
 	s->served = settings_served(s->settings, stream_fd(s->stream));
 	s->trusted = trusted;
 	s->number = home->number_base + home->opened++ % NUMBERS;
+	s->address = *peer;
 	sockaddress_print(peer, s->peer);
 	snprintf(s->name, sizeof(s->name), "unknown");
 	snprintf(s->client, sizeof(s->client), "%s[%s]", s->name, s->peer);

@@ -157,7 +157,7 @@ stage_send(struct stage_set *s, uint64_t id, const char *from, const char *to, u
 	struct recipient *rcpts = mem_array(count, sizeof(*rcpts));
 	char (*names)[128] = mem_array(count, sizeof(*names));
 	struct submit_message m = { .serial = id, .id = id, .content = slice_of(content, size),
-	    .envelope = { .reverse_path = slice_str(from), .body = BODY_7BIT, .ret = s->ret, .size = (uint32_t)size,
+	    .token = s->token, .envelope = { .reverse_path = slice_str(from), .body = BODY_7BIT, .ret = s->ret, .size = (uint32_t)size,
 	    .recipients = rcpts, .count = count } };
 	char *digits;
 

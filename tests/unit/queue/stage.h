@@ -53,6 +53,7 @@ struct stage_set {
 	bool			 tells;		/* next hops offer DSN */
 	/* smtpd */
 	uint64_t		 next_id;
+	struct auth_token	 token;		/* of what is submitted */
 	bool			 room;
 	uint32_t		 verdicts[VERDICT_COUNT];
 	/* lookup */

@@ -46,11 +46,12 @@ rounds(struct world *w, int64_t ms)
 /* --- queue's owner, played ---------------------------------------------------------------------- */
 
 static void
-take_message(void *arg, enum wire_role role, struct message *m, uint32_t crc, struct submit_reply *reply)
+take_message(void *arg, enum wire_role role, const struct auth_token *token, struct message *m, uint32_t crc, struct submit_reply *reply)
 {
 	struct world *w = arg;
 
 	(void)crc;
+	(void)token;
 	assert_int_equal(role, ROLE_TRUSTED);
 	message_free(&w->message);
 	w->message = m;

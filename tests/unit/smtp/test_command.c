@@ -120,7 +120,15 @@ test_mail_params(void **state)
 		{ " SMTPUTF8=yes", PARAM_BAD, false, 0, BODY_NONE, NULL },
 		{ " SMTPUTF8 SMTPUTF8", PARAM_BAD, false, 0, BODY_NONE, NULL },
 		{ " SIZE=5 RETURN=HDRS", PARAM_UNKNOWN, false, 0, BODY_NONE, "RETURN=HDRS" },
-		{ " AUTH=<>", PARAM_UNKNOWN, false, 0, BODY_NONE, "AUTH=<>" },
+		{ " AUTH=<>", PARAM_OK, false, 0, BODY_NONE, NULL },
+		{ " auth=e+3Dmc2@example.com SIZE=5", PARAM_OK, true, 5, BODY_NONE, NULL },
+		{ " AUTH=", PARAM_BAD, false, 0, BODY_NONE, "AUTH=" },
+		{ " AUTH", PARAM_BAD, false, 0, BODY_NONE, "AUTH" },
+		{ " AUTH=a=b", PARAM_BAD, false, 0, BODY_NONE, NULL },
+		{ " AUTH=a+3g", PARAM_BAD, false, 0, BODY_NONE, NULL },
+		{ " AUTH=a+3", PARAM_BAD, false, 0, BODY_NONE, NULL },
+		{ " AUTH=\xe9", PARAM_BAD, false, 0, BODY_NONE, NULL },
+		{ " AUTH=<> AUTH=<>", PARAM_BAD, false, 0, BODY_NONE, NULL },
 		{ " =", PARAM_UNKNOWN, false, 0, BODY_NONE, "=" },
 	};
 

@@ -104,7 +104,7 @@ queue_message(void *arg, struct reader *r, int fd)
 	assert_int_equal(submit_message_get(r, &arena, &message), 0);
 	assert_true(w->stored_count < MESSAGES_MAX);
 	*m = (struct stored){ .id = message.id, .serial = message.serial, .large = message.large, .size = message.envelope.size,
-	    .crc = message.crc, .body = message.envelope.body, .ret = message.envelope.ret,
+	    .crc = message.crc, .token = message.token, .body = message.envelope.body, .ret = message.envelope.ret,
 	    .smtputf8 = message.envelope.smtputf8 };
 	buf_init(&m->sender, 1000);
 	buf_init(&m->recipients, 1 << 20);

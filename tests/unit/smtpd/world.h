@@ -22,6 +22,7 @@ struct stored {			/* what the queue was given */
 	uint64_t	serial;
 	bool		large;
 	uint32_t	size, crc;
+	struct auth_token token;
 	enum body_type	body;
 	enum ret	ret;
 	bool		smtputf8;

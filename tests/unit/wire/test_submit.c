@@ -74,6 +74,7 @@ test_message(void **state)
 	struct submit_message in = { .serial = UINT64_MAX,
 				     .id = UINT64_MAX,
 				     .crc = UINT32_MAX,
+				     .token = { UINT64_MAX, 1 },
 				     .content = SLICE_LIT("Subject: x\r\n\r\n\0"),
 				     .envelope = { .body = BODY_7BIT, .size = 15, .recipients = rcpts, .count = 2 } },
 			      out;

@@ -1,0 +1,22 @@
+#ifndef INTAKE_LOGIN_H
+#define INTAKE_LOGIN_H
+/*
+ * login — who is logged in, as lookup says and smtpd cannot.
+ *
+ * A message of a submission wire names a token; only one that came over lookup's auth wire makes it somebody's. When that wire ends
+ * its tokens are void: the lookup that gave them is gone, and so are the logins.
+ */
+#include "event/loop.h"
+#include "wire/auth.h"
+
+#define LOGINS_MOST	100000
+
+struct logins;
+
+struct logins	*logins_new(struct loop *, struct err *);
+void		 logins_free(struct logins **);
+int		 logins_attach(struct logins *, int fd, struct err *);	/* takes the wire; replaces an older one */
+bool		 logins_know(const struct logins *, const struct auth_token *);
+size_t		 logins_count(const struct logins *);
+
+#endif

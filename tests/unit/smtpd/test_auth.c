@@ -1,0 +1,496 @@
+/*
+ * AUTH: dialogues with a session that stands below TLS, or does not; lookup's part is the test's own.
+ *
+ * bob's password is pencil; later's login is trouble; hold's is never answered; nobody else exists.
+ */
+#include <stdio.h>
+#include <sys/socket.h>
+
+#include "base/fd.h"
+#include "smtpd/session/inside.h"
+#include "tests/support/testing.h"
+#include "tests/unit/smtpd/world.h"
+
+#define STRANGER	"192.0.2.7"
+#define FRIEND		"10.1.2.3"
+#define MAIL		"MAIL FROM:<a@example.org>\r\n"
+#define BOB		"AUTH PLAIN AGJvYgBwZW5jaWw=\r\n"
+#define BOB_WRONG	"AUTH PLAIN AGJvYgBwZW4=\r\n"
+#define LATER		"AUTH PLAIN AGxhdGVyAHg=\r\n"
+#define HOLD		"AUTH PLAIN AGhvbGQAeA==\r\n"
+
+static struct world w;
+static struct home home;
+static struct session *session;		/* NULL: over */
+static struct channel *lookup;		/* the auth wire's other end */
+static unsigned begun, cancelled;
+static struct {
+	char		mechanism[AUTH_MECHANISM_MAX + 1], client[16];
+	size_t		client_len;
+	bool		secure, has_response;
+	uint32_t	channel_count;
+	enum auth_binding type;
+	size_t		response_len;
+} last;
+
+/* --- lookup --- */
+
+static void
+deny(uint64_t serial, uint16_t type, const char *login, const char *text)
+{
+	auth_denied_put(channel_begin(lookup, type), &(struct auth_denied){ serial, slice_str(login), slice_str(text) });
+	assert_int_equal(channel_end(lookup), 0);
+}
+
+static void
+challenge(uint64_t serial, const char *text)
+{
+	auth_piece_put(channel_begin(lookup, AUTH_CHALLENGE), &(struct auth_piece){ serial, slice_str(text) });
+	assert_int_equal(channel_end(lookup), 0);
+}
+
+static void
+judge(uint64_t serial, struct slice said)
+{
+	if (slice_eq(said, SLICE_LIT("\0bob\0pencil")) || slice_eq(said, SLICE_LIT("pencil"))) {
+		auth_granted_put(channel_begin(lookup, AUTH_OK), &(struct auth_granted){ serial, { 7, 9 }, SLICE_LIT("bob") });
+		assert_int_equal(channel_end(lookup), 0);
+	} else if (slice_eq(said, SLICE_LIT("bob"))) {
+		challenge(serial, "Password:");
+	} else if (slice_eq(said, SLICE_LIT("\0later\0x"))) {
+		deny(serial, AUTH_LATER, "later", "Connection lost to authentication server: a test");
+	} else if (!slice_eq(said, SLICE_LIT("\0hold\0x"))) {
+		deny(serial, AUTH_FAILED, "b\nb", said.len == 0 ? "empty" : "authentication failure");
+	}
+}
+
+static int
+on_begin(void *arg, struct reader *r, int fd)
+{
+	struct auth_begin begin;
+
+	(void)arg;
+	(void)fd;
+	assert_int_equal(auth_begin_get(r, &begin), 0);
+	begun++;
+	snprintf(last.mechanism, sizeof(last.mechanism), "%.*s", SLICE_FMT(begin.mechanism));
+	memcpy(last.client, begin.client.p, last.client_len = begin.client.len);
+	last.secure = begin.secure;
+	last.has_response = begin.has_response;
+	last.response_len = begin.response.len;
+	last.channel_count = begin.channel_count;
+	last.type = begin.channels[0].type;
+	if (begin.has_response)
+		judge(begin.serial, begin.response);
+	else
+		challenge(begin.serial, strcmp(last.mechanism, "LOGIN") == 0 ? "Username:" : "");
+	return 0;
+}
+
+static int
+on_continue(void *arg, struct reader *r, int fd)
+{
+	struct auth_piece piece;
+
+	(void)arg;
+	(void)fd;
+	assert_int_equal(auth_piece_get(r, &piece), 0);
+	judge(piece.serial, piece.bytes);
+	return 0;
+}
+
+static int
+on_cancel(void *arg, struct reader *r, int fd)
+{
+	uint64_t serial;
+
+	(void)arg;
+	(void)fd;
+	cancelled++;
+	return auth_serial_get(r, &serial);
+}
+
+static void
+on_end(void *arg, const char *why)
+{
+	(void)arg;
+	(void)why;
+	channel_close(&lookup);
+}
+
+static const struct frame_handler handlers[AUTH_FRAME_COUNT] = {
+	[AUTH_BEGIN] = { "begin", on_begin, false }, [AUTH_CONTINUE] = { "continue", on_continue, false },
+	[AUTH_CANCEL] = { "cancel", on_cancel, false },
+};
+static const struct channel_ops ops = { "auth", AUTH_VERSION, handlers, AUTH_FRAME_COUNT, on_end, NULL };
+
+static void
+open_lookup(const char *mechanisms)
+{
+	struct err err;
+	int pair[2];
+
+	channel_close(&lookup);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	assert_non_null(lookup = channel_open(w.loop, pair[0], &ops, NULL, &err));
+	logins_wire(home.logins, pair[1]);
+	auth_mechanisms_put(channel_begin(lookup, AUTH_MECHANISMS), slice_str(mechanisms));
+	assert_int_equal(channel_end(lookup), 0);
+	world_run_round(&w);
+}
+
+/* --- the fixture --- */
+
+static void
+closed(void *arg, struct session *s)
+{
+	(void)arg;
+	assert_true(s == session);
+	session = NULL;
+}
+
+static bool
+grant(void *arg, struct session *s, enum client_charge charge)
+{
+	(void)arg;
+	(void)charge;
+	return s == session;
+}
+
+static int
+setup(void **state)
+{
+	static char users[] = "file:/etc/posthorn/passwd";
+	struct err err;
+
+	(void)state;
+	world_open(&w, ROLE_SUBMISSION);
+	w.conf.submission.users = users;
+	begun = cancelled = 0;
+	home = (struct home){ .loop = w.loop, .role = ROLE_SUBMISSION, .closed = closed, .charge = grant, .number_base = 1 };
+	home.settings = settings_new(&w.conf, NULL, &err);
+	home.intake = intake_new(w.loop, &err);
+	home.routes = routes_new(w.loop, &err);
+	home.logins = logins_new(w.loop, &err);
+	intake_wire(home.intake, world_queue_end(&w));
+	routes_wire(home.routes, world_lookup_end(&w));
+	open_lookup("PLAIN LOGIN SCRAM-SHA-256-PLUS");
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	if (session != NULL)
+		session_kill(session);
+	world_run_round(&w);
+	channel_close(&lookup);
+	logins_free(&home.logins);
+	routes_free(&home.routes);
+	intake_free(&home.intake);
+	transaction_pool_fini(&home.pool);
+	settings_drop(&home.settings);
+	world_close(&w);
+	return 0;
+}
+
+static void
+hello_ends(void)
+{
+	world_expect(&w, "250-DSN");
+	world_expect(&w, "250-SMTPUTF8");
+	world_expect(&w, "250 ENHANCEDSTATUSCODES");
+}
+
+/* A client that has said EHLO; the lines behind 8BITMIME are still to be read. */
+static void
+hello(const char *ip, bool secure)
+{
+	struct sockaddress peer;
+	struct err err;
+	int pair[2];
+
+	if (session != NULL)
+		session_kill(session);
+	world_hang_up(&w);
+	assert_int_equal(sockaddress_parse(slice_str(ip), 40000, &peer), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
+	w.client = pair[0];
+	assert_non_null(session = session_open(&home, pair[1], &peer, settings_trust(home.settings, &peer), &err));
+	session->secure = secure;
+	session_begin(session);
+	world_expect(&w, "220 ");
+	world_talk(&w, "EHLO client.example\r\n", "250-mx.example.net");
+	world_expect(&w, "250-PIPELINING");
+	world_expect(&w, "250-SIZE 1000000");
+	world_expect(&w, "250-8BITMIME");
+}
+
+static void
+hello_secure(void)
+{
+	hello(STRANGER, true);
+	world_expect(&w, "250-AUTH PLAIN LOGIN");
+	hello_ends();
+}
+
+/* --- what is offered --- */
+
+static void
+test_offers(void **state)
+{
+	static const char exporter[] = "exporter bytes";
+
+	(void)state;
+	hello(STRANGER, false);
+	hello_ends();
+	world_talk(&w, BOB, "538 5.7.11");
+	world_talk(&w, MAIL, "530 5.7.0");
+	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=<>\r\n", "530 5.7.0");
+	hello_secure();
+	session->bindings.count = 1;
+	session->bindings.each[0].type = BINDING_TLS_EXPORTER;
+	session->bindings.each[0].len = sizeof(exporter) - 1;
+	memcpy(session->bindings.each[0].data, exporter, sizeof(exporter));
+	world_talk(&w, "EHLO again\r\n", "250-mx.example.net");
+	world_expect(&w, "250-PIPELINING");
+	world_expect(&w, "250-SIZE 1000000");
+	world_expect(&w, "250-8BITMIME");
+	world_expect(&w, "250-AUTH PLAIN LOGIN SCRAM-SHA-256-PLUS");
+	hello_ends();
+	world_talk(&w, "AUTH SCRAM-SHA-256-PLUS\r\n", "334 ");
+	assert_int_equal(last.channel_count, 1);
+	assert_int_equal(last.type, BINDING_TLS_EXPORTER);
+	world_talk(&w, "*\r\n", "501 5.7.0");
+	hello_secure();
+	world_talk(&w, "AUTH SCRAM-SHA-256-PLUS\r\n", "504 5.5.4");	/* nothing to bind to */
+}
+
+/* Nobody may do without: networks that may relay elsewhere neither. */
+static void
+test_required(void **state)
+{
+	(void)state;
+	hello(FRIEND, true);
+	world_expect(&w, "250-AUTH PLAIN LOGIN");
+	hello_ends();
+	world_talk(&w, MAIL, "530 5.7.0");
+	world_talk(&w, BOB, "235 2.7.0");
+	world_talk(&w, MAIL, "250 2.1.0");
+	assert_int_equal(last.client_len, 4);
+	assert_memory_equal(last.client, "\12\1\2\3", 4);
+	assert_true(last.secure);
+}
+
+static void
+test_elsewhere(void **state)
+{
+	(void)state;
+	home.role = ROLE_MX;
+	hello(STRANGER, true);
+	hello_ends();
+	world_talk(&w, BOB, "503 5.5.1 Error: authentication not enabled");
+	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=<>\r\n", "555 5.5.4");
+	assert_int_equal(begun, 0);
+}
+
+/* --- a message of bob's --- */
+
+static void
+test_a_message(void **state)
+{
+	(void)state;
+	hello_secure();
+	world_talk(&w, "auth plain AGJvYgBwZW5jaWw=\r\n", "235 2.7.0 Authentication successful");
+	assert_string_equal(last.mechanism, "PLAIN");
+	world_talk(&w, "MAIL FROM:<bob@example.net> AUTH=e+3Dmc2@example.com SIZE=10\r\n", "250 2.1.0");
+	world_talk(&w, "RCPT TO:<x@elsewhere.example>\r\n", "250 2.1.5");
+	session->secure = false;	/* there is no TLS whose facts Received could tell; ESMTPSA is the system test's */
+	world_talk(&w, "DATA\r\n", "354 ");
+	world_talk(&w, "Subject: x\r\n\r\n.\r\n", "250 2.0.0");
+	assert_int_equal(w.stored_count, 1);
+	assert_true(w.stored[0].token.high == 7 && w.stored[0].token.low == 9);
+	assert_non_null(strstr(buf_cstr(&w.stored[0].content), " with ESMTPA id "));
+	assert_null(strstr(buf_cstr(&w.stored[0].content), "bob"));	/* a login is nobody's business */
+	assert_true(world_logged(&w, "=PLAIN"));
+	assert_true(world_logged(&w, "=bob\n"));
+	session->secure = true;
+	world_talk(&w, BOB, "503 5.5.1 Error: already authenticated");
+	world_talk(&w, MAIL, "250");
+	world_talk(&w, BOB, "503 5.5.1");
+	world_talk(&w, "RSET\r\n", "250");
+	world_talk(&w, "EHLO client.example\r\n", "250-");	/* who is in stays in */
+	for (int i = 0; i < 7; i++)
+		world_expect(&w, "250");
+	world_talk(&w, MAIL, "250");
+	world_talk(&w, "QUIT\r\n", "221");
+	world_expect_close(&w);
+	world_until(&w, &cancelled, 1);
+}
+
+static void
+test_mail_parameter(void **state)
+{
+	(void)state;
+	hello_secure();
+	world_talk(&w, BOB, "235");
+	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=\r\n", "501 5.5.4");
+	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=a=b\r\n", "501 5.5.4");
+	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=a+3g\r\n", "501 5.5.4");
+	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=<> AUTH=<>\r\n", "501 5.5.4");
+	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=<>\r\n", "250 2.1.0");
+}
+
+/* --- dialogues --- */
+
+static const struct {
+	const char	*name;
+	const char	*talk[5][2];		/* said, answered */
+} dialogues[] = {
+	{ "LOGIN", { { "AUTH LOGIN\r\n", "334 VXNlcm5hbWU6" }, { "Ym9i\r\n", "334 UGFzc3dvcmQ6" }, { "cGVuY2ls\r\n", "235 2.7.0" } } },
+	{ "LOGIN with a login", { { "AUTH LOGIN Ym9i\r\n", "334 UGFzc3dvcmQ6" }, { "cGVuY2ls\r\n", "235 2.7.0" } } },
+	{ "PLAIN in two steps", { { "AUTH PLAIN\r\n", "334 " }, { "AGJvYgBwZW5jaWw=\r\n", "235 2.7.0" } } },
+	{ "an empty initial response", { { "AUTH PLAIN =\r\n", "535 5.7.8" } } },
+	{ "an empty response", { { "AUTH PLAIN\r\n", "334 " }, { "\r\n", "535 5.7.8" } } },
+	{ "a wrong password", { { BOB_WRONG, "535 5.7.8" }, { BOB, "235 2.7.0" } } },
+	{ "another mechanism behind a failure", { { BOB_WRONG, "535 5.7.8" }, { "AUTH LOGIN\r\n", "334 VXNlcm5hbWU6" }, { "Ym9i\r\n", "334 UGFzc3dvcmQ6" },
+	    { "cGVuY2ls\r\n", "235 2.7.0" } } },
+	{ "given up", { { "AUTH LOGIN\r\n", "334 VXNlcm5hbWU6" }, { "*\r\n", "501 5.7.0 Authentication aborted" }, { "NOOP\r\n", "250" }, { BOB, "235" } } },
+	{ "given up later", { { "AUTH LOGIN Ym9i\r\n", "334 UGFzc3dvcmQ6" }, { "*\r\n", "501 5.7.0" }, { "cGVuY2ls\r\n", "500 5.5.2" } } },
+	{ "no base64", { { "AUTH PLAIN AGJ\r\n", "501 5.5.2" }, { "AUTH PLAIN\r\n", "334 " }, { "AGJvYgBwZW5jaWw\r\n", "501 5.5.2" }, { BOB, "235" } } },
+	{ "a space too many", { { "AUTH PLAIN AGJvYgBwZW5jaWw= x\r\n", "501 5.5.2" } } },
+	{ "a star in front", { { "AUTH PLAIN *\r\n", "501 5.5.2" } } },
+	{ "no mechanism", { { "AUTH\r\n", "501 5.5.4" } } },
+	{ "another mechanism", { { "AUTH CRAM-MD5\r\n", "504 5.5.4" }, { "AUTH PLAI AGJvYgBwZW5jaWw=\r\n", "504 5.5.4" },
+	    { "AUTH PLAIN-X\r\n", "504 5.5.4" }, { "AUTH AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n", "504 5.5.4" } } },
+	{ "trouble", { { LATER, "454 4.7.0 Temporary authentication failure" }, { BOB, "235" } } },
+};
+
+static void
+test_dialogues(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(dialogues) / sizeof(dialogues[0]); i++) {
+		ROW(i, dialogues[i].name);
+		hello_secure();
+		for (size_t k = 0; k < 5 && dialogues[i].talk[k][0] != NULL; k++)
+			world_talk(&w, dialogues[i].talk[k][0], dialogues[i].talk[k][1]);
+	}
+	assert_null(strstr(buf_cstr(&w.texts), "cGVuY2ls"));
+	assert_null(strstr(buf_cstr(&w.texts), "pencil"));
+}
+
+/* Three, and it is over; log readers see each in Postfix's words, and nothing of the client's that could be a line of its own. */
+static void
+test_three_failures(void **state)
+{
+	(void)state;
+	hello_secure();
+	world_talk(&w, BOB_WRONG, "535 5.7.8 Error: authentication failed");
+	assert_true(world_logged(&w, "unknown[192.0.2.7]: SASL PLAIN authentication failed: authentication failure, sasl_username=b\\x0ab"));
+	world_talk(&w, BOB_WRONG, "535 5.7.8");
+	world_talk(&w, BOB_WRONG, "535 5.7.8");
+	world_expect(&w, "421 4.7.0");
+	world_expect_close(&w);
+	assert_int_equal(w.events[EVENT_TOO_MANY_ERRORS], 1);
+}
+
+static void
+test_lookup_goes(void **state)
+{
+	(void)state;
+	hello_secure();
+	world_say(&w, HOLD);				/* while it checks */
+	world_until(&w, &begun, 1);
+	open_lookup("PLAIN LOGIN");
+	world_expect(&w, "454 4.7.0");
+	assert_true(world_logged(&w, "SASL PLAIN authentication failed: Connection lost to authentication server"));
+	world_talk(&w, "AUTH LOGIN\r\n", "334 ");	/* while the client thinks */
+	open_lookup("PLAIN LOGIN");
+	world_talk(&w, "Ym9i\r\n", "454 4.7.0");
+	channel_close(&lookup);				/* and for good */
+	world_run_round(&w);
+	world_talk(&w, BOB, "454 4.7.0");
+	open_lookup("PLAIN LOGIN");
+	world_talk(&w, BOB, "235 2.7.0");
+	world_talk(&w, MAIL, "250");
+	open_lookup("PLAIN LOGIN");			/* it knows nothing of bob */
+	world_talk(&w, "RSET\r\n", "250");
+	world_talk(&w, MAIL, "421 4.3.2");
+	world_expect_close(&w);
+}
+
+/* A client that goes, or says more than it may, takes its attempt with it. */
+static void
+test_rude_clients(void **state)
+{
+	static const struct {
+		const char	*said, *answer;
+	} rows[] = {
+		{ HOLD "NOOP\r\n", "554 5.5.0" }, { BOB "MAIL FROM:<a@example.org>\r\n", "554 5.5.0" }, { "AUTH PLAIN\r\nAGJvYgBwZW5jaWw=\r\n", "554 5.5.0" },
+		{ "AUTH PLAIN\n", "550 5.6.11" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ROW(i, rows[i].said);
+		hello_secure();
+		world_talk(&w, rows[i].said, rows[i].answer);
+		world_expect_close(&w);
+	}
+	assert_int_equal(begun, 0);
+	hello_secure();
+	world_talk(&w, "AUTH PLAIN\r\n", "334 ");
+	world_talk(&w, "AGJvYgBwZW5jaWw=\r\nNOOP\r\n", "554 5.5.0");
+	world_expect_close(&w);
+	hello_secure();
+	world_talk(&w, "AUTH PLAIN\r\n", "334 ");
+	world_talk(&w, "AGJvYgBwZW5jaWw=\n", "550 5.6.11");
+	world_expect_close(&w);
+	hello_secure();
+	world_say(&w, HOLD);
+	world_until(&w, &begun, 3);
+	world_hang_up(&w);
+	session_kill(session);
+	world_until(&w, &cancelled, 3);
+}
+
+static void
+test_long_lines(void **state)
+{
+	static char line[20000];
+
+	(void)state;
+	hello_secure();
+	memset(line, 'A', sizeof(line));
+	memcpy(line, "AUTH PLAIN ", 11);
+	memcpy(line + 11 + 12276, "\r\n", 3);		/* 12,288 with the verb, and CRLF */
+	line[11 + 12276 - 1] = 'A';
+	world_talk(&w, line, "535 5.7.8");
+	assert_int_equal(last.response_len, 12276 / 4 * 3);
+	memset(line + 11, 'A', 16000);
+	memcpy(line + 14000, "\r\n", 3);
+	world_talk(&w, line, "500 5.5.6");
+	world_talk(&w, "AUTH PLAIN\r\n", "334 ");
+	world_talk(&w, line, "500 5.5.6");
+	world_until(&w, &cancelled, 1);
+	world_talk(&w, "NOOP\r\n", "250");
+	memcpy(line, "NOOP", 4);
+	memcpy(line + 3000, "\r\n", 3);
+	world_talk(&w, line, "500 5.5.2");		/* other commands are no longer for it */
+	world_talk(&w, BOB, "235");
+}
+
+#define AUTH(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		AUTH(test_offers), AUTH(test_required), AUTH(test_elsewhere), AUTH(test_a_message), AUTH(test_mail_parameter), AUTH(test_dialogues),
+		AUTH(test_three_failures), AUTH(test_lookup_goes), AUTH(test_rude_clients), AUTH(test_long_lines),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
