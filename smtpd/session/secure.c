@@ -4,6 +4,7 @@
  * What was said in clear is forgotten (RFC 3207 4.2): nobody knows who said it. Bytes that wait behind STARTTLS end the session before
  * (command_table.c, IS_LAST), and the stream refuses what is left over in any other way (CVE-2011-0411).
  */
+#include "net/tls_binding.h"
 #include "net/tls_stream.h"
 #include "smtpd/key/provider.h"
 #include "smtpd/session/inside.h"
@@ -61,12 +62,35 @@ log_success(const struct session *s)
 	    LOG_STR(KEY_CLIENT, s->client), LOG_SLICE(KEY_TEXT, buf_slice(&out)));
 }
 
+static void
+keep_binding(struct session *s, enum auth_binding type, size_t len, const char *data)
+{
+	if (len == 0 || len > sizeof(s->bindings.each[0].data))
+		return;
+	s->bindings.each[s->bindings.count].type = type;
+	s->bindings.each[s->bindings.count].len = len;
+	memcpy(s->bindings.each[s->bindings.count++].data, data, len);
+}
+
+/* What a login may be bound to: so it cannot be passed on through another connection. */
+static void
+keep_bindings(struct session *s)
+{
+	char exporter[TLS_EXPORTER_BYTES], end_point[TLS_END_POINT_MAX];
+
+	s->bindings.count = 0;
+	keep_binding(s, BINDING_TLS_EXPORTER, tls_exporter(s->stream, exporter), exporter);
+	keep_binding(s, BINDING_TLS_SERVER_END_POINT, tls_end_point(s->stream, end_point), end_point);
+}
+
 void
 secure_opened(void *arg)
 {
 	struct session *s = arg;
 
 	s->secure = true;
+	if (s->home->role == ROLE_SUBMISSION)
+		keep_bindings(s);
 	log_success(s);
 	session_forget(s);
 	if (!s->served->implicit)

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/fd.h"
 #include "event/timer.h"
+#include "net/tls_binding.h"
 #include "net/tls_stream.h"
 #include "tests/support/certificate.h"
 
@@ -204,6 +205,29 @@ test_handshake_and_facts(void **state)
 	assert_int_equal(facts.bits, 256);
 	assert_false(facts.resumed);
 	assert_true(tls_active(server.stream));
+}
+
+/* Both sides have the same to bind to, whichever certificate it is; another connection has another exporter. */
+static void
+test_bindings(void **state)
+{
+	char ours[TLS_END_POINT_MAX], theirs[TLS_END_POINT_MAX], before[TLS_EXPORTER_BYTES] = "";
+
+	for (int i = 0; i < 2; i++) {
+		open_both(i == 0 ? "mx.example.org" : "other.example.org");
+		assert_int_equal(tls_end_point(server.stream, ours), 32);
+		assert_int_equal(tls_end_point(client.stream, theirs), 32);
+		assert_memory_equal(ours, theirs, 32);
+		assert_int_equal(tls_exporter(server.stream, ours), TLS_EXPORTER_BYTES);
+		assert_int_equal(tls_exporter(client.stream, theirs), TLS_EXPORTER_BYTES);
+		assert_memory_equal(ours, theirs, TLS_EXPORTER_BYTES);
+		assert_memory_not_equal(ours, before, TLS_EXPORTER_BYTES);
+		memcpy(before, ours, sizeof(before));
+		(void)teardown(state);
+		assert_int_equal(setup(state), 0);
+	}
+	assert_int_equal(tls_exporter(server.stream, ours), 0);		/* in clear */
+	assert_int_equal(tls_end_point(server.stream, ours), 0);
 }
 
 static bool
@@ -511,6 +535,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)
 		TEST(test_handshake_and_facts),
+		TEST(test_bindings),
 		TEST(test_megabytes_both_ways),
 		TEST(test_an_owner_that_waits),
 		TEST(test_certificate_by_name),
