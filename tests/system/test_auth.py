@@ -1,0 +1,318 @@
+"""Logging in: with a file of hashes, by SCRAM bound to the TLS connection, and by a real Dovecot; and who may send what because of it."""
+import base64
+import getpass
+import hashlib
+import hmac
+import os
+import shutil
+import smtplib
+import socket
+import ssl
+import subprocess
+import time
+
+import pytest
+
+from certificates import Authority
+from client import Client
+from posthorn import HOSTNAME, merged
+from waiting import wait_for
+
+PASSWORD = "pencil"
+BOB = "$2b$04$abcdefghijklmnopqrstuu/FyAyuZSl3DbPdvio4KrIBdz2k2yhV2"
+CAROL = "$y$j9T$Tg5sP1m8vWbW0nS5i4Xr0/$rqejRZBujL4yZqdA45n1b4.3UW82pRUvkyeS04GqLQD"
+SALT = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
+MESSAGE = b"Subject: x\r\n\r\nhello\r\n"
+
+
+def scram_keys():
+    salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), SALT, 4096)
+    client, server = (hmac.digest(salted, what, "sha256") for what in (b"Client Key", b"Server Key"))
+    return client, server, "{SCRAM-SHA-256}4096,%s,%s,%s" % tuple(
+        base64.b64encode(x).decode() for x in (SALT, hashlib.sha256(client).digest(), server))
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def start(posthorn, authority, tmp_path):
+    """A function that starts a posthorn with these settings of submission; STARTTLS on submission."""
+    certificate, key = authority.issue("main", HOSTNAME)
+    passwords = tmp_path / "passwords"
+    passwords.write_text(f"# who\nbob:{BOB}\ncarol:{CAROL}\nalice:{scram_keys()[2]}\n")
+
+    def begin(submission=None, **over):
+        settings = {"tls main": {"certificate": [str(certificate)], "key": [str(key)]}, "listener submission": {"tls": ["main"]},
+                    "submission": {"users": f"file:{passwords}", "auth-failure-delay": "50ms", **(submission or {})}}
+        mta = posthorn(merged(settings, over))
+        mta.passwords = passwords
+        return mta
+
+    return begin
+
+
+def context(authority):
+    return ssl.create_default_context(cafile=str(authority.certificate))
+
+
+def connect(mta, authority):
+    """Below TLS, as soon as something is offered: a moment after the start lookup has not said yet what it can."""
+    for _ in range(200):
+        client = smtplib.SMTP(*mta.submission, timeout=20)
+        client._host = HOSTNAME
+        client.starttls(context=context(authority))
+        client.ehlo("client.example")
+        if client.has_extn("auth"):
+            return client
+        client.close()
+        time.sleep(0.05)
+    raise AssertionError("AUTH is not offered: " + mta.words())
+
+
+def plain(login, password):
+    return "PLAIN " + base64.b64encode(f"\0{login}\0{password}".encode()).decode()
+
+
+def test_bob_sends_to_far_away(start, authority, sink):
+    mta = start()
+    with connect(mta, authority) as client:
+        assert client.esmtp_features["auth"].split() == ["PLAIN", "LOGIN"]
+        assert client.docmd("MAIL", "FROM:<bob@local.test>")[0] == 530
+        client.login("bob", PASSWORD)
+        client.sendmail("bob@local.test", ["someone@far.test"], MESSAGE)
+    [transaction] = sink.wait(1)
+    received = transaction.content.decode()
+    assert " with ESMTPSA id " in received and "bob" not in received.split("Subject:")[0].split("by ")[0]
+    line = mta.wait_log(r": client=unknown\[127\.0\.0\.1\], sasl_method=PLAIN, sasl_username=bob$")
+    assert line
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+@pytest.mark.parametrize("user", ["bob", "alice", "carol"])
+def test_mechanisms(start, authority, mechanism, user):
+    mta = start()
+    with connect(mta, authority) as client:
+        client.user, client.password = user, PASSWORD
+        how = {"PLAIN": client.auth_plain, "LOGIN": client.auth_login}[mechanism]
+        assert client.auth(mechanism, how)[0] == 235
+        client.sendmail("bob@local.test", ["alice@local.test"], MESSAGE)
+    assert mta.wait_mails("alice")
+
+
+def test_wrong_passwords(start, authority, sink):
+    mta = start()
+    with connect(mta, authority) as client:
+        for login, password in (("bob", "pen"), ("nobody", PASSWORD), ("bob", "")):
+            assert client.docmd("AUTH", plain(login, password))[0] == 535
+        with pytest.raises(smtplib.SMTPServerDisconnected):
+            client.docmd("NOOP")
+            client.docmd("NOOP")
+    mta.wait_log(r"warning: unknown\[127\.0\.0\.1\]: SASL PLAIN authentication failed: authentication failure, sasl_username=bob$")
+    with connect(mta, authority) as client:
+        client.docmd("AUTH", plain("bob", "pen"))
+        assert client.docmd("MAIL", "FROM:<bob@local.test>")[0] == 530
+    assert PASSWORD not in mta.words(1000000)
+    assert sink.transactions == []
+
+
+def test_nothing_in_clear(start):
+    mta = start()
+    with Client(mta.submission) as client:
+        reply = client.command("EHLO x")
+        assert "AUTH" not in str(reply)
+        assert (client.command("AUTH " + plain("bob", PASSWORD)).code, client.command("MAIL FROM:<bob@local.test>").code) == (538, 530)
+    with Client(mta.mx) as client:
+        client.hello()
+        assert client.command("AUTH " + plain("bob", PASSWORD)).code == 503
+
+
+def test_guessing_is_put_off(start, authority):
+    mta = start({"auth-failures": 2})
+    with connect(mta, authority) as client:
+        for _ in range(2):
+            assert client.docmd("AUTH", plain("bob", "pen"))[0] == 535
+    with connect(mta, authority) as client:
+        assert client.docmd("AUTH", plain("bob", PASSWORD))[0] == 454
+    mta.wait_log("SASL PLAIN authentication failed: too many failed logins")
+
+
+def test_a_missing_file_is_trouble(start, authority):
+    mta = start()
+    away = mta.passwords.with_suffix(".away")
+    mta.passwords.rename(away)
+    with connect(mta, authority) as client:
+        assert client.docmd("AUTH", plain("bob", PASSWORD))[0] == 454
+        away.rename(mta.passwords)
+        assert client.docmd("AUTH", plain("bob", PASSWORD))[0] == 235
+
+
+# -- SCRAM, from the RFC's text and not from ours -----------------------------------------------------------------------
+
+
+def scram(client, login, header, binding=b""):
+    """The reply to the last word. `header` is the gs2-header."""
+    mechanism = "SCRAM-SHA-256-PLUS" if header.startswith("p=") else "SCRAM-SHA-256"
+    bare = f"n={login},r=abcdefghij"
+    code, text = client.docmd("AUTH", f"{mechanism} {base64.b64encode((header + bare).encode()).decode()}")
+    if code != 334:
+        return code
+    first = base64.b64decode(text).decode()
+    fields = dict(part.split("=", 1) for part in first.split(","))
+    client_key, server_key, _ = scram_keys()
+    final = f"c={base64.b64encode(header.encode() + binding).decode()},r={fields['r']}"
+    message = ",".join((bare, first, final)).encode()
+    signature = hmac.digest(hashlib.sha256(client_key).digest(), message, "sha256")
+    proof = base64.b64encode(bytes(a ^ b for a, b in zip(client_key, signature))).decode()
+    code, text = client.docmd(base64.b64encode(f"{final},p={proof}".encode()).decode())
+    if code != 334:
+        return code
+    assert base64.b64decode(text) == b"v=" + base64.b64encode(hmac.digest(server_key, message, "sha256"))
+    return client.docmd("")[0]
+
+
+def test_scram(start, authority):
+    mta = start({"mechanisms": ["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"]})
+    with connect(mta, authority) as client:
+        assert client.esmtp_features["auth"].split() == ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]
+        assert scram(client, "alice", "n,,") == 235
+    certificate = hashlib.sha256(client_certificate(mta, authority)).digest()
+    for login, header, binding, code in (("alice", "p=tls-server-end-point,,", certificate, 235),
+                                         ("alice", "p=tls-server-end-point,,", certificate[::-1], 535),
+                                         ("alice", "p=tls-unique,,", certificate, 535),
+                                         ("alice", "y,,", b"", 535),
+                                         ("bob", "n,,", b"", 535), ("nobody", "n,,", b"", 535)):
+        with connect(mta, authority) as client:
+            assert scram(client, login, header, binding) == code, (login, header)
+    mta.wait_log("somebody has hidden -PLUS from the client")
+
+
+def client_certificate(mta, authority):
+    with connect(mta, authority) as client:
+        return client.sock.getpeercert(binary_form=True)
+
+
+# -- processes come and go ---------------------------------------------------------------------------------------------
+
+
+def test_queue_anew_knows_who_is_logged_in(start, authority, sink):
+    mta = start()
+    with connect(mta, authority) as client:
+        client.login("bob", PASSWORD)
+        mta.kill_one("queue")
+        wait_for(mta.serves, 20, "the queue")
+        wait_for(lambda: sent(client), 20, "a message of bob's")
+    assert sink.wait(1)
+
+
+def sent(client):
+    """False for "try later"; anything else is a failure of the test."""
+    try:
+        client.sendmail("bob@local.test", ["someone@far.test"], MESSAGE)
+        return True
+    except smtplib.SMTPResponseException as refused:
+        assert refused.smtp_code < 500, refused
+    time.sleep(0.5)                     # a session has only so many errors
+    return False
+
+
+def test_lookup_anew_asks_to_log_in_again(start, authority, sink):
+    mta = start()
+    client = connect(mta, authority)
+    client.login("bob", PASSWORD)
+    mta.kill_one("lookup")
+    wait_for(lambda: client.docmd("MAIL", "FROM:<bob@local.test>")[0] != 250 or client.rset() is None, 20, "the loss")
+    client.close()
+    with connect(mta, authority) as client:
+        client.login("bob", PASSWORD)
+        client.sendmail("bob@local.test", ["someone@far.test"], MESSAGE)
+    assert sink.wait(1)
+
+
+# -- Dovecot -----------------------------------------------------------------------------------------------------------
+
+
+DOVECOT = shutil.which("dovecot", path="/usr/sbin:/usr/bin:/sbin:/bin")
+
+CONFIGURATION = """
+base_dir = {run}
+state_dir = {run}/state
+log_path = {run}/log
+protocols =
+ssl = no
+default_internal_user = {me}
+default_internal_group = {group}
+default_login_user = {me}
+auth_mechanisms = plain login scram-sha-256
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+service auth {{
+  user = {me}
+  unix_listener auth-client {{
+    mode = 0666
+  }}
+}}
+passdb {{
+  driver = passwd-file
+  args = {run}/users
+}}
+userdb {{
+  driver = static
+  args = uid={me} gid={group} home=/tmp
+}}
+"""
+
+
+@pytest.fixture
+def dovecot(tmp_path_factory):
+    """A Dovecot of our own that knows bob and alice; gives the path of its socket."""
+    if DOVECOT is None:
+        pytest.skip("there is no dovecot here: apt-get install dovecot-core")
+    import grp
+    run = tmp_path_factory.mktemp("dovecot")
+    run = type(run)(f"/tmp/dc-{os.getpid()}-{run.name[-4:]}")      # Unix socket paths are short
+    run.mkdir()
+    (run / "users").write_text(f"bob:{{BLF-CRYPT}}{BOB}\nalice:{scram_keys()[2]}\n")
+    (run / "conf").write_text(CONFIGURATION.format(run=run, me=getpass.getuser(), group=grp.getgrgid(os.getgid()).gr_name))
+    process = subprocess.Popen([DOVECOT, "-F", "-c", run / "conf"], stdin=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: answers(run / "auth-client") or process.poll() is not None, 20, "Dovecot")
+        assert process.poll() is None, (run / "log").read_text() if (run / "log").exists() else "no log"
+        yield run / "auth-client"
+    finally:
+        process.terminate()
+        process.wait(20)
+        shutil.rmtree(run)
+
+
+def answers(path):
+    with socket.socket(socket.AF_UNIX) as s:
+        s.settimeout(5)
+        try:
+            s.connect(str(path))
+            return s.recv(7) == b"VERSION"
+        except OSError:
+            return False
+
+
+def test_dovecot(start, authority, sink, dovecot):
+    mta = start({"users": f"dovecot:{dovecot}"})
+    with connect(mta, authority) as client:
+        assert set(client.esmtp_features["auth"].split()) == {"PLAIN", "LOGIN", "SCRAM-SHA-256"}
+        client.user, client.password = "bob", PASSWORD
+        assert client.auth("LOGIN", client.auth_login)[0] == 235
+        client.sendmail("bob@local.test", ["someone@far.test"], MESSAGE)
+    assert sink.wait(1)
+    with connect(mta, authority) as client:
+        assert client.docmd("AUTH", plain("bob", "pen"))[0] == 535
+        assert client.docmd("AUTH", plain("bob", PASSWORD))[0] == 235
+    with connect(mta, authority) as client:
+        assert scram(client, "alice", "n,,") == 235
+    mta.wait_log(r"SASL PLAIN authentication failed: .*sasl_username=bob")
+    mta.wait_log(r"client=.*sasl_method=LOGIN, sasl_username=bob$")
