@@ -90,8 +90,7 @@ fail(struct hash_node *node, void *arg)
 static void
 lose(struct logins *ls)
 {
-	channel_close(&ls->channel);
-	ls->mechanisms_len = 0;
+	channel_close(&ls->channel);		/* what was offered still is: it will be back */
 	hash_each(&ls->all, fail, ls);
 }
 

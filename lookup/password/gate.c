@@ -373,9 +373,11 @@ on_dovecot_offers(void *arg, struct slice names)
 {
 	struct gate *g = arg;
 
+	/* What it could do it will be able to do again: a client that is told of no AUTH would not even try later. */
 	if (names.len == 0)
 		orphan_all(g);
-	offer(g, names);
+	else
+		offer(g, names);
 }
 
 static void

@@ -27,6 +27,7 @@ on_mechanisms(void *arg, struct reader *in, int fd)
 	(void)arg;
 	(void)fd;
 	assert_int_equal(auth_mechanisms_get(in, &names), 0);
+	the.offers++;
 	(void)snprintf(the.mechanisms, sizeof(the.mechanisms), "%.*s", SLICE_FMT(names));
 	return 0;
 }

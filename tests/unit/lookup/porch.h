@@ -35,6 +35,7 @@ struct porch {
 	struct news	 news[64];
 	unsigned	 got, used;
 	char		 mechanisms[AUTH_MECHANISMS_MAX + 1];
+	unsigned	 offers;	/* times that they were told */
 	bool		 ended;
 	/* queue */
 	struct channel	*queue;
