@@ -1,6 +1,8 @@
 /* logins — see logins.h. */
 #include "smtpd/logins.h"
 
+#include <stdio.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "ipc/channel.h"
@@ -73,18 +75,31 @@ unhook(struct logins *ls, struct login *login)
 	login->token = (struct auth_token){ 0 };
 }
 
-/* What is live just ends: its session finds out when it wants to send something. */
+/* What is live stays, for the next wire. */
 static void
 fail(struct hash_node *node, void *arg)
 {
 	struct login *login = CONTAINER_OF(node, struct login, node);
 	const struct login_news news = { .result = LOGIN_LATER,
 	    .text = SLICE_LIT("Connection lost to authentication server: lookup is away") };
-	bool was_live = login->live;
 
+	if (login->live)
+		return;
 	unhook(arg, login);
-	if (!was_live)
-		login->fn(login->arg, &news);
+	login->fn(login->arg, &news);
+}
+
+static void
+resume(struct hash_node *node, void *arg)
+{
+	struct login *login = CONTAINER_OF(node, struct login, node);
+	struct logins *ls = arg;
+
+	if (ls->channel == NULL)
+		return;
+	auth_granted_put(channel_begin(ls->channel, AUTH_RESUME),
+	    &(struct auth_granted){ login->serial, login->token, slice_str(login->name) });
+	(void)channel_end(ls->channel);
 }
 
 static void
@@ -110,6 +125,7 @@ logins_wire(struct logins *ls, int fd)
 	ls->channel = channel_open(ls->loop, fd, &ops, ls, &err);
 	if (ls->channel == NULL)
 		log_error("auth wire: %s", err.text);
+	hash_each(&ls->all, resume, ls);	/* those that are left are live */
 }
 
 struct slice
@@ -180,10 +196,11 @@ on_ok(void *arg, struct reader *r, int fd)
 		return -1;
 	if ((login = find(ls, granted.serial)) == NULL)
 		return 0;		/* its CANCEL is on the way */
-	if (login->live)
-		return -1;
+	if (login->live)		/* resumed, and nothing has changed */
+		return token_eq(&login->token, &granted.token) ? 0 : -1;
 	login->live = true;
 	login->token = granted.token;
+	(void)snprintf(login->name, sizeof(login->name), "%.*s", SLICE_FMT(granted.login));
 	login->fn(login->arg, &(struct login_news){ .result = LOGIN_OK, .login = granted.login });
 	return 0;
 }
@@ -196,7 +213,7 @@ on_denied(struct logins *ls, struct reader *r, enum login_result result)
 
 	if (auth_denied_get(r, &denied) == -1)
 		return -1;
-	/* A login may end by lookup's word, when queue has no room for it any more. */
+	/* A login may end by lookup's word: queue does not remember it, or has no room for it any more. */
 	if ((login = find(ls, denied.serial)) != NULL && login->live) {
 		unhook(ls, login);
 		return 0;

@@ -4,7 +4,7 @@
  * logins — the auth wire from smtpd's side: attempts to log in, and the logins that sessions have.
  *
  * What is begun is answered, once for each word of the client: with lookup's answer, or, when the wire is lost, with LOGIN_LATER.
- * A login lives as long as its wire: a new lookup knows nothing of it. Callbacks come from the loop, never from inside a call.
+ * A login outlives its wire: the next lookup is told of it, and asks queue whether it is true. Callbacks come from the loop, never from inside a call.
  */
 #include "base/hash.h"
 #include "event/loop.h"
@@ -15,7 +15,7 @@ struct logins;
 enum login_result {
 	LOGIN_NONE,
 	LOGIN_CHALLENGE,	/* `bytes` for the client */
-	LOGIN_OK,		/* `login` it is; `token` goes with its messages */
+	LOGIN_OK,		/* it is `name` of struct login */
 	LOGIN_FAILED, LOGIN_LATER	/* the attempt is over; `text` for the log, `login` as far as known */
 };
 
@@ -30,6 +30,7 @@ struct login {
 	uint64_t		 serial;	/* 0: nothing begun, or over */
 	bool			 live;
 	struct auth_token	 token;		/* live */
+	char			 name[AUTH_LOGIN_MAX + 1];	/* who it is; stays when it is not live any more */
 	void			(*fn)(void *arg, const struct login_news *);
 	void			*arg;
 };

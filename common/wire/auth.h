@@ -6,14 +6,16 @@
  *	smtpd → lookup	BEGIN			a client wants to log in in this way; maybe with a first response
  *			CONTINUE		its answer to a challenge
  *			CANCEL u64		the attempt, or the login that came of it, is over
+ *			RESUME			the lookup before this one gave me this login: OK or LATER
  *	lookup → smtpd	MECHANISMS text		what EHLO may offer, parted by spaces; first, and when it changes
  *			CHALLENGE		for the client, as bytes
  *			OK			logged in; the token goes with each message
  *			FAILED, LATER		535, 454; text for the log
  *	lookup → queue	LOGIN			this token is that user; answered before smtpd hears OK
+ *			CLAIM			smtpd says that this token is that user since before my time: is it?
  *			LOGOUT			it is nobody's any more
  *			TOLD			all logins that were alive when this wire came have been told
- *	queue → lookup	KNOWN			the answer to LOGIN; false: no room
+ *	queue → lookup	KNOWN			the answer to LOGIN and CLAIM; false: no room; it is not
  *
  * A serial is smtpd's number for an attempt and the login that it becomes; on each wire it is used once. It is over with FAILED,
  * LATER, CANCEL or the wire. smtpd never sees what a password is checked against, and cannot make a token that queue believes.
@@ -32,7 +34,7 @@
 
 enum auth_frame {
 	AUTH_NONE, AUTH_BEGIN, AUTH_CONTINUE, AUTH_CANCEL, AUTH_MECHANISMS, AUTH_CHALLENGE, AUTH_OK, AUTH_FAILED, AUTH_LATER,
-	AUTH_LOGIN, AUTH_LOGOUT, AUTH_TOLD, AUTH_KNOWN, AUTH_FRAME_COUNT
+	AUTH_LOGIN, AUTH_LOGOUT, AUTH_TOLD, AUTH_KNOWN, AUTH_RESUME, AUTH_CLAIM, AUTH_FRAME_COUNT
 };
 
 enum auth_binding { BINDING_NONE, BINDING_TLS_EXPORTER, BINDING_TLS_SERVER_END_POINT, BINDING_COUNT };	/* RFC 9266, RFC 5929 */
@@ -58,8 +60,8 @@ struct auth_piece {		/* CONTINUE, CHALLENGE */
 	struct slice		bytes;
 };
 
-struct auth_granted {		/* OK; LOGIN */
-	uint64_t		serial;		/* LOGIN: lookup's own, for KNOWN */
+struct auth_granted {		/* OK, RESUME; LOGIN, CLAIM */
+	uint64_t		serial;		/* LOGIN, CLAIM: lookup's own, for KNOWN */
 	struct auth_token	token;
 	struct slice		login;
 };

@@ -23,6 +23,15 @@ on_continue(void *arg, struct reader *in, int fd)
 }
 
 static int
+on_resume(void *arg, struct reader *in, int fd)
+{
+	struct auth_granted granted;
+
+	(void)fd;
+	return auth_granted_get(in, &granted) == -1 ? -1 : attempt_resume(arg, &granted);
+}
+
+static int
 on_cancel(void *arg, struct reader *in, int fd)
 {
 	struct attempt *a;
@@ -40,6 +49,7 @@ on_cancel(void *arg, struct reader *in, int fd)
 static const struct frame_handler door_handlers[AUTH_FRAME_COUNT] = {
 	[AUTH_BEGIN]	= { "BEGIN", on_begin, false },
 	[AUTH_CONTINUE]	= { "CONTINUE", on_continue, false },
+	[AUTH_RESUME]	= { "RESUME", on_resume, false },
 	[AUTH_CANCEL]	= { "CANCEL", on_cancel, false },
 };
 
@@ -176,7 +186,7 @@ queue_login(struct attempt *a)
 
 	if (a->gate->queue == NULL)
 		return -1;
-	auth_granted_put(channel_begin(a->gate->queue, AUTH_LOGIN), &login);
+	auth_granted_put(channel_begin(a->gate->queue, a->resumed ? AUTH_CLAIM : AUTH_LOGIN), &login);
 	return channel_end(a->gate->queue);
 }
 

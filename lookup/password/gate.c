@@ -11,7 +11,6 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "lookup/worker.h"
-#include "smtp/base64.h"
 
 #define LINE_MOST	256	/* attempts that wait for a worker */
 #define LINE_EACH	16	/* of them from one address */
@@ -20,86 +19,7 @@
 /* Our trouble, in the words by which log readers tell it from a wrong password. */
 #define AWAY(words)	"Connection lost to authentication server: " words
 
-/* --- one attempt -------------------------------------------------------------------------------- */
-
-struct attempt *
-attempt_find(struct door *door, uint64_t serial)
-{
-	for (struct hash_node *n = hash_first(&door->by_serial, hash_u64(serial)); n != NULL; n = hash_next(n))
-		if (CONTAINER_OF(n, struct attempt, by_serial)->serial == serial)
-			return CONTAINER_OF(n, struct attempt, by_serial);
-	return NULL;
-}
-
-static struct attempt *
-find_id(const struct gate *g, uint64_t id)
-{
-	for (struct hash_node *n = hash_first(&g->by_id, hash_u64(id)); n != NULL; n = hash_next(n))
-		if (CONTAINER_OF(n, struct attempt, by_id)->id == id)
-			return CONTAINER_OF(n, struct attempt, by_id);
-	return NULL;
-}
-
-static struct slice
-address_of(const struct attempt *a)
-{
-	return slice_of(a->address, a->address_len);
-}
-
-/* What the client said is nobody's any more. */
-static void
-wipe(struct attempt *a)
-{
-	for (uint32_t i = 0; i < a->count; i++) {
-		char *bytes = (char *)(uintptr_t)a->responses[i].p;
-
-		explicit_bzero(bytes, a->responses[i].len);
-		mem_free(bytes);
-	}
-	a->count = 0;
-}
-
-static void
-leave_line(struct attempt *a)
-{
-	if (a->state != ATTEMPT_LINE)
-		return;
-	TAILQ_REMOVE(&a->gate->line, a, line);
-	a->gate->waiting--;
-}
-
-static void
-attempt_free(struct attempt *a)
-{
-	struct gate *g = a->gate;
-
-	leave_line(a);
-	if (g->pool != NULL && a->state == ATTEMPT_CHECKED)
-		pool_forget(g->pool, a);
-	g->live -= a->state == ATTEMPT_LIVE;
-	wipe(a);
-	for (uint32_t i = 0; i < a->channel_count; i++)
-		mem_free((char *)(uintptr_t)a->channels[i].data.p);
-	timer_fini(&a->timer);
-	hash_remove(&a->door->by_serial, &a->by_serial);
-	hash_remove(&g->by_id, &a->by_id);
-	TAILQ_REMOVE(&a->door->attempts, a, of_door);
-	a->door->count--;
-	explicit_bzero(a, sizeof(*a));
-	mem_free(a);
-}
-
-void
-attempt_drop(struct attempt *a)
-{
-	struct gate *g = a->gate;
-
-	if (a->state == ATTEMPT_LIVE || a->state == ATTEMPT_QUEUE)
-		queue_logout(a);
-	else if (g->dovecot != NULL && !a->orphan && (a->state == ATTEMPT_CHECKED || a->state == ATTEMPT_CLIENT))
-		dovecot_cancel(g->dovecot, a->id);
-	attempt_free(a);
-}
+/* --- deciding --------------------------------------------------------------------------------- */
 
 static void
 attempt_end(struct attempt *a, uint16_t type, const char *why)
@@ -128,64 +48,13 @@ on_timer(void *arg)
 }
 
 static void
-draw_nonce(struct attempt *a)
+ask_queue(struct attempt *a)
 {
-	unsigned char bytes[BASE64_DECODED(NONCE_LEN)];
-
-	random_bytes(bytes, sizeof(bytes));
-	(void)base64_encode(slice_of(bytes, sizeof(bytes)), a->nonce);
+	a->state = ATTEMPT_QUEUE;
+	timer_set(&a->timer, QUEUE_MS);
+	/* When it is away it may be back within the time: then it hears of this one as of all others. */
+	(void)queue_login(a);
 }
-
-static int
-keep(struct slice *out, struct slice bytes)
-{
-	char *copy = mem_alloc(bytes.len + 1);
-
-	if (copy == NULL)
-		return -1;
-	if (bytes.len > 0)
-		memcpy(copy, bytes.p, bytes.len);
-	*out = slice_of(copy, bytes.len);
-	return 0;
-}
-
-static int
-keep_response(struct attempt *a, struct slice response)
-{
-	if (a->count == SASL_RESPONSES_MAX || keep(&a->responses[a->count], response) == -1)
-		return -1;
-	a->count++;
-	return 0;
-}
-
-static struct attempt *
-attempt_new(struct door *door, const struct auth_begin *begin)
-{
-	struct attempt *a = mem_zalloc(sizeof(*a));
-	struct gate *g = door->gate;
-
-	if (a == NULL || timer_init(&a->timer, g->loop, on_timer, a) == -1) {
-		mem_free(a);
-		return NULL;
-	}
-	a->gate = g;
-	a->door = door;
-	a->serial = begin->serial;
-	a->mechanism = sasl_named(begin->mechanism);
-	a->address_len = begin->client.len;
-	memcpy(a->address, begin->client.p, begin->client.len);
-	do
-		a->id = ++g->last_id;
-	while (a->id == 0 || find_id(g, a->id) != NULL);
-	draw_nonce(a);
-	hash_insert(&door->by_serial, &a->by_serial, hash_u64(a->serial));
-	hash_insert(&g->by_id, &a->by_id, hash_u64(a->id));
-	TAILQ_INSERT_TAIL(&door->attempts, a, of_door);
-	door->count++;
-	return a;
-}
-
-/* --- deciding ----------------------------------------------------------------------------------- */
 
 static void
 grant(struct attempt *a)
@@ -193,27 +62,27 @@ grant(struct attempt *a)
 	do
 		random_bytes(&a->token, sizeof(a->token));
 	while (!token_is_set(&a->token));
-	a->state = ATTEMPT_QUEUE;
-	timer_set(&a->timer, QUEUE_MS);
-	/* When it is away it may be back within the time: then it hears of this one as of all others. */
-	(void)queue_login(a);
+	ask_queue(a);
 }
 
 void
 attempt_known(struct gate *g, const struct auth_known *known)
 {
-	struct attempt *a = find_id(g, known->serial);
+	struct attempt *a = attempt_by_id(g, known->serial);
 
 	if (a == NULL || (a->state != ATTEMPT_QUEUE && a->state != ATTEMPT_LIVE))
 		return;		/* it has been cancelled meanwhile */
 	if (!known->ok) {
-		attempt_end(a, AUTH_LATER, AWAY("too many are logged in"));
+		attempt_end(a, AUTH_LATER, AWAY("queue does not take the login"));
 	} else if (a->state == ATTEMPT_QUEUE) {
 		timer_stop(&a->timer);
 		a->state = ATTEMPT_LIVE;
 		g->live++;
-		g->granted++;
-		failures_succeeded(g->failures, address_of(a), slice_str(a->login), loop_now(g->loop));
+		if (!a->resumed) {
+			g->granted++;
+			failures_succeeded(g->failures, attempt_address(a), slice_str(a->login), loop_now(g->loop));
+		}
+		a->resumed = false;
 		door_tell(a, AUTH_OK, slice_of("", 0));
 	}
 }
@@ -222,7 +91,7 @@ static void
 hold(struct attempt *a, struct slice why)
 {
 	struct gate *g = a->gate;
-	int64_t delay = failures_add(g->failures, &g->rules, address_of(a), slice_str(a->login), loop_now(g->loop));
+	int64_t delay = failures_add(g->failures, &g->rules, attempt_address(a), slice_str(a->login), loop_now(g->loop));
 
 	(void)snprintf(a->why, sizeof(a->why), "%.*s", SLICE_FMT(why));
 	a->state = ATTEMPT_HELD;
@@ -244,10 +113,10 @@ attempt_answer(struct attempt *a, const struct check_answer *answer)
 		return;
 	}
 	a->state = ATTEMPT_NONE;
-	wipe(a);
+	attempt_wipe(a);
 	if (answer->result == SASL_TROUBLE)
 		attempt_end(a, AUTH_LATER, AWAY("the users cannot be asked"));
-	else if (failures_refuse(g->failures, &g->rules, address_of(a), slice_str(a->login), loop_now(g->loop)))
+	else if (failures_refuse(g->failures, &g->rules, attempt_address(a), slice_str(a->login), loop_now(g->loop)))
 		attempt_end(a, AUTH_LATER, "too many failed logins");
 	else if (answer->result == SASL_OK)
 		grant(a);
@@ -274,7 +143,7 @@ dispatch(void *arg)
 		struct sasl_said said = { .mechanism = a->mechanism, .plus_offered = offers_plus(a),
 		    .nonce = slice_of(a->nonce, NONCE_LEN), .channel_count = a->channel_count, .count = a->count };
 
-		leave_line(a);
+		attempt_leave_line(a);
 		a->state = ATTEMPT_CHECKED;
 		timer_stop(&a->timer);		/* the pool has a clock of its own */
 		memcpy(said.channels, a->channels, sizeof(said.channels));
@@ -325,7 +194,7 @@ put_in_line(struct attempt *a)
 	size_t same = 0;
 
 	TAILQ_FOREACH(other, &g->line, line)
-		same += slice_eq(address_of(other), address_of(a));
+		same += slice_eq(attempt_address(other), attempt_address(a));
 	if (g->waiting >= LINE_MOST || same >= LINE_EACH || !pool_hopeful(g->pool)) {
 		attempt_end(a, AUTH_LATER, AWAY("too many log in at once"));
 		return;
@@ -342,7 +211,7 @@ put_in_line(struct attempt *a)
 static void
 on_dovecot_answer(void *arg, uint32_t id, const struct check_answer *answer)
 {
-	struct attempt *a = find_id(arg, id);
+	struct attempt *a = attempt_by_id(arg, id);
 
 	if (a != NULL && a->state == ATTEMPT_CHECKED && !a->orphan)
 		attempt_answer(a, answer);
@@ -415,7 +284,7 @@ check_new(struct attempt *a, const struct auth_begin *begin)
 
 	if (!begin->secure)
 		attempt_end(a, AUTH_FAILED, "the connection is not encrypted");
-	else if (failures_refuse_address(g->failures, &g->rules, address_of(a), loop_now(g->loop)))
+	else if (failures_refuse_address(g->failures, &g->rules, attempt_address(a), loop_now(g->loop)))
 		attempt_end(a, AUTH_LATER, "too many failed logins from this address");
 	else if (g->pool == NULL && g->dovecot == NULL)
 		attempt_end(a, AUTH_LATER, AWAY("nobody can log in here"));
@@ -423,7 +292,7 @@ check_new(struct attempt *a, const struct auth_begin *begin)
 		attempt_end(a, g->mechanisms[0] == '\0' ? AUTH_LATER : AUTH_FAILED, "Invalid authentication mechanism");
 	else if (g->dovecot != NULL)
 		ask_dovecot(a, begin, slice_of("", 0));
-	else if (begin->has_response && keep_response(a, begin->response) == -1)
+	else if (begin->has_response && attempt_keep(a, begin->response) == -1)
 		attempt_end(a, AUTH_LATER, AWAY("no memory"));
 	else
 		put_in_line(a);
@@ -437,20 +306,35 @@ attempt_begin(struct door *door, const struct auth_begin *begin)
 	if (attempt_find(door, begin->serial) != NULL)
 		return -1;
 	door->gate->begun++;
-	if (door->count >= DOOR_MOST || (a = attempt_new(door, begin)) == NULL) {
+	if (door->count >= DOOR_MOST || (a = attempt_new(door, begin, on_timer)) == NULL) {
 		door->gate->put_off++;
 		door_refuse(door, begin->serial, SLICE_LIT(AWAY("no room for another login")));
 		return 0;
 	}
-	while (a->channel_count < begin->channel_count) {
-		a->channels[a->channel_count].type = begin->channels[a->channel_count].type;
-		if (keep(&a->channels[a->channel_count].data, begin->channels[a->channel_count].data) == -1) {
-			attempt_end(a, AUTH_LATER, AWAY("no memory"));
-			return 0;
-		}
-		a->channel_count++;
+	if (attempt_keep_channels(a, begin) == -1)
+		attempt_end(a, AUTH_LATER, AWAY("no memory"));
+	else
+		check_new(a, begin);
+	return 0;
+}
+
+int
+attempt_resume(struct door *door, const struct auth_granted *granted)
+{
+	/* Where from and how is forgotten: it has been checked. */
+	const struct auth_begin begin = { .serial = granted->serial, .mechanism = SLICE_LIT("PLAIN"), .client = SLICE_LIT("\0\0\0\0") };
+	struct attempt *a;
+
+	if (attempt_find(door, granted->serial) != NULL)
+		return -1;
+	if (door->count >= DOOR_MOST || (a = attempt_new(door, &begin, on_timer)) == NULL) {
+		door_refuse(door, granted->serial, SLICE_LIT(AWAY("no room for another login")));
+		return 0;
 	}
-	check_new(a, begin);
+	a->resumed = true;
+	a->token = granted->token;
+	(void)snprintf(a->login, sizeof(a->login), "%.*s", SLICE_FMT(granted->login));
+	ask_queue(a);
 	return 0;
 }
 
@@ -465,7 +349,7 @@ attempt_continue(struct door *door, const struct auth_piece *piece)
 		attempt_end(a, AUTH_LATER, AWAY("the users cannot be asked"));
 	else if (a->gate->dovecot != NULL)
 		ask_dovecot(a, NULL, piece->bytes);
-	else if (keep_response(a, piece->bytes) == -1)
+	else if (attempt_keep(a, piece->bytes) == -1)
 		attempt_end(a, AUTH_LATER, AWAY("no memory, or a dialogue without end"));
 	else
 		put_in_line(a);

@@ -3,7 +3,8 @@
 /*
  * gate_inside — the gate as gate.c and door.c see it; nobody else includes this.
  *
- * door.c has the wires: those of smtpds, on which attempts come, and queue's, which hears of logins. gate.c has the attempts.
+ * door.c has the wires: those of smtpds, on which attempts come, and queue's, which hears of logins. attempt.c has the object of an
+ * attempt, gate.c what becomes of it.
  */
 #include <bsd/sys/queue.h>
 
@@ -36,6 +37,7 @@ struct attempt {
 	uint64_t		 serial;	/* smtpd's */
 	uint32_t		 id;		/* ours: for Dovecot and for queue */
 	enum attempt_state	 state;
+	bool			 resumed;	/* QUEUE: another lookup gave it; queue has to remember */
 	bool			 orphan;	/* CLIENT: who sent the challenge is gone */
 	struct timer		 timer;
 	enum sasl_mechanism	 mechanism;	/* by a file */
@@ -82,9 +84,19 @@ struct gate {
 /* -1: what no honest smtpd sends. */
 int		 attempt_begin(struct door *, const struct auth_begin *);
 int		 attempt_continue(struct door *, const struct auth_piece *);
-void		 attempt_drop(struct attempt *);	/* its smtpd has no interest in it; a login ends */
+int		 attempt_resume(struct door *, const struct auth_granted *);
 void		 attempt_known(struct gate *, const struct auth_known *);
+
+/* attempt.c */
+struct attempt	*attempt_new(struct door *, const struct auth_begin *, void (*late)(void *));	/* NULL: no memory */
+void		 attempt_drop(struct attempt *);	/* its smtpd has no interest in it; a login ends */
 struct attempt	*attempt_find(struct door *, uint64_t serial);
+struct attempt	*attempt_by_id(const struct gate *, uint64_t id);
+struct slice	 attempt_address(const struct attempt *);
+void		 attempt_leave_line(struct attempt *);
+int		 attempt_keep(struct attempt *, struct slice response);	/* a copy; -1: too many, or no memory */
+int		 attempt_keep_channels(struct attempt *, const struct auth_begin *);
+void		 attempt_wipe(struct attempt *);	/* what the client said is nobody's any more */
 
 /* door.c: words to one smtpd or to queue; lost in silence when the wire has ended */
 void		 door_open(struct gate *, int fd);

@@ -4,26 +4,34 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "event/timer.h"
 #include "ipc/channel.h"
 
 struct login {
 	struct hash_node	node;
 	struct auth_token	token;
+	bool			orphan;		/* the lookup that gave it is gone */
+	size_t			len;
+	char			name[];
 };
 
 struct logins {
 	struct loop	*loop;
 	struct channel	*channel;
 	struct hash	 table;		/* by token */
+	struct timer	 grace;		/* the end of orphans */
 };
+
+static void	grace_over(void *);
 
 struct logins *
 logins_new(struct loop *loop, struct err *err)
 {
 	struct logins *ls = mem_zalloc(sizeof(*ls));
 
-	if (ls == NULL) {
+	if (ls == NULL || timer_init(&ls->grace, loop, grace_over, ls) == -1) {
 		(void)err_set(err, "no memory for logins");
+		mem_free(ls);
 		return NULL;
 	}
 	ls->loop = loop;
@@ -41,10 +49,35 @@ forget(struct hash_node *node, void *arg)
 }
 
 static void
+forget_orphan(struct hash_node *node, void *arg)
+{
+	if (CONTAINER_OF(node, struct login, node)->orphan)
+		forget(node, arg);
+}
+
+static void
+grace_over(void *arg)
+{
+	struct logins *ls = arg;
+
+	hash_each(&ls->table, forget_orphan, ls);
+}
+
+static void
+make_orphan(struct hash_node *node, void *arg)
+{
+	(void)arg;
+	CONTAINER_OF(node, struct login, node)->orphan = true;
+}
+
+static void
 lose(struct logins *ls)
 {
+	if (ls->channel == NULL)
+		return;
 	channel_close(&ls->channel);
-	hash_each(&ls->table, forget, ls);
+	hash_each(&ls->table, make_orphan, NULL);
+	timer_set(&ls->grace, LOGIN_GRACE);
 }
 
 void
@@ -55,7 +88,9 @@ logins_free(struct logins **lsp)
 	*lsp = NULL;
 	if (ls == NULL)
 		return;
-	lose(ls);
+	channel_close(&ls->channel);
+	timer_fini(&ls->grace);
+	hash_each(&ls->table, forget, ls);
 	hash_fini(&ls->table);
 	mem_free(ls);
 }
@@ -87,36 +122,60 @@ logins_count(const struct logins *ls)
 	return ls->table.count;
 }
 
+/* It is there, and that user's: it has a lookup again. */
 static bool
-add(struct logins *ls, const struct auth_token *token)
+claim(struct logins *ls, const struct auth_granted *granted)
+{
+	struct login *login = find(ls, &granted->token);
+
+	if (login == NULL || !slice_eq(slice_of(login->name, login->len), granted->login))
+		return false;
+	login->orphan = false;
+	return true;
+}
+
+static bool
+add(struct logins *ls, const struct auth_granted *granted)
 {
 	struct login *login;
 
-	if (find(ls, token) != NULL)
-		return true;
-	if (ls->table.count >= LOGINS_MOST || (login = mem_zalloc(sizeof(*login))) == NULL)
+	if (find(ls, &granted->token) != NULL)
+		return claim(ls, granted);
+	if (ls->table.count >= LOGINS_MOST || (login = mem_zalloc(sizeof(*login) + granted->login.len)) == NULL)
 		return false;
-	login->token = *token;
-	hash_insert(&ls->table, &login->node, hash_token(token));
+	login->token = granted->token;
+	login->len = granted->login.len;
+	memcpy(login->name, granted->login.p, login->len);
+	hash_insert(&ls->table, &login->node, hash_token(&login->token));
 	return true;
+}
+
+static int
+answer(struct logins *ls, struct reader *r, bool (*judge)(struct logins *, const struct auth_granted *))
+{
+	struct auth_granted login;
+	struct auth_known known;
+
+	if (auth_granted_get(r, &login) == -1)
+		return -1;
+	known = (struct auth_known){ .serial = login.serial, .ok = judge(ls, &login) };
+	auth_known_put(channel_begin(ls->channel, AUTH_KNOWN), &known);
+	(void)channel_end(ls->channel);
+	return 0;
 }
 
 static int
 on_login(void *arg, struct reader *r, int fd)
 {
-	struct logins *ls = arg;
-	struct auth_granted login;
-	struct auth_known known;
-
 	(void)fd;
-	if (auth_granted_get(r, &login) == -1)
-		return -1;
-	known = (struct auth_known){ .serial = login.serial, .ok = add(ls, &login.token) };
-	if (!known.ok)
-		log_warn("%zu users are logged in, and there is no room for one more", ls->table.count);
-	auth_known_put(channel_begin(ls->channel, AUTH_KNOWN), &known);
-	(void)channel_end(ls->channel);
-	return 0;
+	return answer(arg, r, add);
+}
+
+static int
+on_claim(void *arg, struct reader *r, int fd)
+{
+	(void)fd;
+	return answer(arg, r, claim);
 }
 
 static int
@@ -144,6 +203,7 @@ on_told(void *arg, struct reader *r, int fd)
 
 static const struct frame_handler handlers[AUTH_FRAME_COUNT] = {
 	[AUTH_LOGIN]	= { "login", on_login, false },
+	[AUTH_CLAIM]	= { "claim", on_claim, false },
 	[AUTH_LOGOUT]	= { "logout", on_logout, false },
 	[AUTH_TOLD]	= { "told", on_told, false },
 };

@@ -4,12 +4,14 @@
  * login — who is logged in, as lookup says and smtpd cannot.
  *
  * A message of a submission wire names a token; only one that came over lookup's auth wire makes it somebody's. When that wire ends
- * its tokens are void: the lookup that gave them is gone, and so are the logins.
+ * its tokens are good for another LOGIN_GRACE: by then the next lookup has claimed those that smtpd still holds, each with the
+ * name that it was given to.
  */
 #include "event/loop.h"
 #include "wire/auth.h"
 
 #define LOGINS_MOST	100000
+#define LOGIN_GRACE	(INT64_C(60) * 1000)	/* ms */
 
 struct logins;
 

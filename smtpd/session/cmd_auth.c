@@ -101,9 +101,8 @@ challenge(struct session *s, struct slice bytes)
 }
 
 static void
-granted(struct session *s, struct slice login)
+granted(struct session *s)
 {
-	snprintf(s->username, sizeof(s->username), "%.*s", SLICE_FMT(login));
 	session_say(s, SAY_AUTH_OK);
 	session_count(s, VERB_AUTH, true);
 	session_go(s, PHASE_COMMAND);
@@ -131,7 +130,7 @@ on_news(void *arg, const struct login_news *news)
 	if (news->result == LOGIN_CHALLENGE)
 		challenge(s, news->bytes);
 	else if (news->result == LOGIN_OK)
-		granted(s, news->login);
+		granted(s);
 	else
 		denied(s, news);
 	if (s->stream != NULL)

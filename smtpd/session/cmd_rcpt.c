@@ -83,7 +83,7 @@ draw_id(struct session *s)
 	if (intake_take_id(s->home->intake, &s->tx->ticket) == -1)
 		return -1;
 	log_event(EVENT_CLIENT, LOG_LEVEL_INFO, s->number, LOG_ID(KEY_ID, s->tx->ticket.id), LOG_STR(KEY_CLIENT, s->client),
-	    LOG_STR(KEY_SASL_METHOD, s->login.live ? s->mechanism : ""), LOG_STR(KEY_SASL_USERNAME, s->login.live ? s->username : ""));
+	    LOG_STR(KEY_SASL_METHOD, s->login.live ? s->mechanism : ""), LOG_STR(KEY_SASL_USERNAME, s->login.live ? s->login.name : ""));
 	return 0;
 }
 

@@ -91,7 +91,6 @@ struct session {
 	char			 peer[SOCKADDRESS_TEXT];
 	char			 helo[HELO_MAX + 1];
 	char			 mechanism[AUTH_MECHANISM_MAX + 1];	/* of the last AUTH */
-	char			 username[AUTH_LOGIN_MAX + 1];		/* who is logged in; empty: nobody was */
 };
 
 /* session.c */

@@ -130,6 +130,13 @@ on_login(void *arg, struct reader *in, int fd)
 }
 
 static int
+on_claim(void *arg, struct reader *in, int fd)
+{
+	the.claims++;
+	return on_login(arg, in, fd);
+}
+
+static int
 on_logout(void *arg, struct reader *in, int fd)
 {
 	(void)arg;
@@ -148,7 +155,7 @@ on_told(void *arg, struct reader *in, int fd)
 }
 
 static const struct frame_handler queue_handlers[AUTH_FRAME_COUNT] = {
-	[AUTH_LOGIN] = { "login", on_login, false }, [AUTH_LOGOUT] = { "logout", on_logout, false }, [AUTH_TOLD] = { "told", on_told, false },
+	[AUTH_LOGIN] = { "login", on_login, false }, [AUTH_CLAIM] = { "claim", on_claim, false }, [AUTH_LOGOUT] = { "logout", on_logout, false }, [AUTH_TOLD] = { "told", on_told, false },
 };
 
 static void
@@ -288,6 +295,13 @@ void
 porch_begin(uint64_t serial, const char *mechanism, struct slice response)
 {
 	porch_begin_from(serial, mechanism, &response, "\300\0\2\7");
+}
+
+void
+porch_resume(uint64_t serial, struct auth_token token, const char *login)
+{
+	auth_granted_put(channel_begin(the.door, AUTH_RESUME), &(struct auth_granted){ serial, token, slice_str(login) });
+	assert_int_equal(channel_end(the.door), 0);
 }
 
 void

@@ -40,7 +40,7 @@ struct porch {
 	/* queue */
 	struct channel	*queue;
 	bool		 refuse, silent, queue_ended;
-	unsigned	 logins, logouts, told;
+	unsigned	 logins, claims, logouts, told;
 	struct auth_token told_of[64], last_login, last_logout;
 };
 extern struct porch the;
@@ -55,6 +55,7 @@ void	porch_rounds(int64_t ms);
 void	porch_until(const unsigned *counter, unsigned least);
 void	porch_begin(uint64_t serial, const char *mechanism, struct slice response);
 void	porch_begin_from(uint64_t serial, const char *mechanism, const struct slice *response, const char *address);
+void	porch_resume(uint64_t serial, struct auth_token, const char *login);
 void	porch_say(uint64_t serial, struct slice response);
 void	porch_cancel(uint64_t serial);
 /* The next news, which has to be of this type, of this attempt, and to say this (a part of it). */

@@ -77,7 +77,7 @@ test_file_trouble(void **state)
 	(void)porch_expect(AUTH_OK, 2, "");
 	the.refuse = true;
 	porch_begin(3, "PLAIN", RIGHT);
-	(void)porch_expect(AUTH_LATER, 3, "Connection lost to authentication server: too many");
+	(void)porch_expect(AUTH_LATER, 3, "Connection lost to authentication server: queue");
 	tempdir_write(path, "bob:{PLAIN}pencil\n");	/* a line that is not accepted is nobody's */
 	porch_begin(4, "PLAIN", RIGHT);
 	(void)porch_expect(AUTH_FAILED, 4, "authentication failure");
@@ -175,6 +175,29 @@ test_queue_anew(void **state)
 	porch_cancel(1);
 	porch_until(&the.logouts, 1);
 	assert_true(token_eq(&token, &the.last_logout));
+}
+
+/* What another lookup gave: queue's word counts, and nothing of it is new to queue. */
+static void
+test_resume(void **state)
+{
+	struct auth_token token = { 5, 6 };
+
+	(void)state;
+	porch_open_file(BOB);
+	porch_resume(1, token, "bob");
+	assert_true(token_eq(&porch_expect(AUTH_OK, 1, "")->token, &token));
+	assert_int_equal(the.claims, 1);
+	the.refuse = true;
+	porch_resume(2, (struct auth_token){ 5, 7 }, "bob");
+	(void)porch_expect(AUTH_LATER, 2, "");
+	the.refuse = false;
+	porch_queue();		/* a new queue is told of it as of any other */
+	porch_until(&the.told, 2);
+	assert_int_equal(the.claims, 2);
+	porch_cancel(1);
+	porch_until(&the.logouts, 2);
+	assert_true(token_eq(&the.last_logout, &token));
 }
 
 static void
@@ -278,7 +301,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		GATE(test_file), GATE(test_file_scram), GATE(test_file_trouble), GATE(test_nobody_can), GATE(test_not_secure), GATE(test_failures),
-		GATE(test_holding), GATE(test_queue_anew), GATE(test_reload), GATE(test_bad_frames), GATE(test_crowd), GATE(test_no_memory),
+		GATE(test_holding), GATE(test_queue_anew), GATE(test_reload), GATE(test_resume), GATE(test_bad_frames), GATE(test_crowd), GATE(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,8 @@ static struct world w;
 static struct home home;
 static struct session *session;		/* NULL: over */
 static struct channel *lookup;		/* the auth wire's other end */
-static unsigned begun, cancelled;
+static unsigned begun, cancelled, resumed;
+static bool forgetful;
 static struct {
 	char		mechanism[AUTH_MECHANISM_MAX + 1], client[16];
 	size_t		client_len;
@@ -100,6 +101,24 @@ on_continue(void *arg, struct reader *r, int fd)
 }
 
 static int
+on_resume(void *arg, struct reader *r, int fd)
+{
+	struct auth_granted granted;
+
+	(void)arg;
+	(void)fd;
+	assert_int_equal(auth_granted_get(r, &granted), 0);
+	assert_true(granted.token.high == 7 && slice_eq(granted.login, SLICE_LIT("bob")));
+	resumed++;
+	if (forgetful) {
+		deny(granted.serial, AUTH_LATER, "bob", "who is that?");
+		return 0;
+	}
+	auth_granted_put(channel_begin(lookup, AUTH_OK), &granted);
+	return channel_end(lookup);
+}
+
+static int
 on_cancel(void *arg, struct reader *r, int fd)
 {
 	uint64_t serial;
@@ -120,7 +139,7 @@ on_end(void *arg, const char *why)
 
 static const struct frame_handler handlers[AUTH_FRAME_COUNT] = {
 	[AUTH_BEGIN] = { "begin", on_begin, false }, [AUTH_CONTINUE] = { "continue", on_continue, false },
-	[AUTH_CANCEL] = { "cancel", on_cancel, false },
+	[AUTH_CANCEL] = { "cancel", on_cancel, false }, [AUTH_RESUME] = { "resume", on_resume, false },
 };
 static const struct channel_ops ops = { "auth", AUTH_VERSION, handlers, AUTH_FRAME_COUNT, on_end, NULL };
 
@@ -166,7 +185,8 @@ setup(void **state)
 	(void)state;
 	world_open(&w, ROLE_SUBMISSION);
 	w.conf.submission.users = users;
-	begun = cancelled = 0;
+	begun = cancelled = resumed = 0;
+	forgetful = false;
 	home = (struct home){ .loop = w.loop, .role = ROLE_SUBMISSION, .closed = closed, .charge = grant, .number_base = 1 };
 	home.settings = settings_new(&w.conf, NULL, &err);
 	home.intake = intake_new(w.loop, &err);
@@ -415,8 +435,15 @@ test_lookup_goes(void **state)
 	open_lookup("PLAIN LOGIN");
 	world_talk(&w, BOB, "235 2.7.0");
 	world_talk(&w, MAIL, "250");
-	open_lookup("PLAIN LOGIN");			/* it knows nothing of bob */
+	open_lookup("PLAIN LOGIN");			/* the next one hears of bob */
+	world_until(&w, &resumed, 1);
 	world_talk(&w, "RSET\r\n", "250");
+	world_talk(&w, MAIL, "250");
+	world_talk(&w, "RSET\r\n", "250");
+	forgetful = true;
+	open_lookup("PLAIN LOGIN");			/* and that one has never heard of him */
+	world_until(&w, &resumed, 2);
+	world_run_round(&w);
 	world_talk(&w, MAIL, "421 4.3.2");
 	world_expect_close(&w);
 }
