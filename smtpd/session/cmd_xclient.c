@@ -76,13 +76,14 @@ all_good(const struct xclient *x)
 static void
 take_address(struct session *s, const struct xclient_value *v)
 {
-	struct sockaddress address;
+	struct sockaddress address = { .v4.sin_family = AF_INET };
 
 	if (!v->given || read_address(v, &address) == -1)
 		return;
 	snprintf(s->peer, sizeof(s->peer), "unknown");
 	if (v->known)
 		sockaddress_print(&address, s->peer);
+	s->address = address;
 	/* A name that came with another address is not this one's. */
 	snprintf(s->name, sizeof(s->name), "unknown");
 	s->trusted = v->known && s->home->role != ROLE_MX && settings_trust(s->settings, &address);

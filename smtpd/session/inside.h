@@ -95,7 +95,7 @@ struct session {
 
 /* session.c */
 void		session_go(struct session *, enum phase_id);
-void		session_forget(struct session *);		/* all that was said, HELO included */
+void		session_forget(struct session *);		/* all that was said, HELO and login included */
 void		session_greet(struct session *);
 void		session_extend(struct session *, int64_t deadline);	/* loop time; within a phase */
 void		session_resume(struct session *);		/* after an answer: commands again */

@@ -208,6 +208,8 @@ void
 session_forget(struct session *s)
 {
 	session_reset(s);
+	logins_end(s->home->logins, &s->login);
+	s->login.name[0] = '\0';
 	s->helo[0] = '\0';
 	s->esmtp = false;
 }

@@ -161,6 +161,13 @@ nothing(struct model *m, const struct model_row *row)
 	return row->code;
 }
 
+/* RFC 4954 4: not where it is not offered, and not before EHLO. */
+static unsigned
+auth(struct model *m, const struct model_row *row)
+{
+	return nothing(m, row);
+}
+
 const struct model_row model_rows[] = {
 	{ "HELO client.example\r\n", hello, .code = 250, .junk = true, .last = true },
 	{ "EHLO [192.0.2.1]\r\n", hello, .code = 250, .junk = true, .last = true },
@@ -199,7 +206,7 @@ const struct model_row model_rows[] = {
 	{ "\r\n", nothing, .code = 500, .junk = true },
 	{ "STARTTLS\r\n", nothing, .code = 502, .last = true },			/* not offered */
 	{ "STARTTLS now\r\n", nothing, .code = 501 },
-	{ "AUTH PLAIN AGEAYg==\r\n", nothing, .code = 500, .junk = true },	/* not offered */
+	{ "AUTH PLAIN AGEAYg==\r\n", auth, .code = 503, .last = true },		/* not offered */
 	{ "XCLIENT ADDR=10.1.2.3\r\n", nothing, .code = 550, .junk = true, .last = true },
 	{ "QUIT now\r\n", nothing, .code = 501 },
 	{ "QUIT\r\n", nothing, .code = 221, .closes = true },
@@ -213,7 +220,7 @@ const size_t model_row_count = sizeof(model_rows) / sizeof(model_rows[0]);
 static bool
 out_of_place(const struct model *m, const struct model_row *row)
 {
-	return row->fn == data && (!m->hello || !m->mail || m->chunked);
+	return (row->fn == data && (!m->hello || !m->mail || m->chunked)) || (row->fn == auth && !m->hello);
 }
 
 void
