@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""demo — what `./dev run` shows: four messages and where they end up, with a real client and a second MTA.
+"""demo — what `./dev run` shows: five messages and where they end up, with a real client and a second MTA.
 
 Runs as an ordinary user. Postfix, when it could be started, is already there: its address and its log come as options.
 """
@@ -15,6 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
+from certificates import Authority
 from fake_dns import FakeDns
 from posthorn import Posthorn
 from waiting import wait_for
@@ -23,6 +24,7 @@ DOMAIN = "demo.test"
 USER = "demo@" + DOMAIN
 MX = ("127.0.0.1", 2525)
 SUBMISSION = ("127.0.0.1", 2587)
+PASSWORD = "pencil"
 DEAD = "127.0.0.3"              # nothing listens there
 
 
@@ -63,17 +65,27 @@ class Demo:
         self.failed = []
         self.number = 0
         over = settings()
+        over.update(self.open_submission())
         over[f"domain {DOMAIN}"] = {"users": f"file:{directory}/users", "maildir": f"{directory}/mail/%u"}
         self.dns = FakeDns(zones("127.0.0.2"))
         self.mta = DemoPosthorn(directory, over, users=["demo"], dns=self.dns, mx_port=peer_port)
 
-    def swaks(self, recipient, subject):
+    def open_submission(self):
+        """Port 587 as posthorn.conf(5) shows it: a certificate, a file of logins."""
+        certificate, key = Authority(self.directory / "authority").issue("mx", "mx." + DOMAIN)
+        done = subprocess.run(["openssl", "passwd", "-6", PASSWORD], capture_output=True, text=True, check=True, timeout=30)
+        (self.directory / "logins").write_text(f"{USER}:{done.stdout}")
+        return {"tls public": {"certificate": [str(certificate)], "key": [str(key)]},
+                "listener mx": {"tls": ["public"]}, "listener submission": {"tls": ["public"]},
+                "submission": {"users": f"file:{self.directory}/logins"}}
+
+    def swaks(self, recipient, subject, server=MX, more=()):
         """One message by a stock client; returns its Message-ID."""
         self.number += 1
         message_id = f"demo-{self.number}@client.test"
-        words = ["swaks", "--server", f"{MX[0]}:{MX[1]}", "--from", USER, "--to", recipient, "--helo", "client.test", "--hide-all",
+        words = ["swaks", "--server", f"{server[0]}:{server[1]}", *more, "--from", USER, "--to", recipient, "--helo", "client.test", "--hide-all",
                  "--header", "Subject: " + subject, "--header", f"Message-Id: <{message_id}>", "--body", "It works.\n"]
-        print(f"   swaks --server {MX[0]}:{MX[1]} --from {USER} --to {recipient}", flush=True)
+        print(" ".join(["   swaks --server", f"{server[0]}:{server[1]}", *more, "--from", USER, "--to", recipient]), flush=True)
         done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, f"swaks: {done.returncode}: {done.stdout}{done.stderr}"
         return message_id
@@ -94,6 +106,18 @@ class Demo:
         print(f"   {path}")
         for name in ("Return-Path", "Delivered-To", "Received", "Subject"):
             print(f"      {name}: {' '.join(str(mail[name]).split())}")
+
+    def login(self):
+        """Who logs in may write to anybody; who does not may not."""
+        refused = subprocess.run(["swaks", "--server", f"{SUBMISSION[0]}:{SUBMISSION[1]}", "--tls", "--from", USER, "--to", USER, "--silent", "3"],
+                                 stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+        assert refused.returncode != 0, "a client without a login was served"
+        message_id = self.swaks(USER, "a message from a user", SUBMISSION,
+                                ("--tls", "--auth", "PLAIN", "--auth-user", USER, "--auth-password", PASSWORD))
+        _, mail = self.wait_mail(lambda mail: mail["Message-Id"] == f"<{message_id}>")
+        assert "with ESMTPSA" in mail["Received"], mail["Received"]
+        print(f"      Received: {' '.join(mail['Received'].split())}")
+        print(f"   {self.mta.wait_log(r'.*sasl_method=PLAIN.*', 10)[-1].group(0)}")
 
     def remote(self):
         assert self.peer_log, "no second MTA: it needs root or sudo to start"
@@ -153,6 +177,7 @@ class Demo:
         print(f"== posthorn on {MX[0]}:{MX[1]} and {SUBMISSION[0]}:{SUBMISSION[1]}, files in {self.directory}", flush=True)
         self.mta.start()
         self.step("a message for a mailbox here arrives in its Maildir", self.local)
+        self.step("a user logs in over TLS and submits a message", self.login)
         self.step("a message for another domain travels by MX to Postfix", self.remote)
         self.step("a message for an unknown remote user comes back as a notification", self.bounce)
         self.step("a message for a dead host waits in mailq", self.waiting)
@@ -163,6 +188,7 @@ class Demo:
 posthorn runs until Ctrl-C. Try it:
    swaks --server {MX[0]}:{MX[1]} --from {USER} --to {USER}
    swaks --server {MX[0]}:{MX[1]} --from {USER} --to someone@far.test
+   swaks --server {SUBMISSION[0]}:{SUBMISSION[1]} --tls --auth PLAIN --auth-user {USER} --auth-password {PASSWORD} --to someone@far.test
    {self.mta.tool('mailq')} -c {self.mta.conf}
    {self.mta.tool('posthorn')} -c {self.mta.conf} status
    tail -f {self.mta.log}
@@ -192,7 +218,7 @@ def main():
             print("\n== stopping", flush=True)
         finally:
             demo.close()
-    print("\n== all four were seen" if seen else f"\n!! not seen: {'; '.join(demo.failed)}")
+    print("\n== all five were seen" if seen else f"\n!! not seen: {'; '.join(demo.failed)}")
     return 0 if seen else 1
 
 

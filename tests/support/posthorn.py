@@ -211,7 +211,7 @@ class Posthorn:
     def talkers(self):
         """The addresses where a client may begin in clear."""
         named = (("mx", self.mx), ("trusted", self.trusted), ("submission", self.submission))
-        return [address for name, address in named if not self.over.get("listener " + name, {}).get("implicit-tls")]
+        return [address for name, address in named if not (self.over.get("listener " + name) or {}).get("implicit-tls")]
 
     def serves(self):
         return all(serves(address) for address in self.talkers())
