@@ -388,10 +388,10 @@ test_nothing_behind_close_notify(void **state)
 	(void)state;
 	open_both(NULL);
 	fd = dup(stream_fd(client.stream));
-	stream_close_after_flush(&client.stream, 1000);
+	stream_close_after_flush(&client.stream, 50);
 	run_until(server_ended_alone);
 	(void)send(fd, "MAIL FROM:<>\r\n", 14, MSG_NOSIGNAL);
-	timer_set(&guard, 50);
+	timer_set(&guard, 100);		/* and the client has lingered */
 	assert_int_equal(loop_run(loop), 0);
 	assert_int_equal(buf_len(&server.seen), 0);
 	assert_int_equal(server.ends, 1);
