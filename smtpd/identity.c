@@ -17,7 +17,7 @@ struct gathering {
 };
 
 static const enum tls_floor floors[CONF_TLS_VERSION_COUNT] = {
-	[CONF_TLS_1_0] = TLS_FLOOR_1_0, [CONF_TLS_1_2] = TLS_FLOOR_1_2, [CONF_TLS_1_3] = TLS_FLOOR_1_3,
+	[CONF_TLS_1_2] = TLS_FLOOR_1_2, [CONF_TLS_1_3] = TLS_FLOOR_1_3,
 };
 
 static const char *const realms[LISTENER_ROLE_COUNT] = {

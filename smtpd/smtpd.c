@@ -43,6 +43,7 @@ struct smtpd {
 
 static void	session_closed(void *, struct session *);
 static bool	charge(void *, struct session *, enum client_charge);
+static bool	moved(void *, struct session *, const struct sockaddress *);
 static void	look(void *);
 static void	handed_over(void *, int);
 static void	introduced(void *, int, const struct sockaddress *, bool);
@@ -83,6 +84,7 @@ smtpd_new(struct loop *loop, struct settings *settings, enum wire_role role, uin
 	d->home.number_base = number % 4000 * NUMBERS + 1;
 	d->home.closed = session_closed;
 	d->home.charge = charge;
+	d->home.moved = moved;
 	d->home.arg = d;
 	d->stopped = stopped;
 	d->arg = arg;
@@ -244,15 +246,21 @@ session_closed(void *arg, struct session *s)
 
 /* Postfix's words, which log watchers know. */
 static void
-turn_away(struct smtpd *d, int fd, const struct sockaddress *peer, enum client_verdict verdict, uint32_t count)
+log_refusal(const struct sockaddress *peer, enum client_verdict verdict, uint32_t count)
 {
 	static const char *const limits[] = {
 		[CLIENT_TOO_MANY] = "Connection concurrency", [CLIENT_TOO_OFTEN] = "Connection rate", [CLIENT_TOO_WRONG] = "Error rate",
 	};
 	char text[SOCKADDRESS_TEXT];
 
-	d->turned_away++;
 	log_warn("%s limit exceeded: %u from unknown[%s] for service smtp", limits[verdict], count, sockaddress_print(peer, text));
+}
+
+static void
+turn_away(struct smtpd *d, int fd, const struct sockaddress *peer, enum client_verdict verdict, uint32_t count)
+{
+	d->turned_away++;
+	log_refusal(peer, verdict, count);
 	session_refuse(fd, d->home.settings, verdict == CLIENT_TOO_WRONG ? "too many errors" : "too many connections");
 }
 
@@ -269,19 +277,44 @@ charge(void *arg, struct session *s, enum client_charge what)
 	return false;
 }
 
+/* Limits are for strangers: who may relay is known. */
+static enum client_verdict
+enter(struct smtpd *d, const struct sockaddress *peer, bool trusted, struct client **client, uint32_t *count)
+{
+	const struct settings *settings = d->home.settings;
+
+	*client = NULL;
+	if (trusted || settings_exempt(settings, peer))
+		return CLIENT_OK;
+	return client_enter(&d->clients, peer, &settings->client, client, count);
+}
+
+static bool
+moved(void *arg, struct session *s, const struct sockaddress *address)
+{
+	struct smtpd *d = arg;
+	struct client *client;
+	uint32_t count = 0;
+	enum client_verdict verdict = enter(d, address, settings_trust(d->home.settings, address), &client, &count);
+
+	if (verdict != CLIENT_OK) {
+		log_refusal(address, verdict, count);
+		return false;
+	}
+	client_leave(&d->clients, &session_owned(s)->client);
+	session_owned(s)->client = client;
+	return true;
+}
+
 static void
 open_session(struct smtpd *d, int fd, const struct sockaddress *peer, bool trusted)
 {
-	const struct settings *settings = d->home.settings;
-	struct client *client = NULL;
-	enum client_verdict verdict = CLIENT_OK;
+	struct client *client;
 	struct session *s;
-	uint32_t count;
+	uint32_t count = 0;
 	struct err err;
+	enum client_verdict verdict = enter(d, peer, trusted, &client, &count);
 
-	/* Limits are for strangers: who may relay is known. */
-	if (!trusted && !settings_exempt(settings, peer))
-		verdict = client_enter(&d->clients, peer, &settings->client, &client, &count);
 	if (verdict != CLIENT_OK) {
 		turn_away(d, fd, peer, verdict, count);
 		return;

@@ -339,18 +339,12 @@ static void
 check_listener_tls(const struct checker *ck, uint32_t item)
 {
 	const struct conf_listener *l = &ck->conf->listeners[item];
-	const struct conf_tls *tls;
 
 	if (l->implicit_tls && l->tls.count == 0)
 		mistake(ck, "listener", item, "implicit-tls", "needs a certificate: tls = { \"name of a tls section\" } would be right");
-	for (uint32_t i = 0; i < l->tls.count; i++) {
-		tls = conf_tls_find(ck->conf, l->tls.v[i]);
-		if (tls == NULL)
+	for (uint32_t i = 0; i < l->tls.count; i++)
+		if (conf_tls_find(ck->conf, l->tls.v[i]) == NULL)
 			mistake_text(ck, "listener", item, "tls", l->tls.v[i], "is no tls section of this configuration");
-		else if (tls->min_version == CONF_TLS_1_0 && l->role == LISTENER_SUBMISSION)
-			mistake_text(ck, "listener", item, "tls", l->tls.v[i],
-			    "speaks TLS 1.0, which is not for passwords: min-version 1.2 or 1.3 would be right");
-	}
 }
 
 static void

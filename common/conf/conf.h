@@ -49,7 +49,7 @@ struct conf_listener {			/* listener "NAME" { } */
 };
 
 /* The oldest version of TLS that is spoken. */
-enum conf_tls_version { CONF_TLS_NONE, CONF_TLS_1_0, CONF_TLS_1_2, CONF_TLS_1_3, CONF_TLS_VERSION_COUNT };
+enum conf_tls_version { CONF_TLS_NONE, CONF_TLS_1_2, CONF_TLS_1_3, CONF_TLS_VERSION_COUNT };
 
 #define CONF_TLS_IDENTITIES_MAX	4	/* of one tls section: one for each kind of key */
 

@@ -202,7 +202,7 @@ static const struct setting log_rows[] = {
 	  "show each event's number in text lines, too", NULL },
 };
 
-static const char *const version_names[] = { "1.0", "1.2", "1.3", NULL };
+static const char *const version_names[] = { "1.2", "1.3", NULL };
 
 static const struct setting tls_rows[] = {
 	{ "certificate", SETTING_STRINGS, FIELD(conf_tls, certificate), "", "1", "1000",
@@ -210,7 +210,7 @@ static const struct setting tls_rows[] = {
 	{ "key", SETTING_STRINGS, FIELD(conf_tls, key), "", "1", "1000",
 	  "their private keys (RSA or EC, in PEM form, not encrypted), in the same order", NULL },
 	{ "min-version", SETTING_ENUM, FIELD(conf_tls, min_version), "1.2", NULL, NULL,
-	  "the oldest version of TLS that is spoken; 1.0 also lets old ciphers in and is for port 25 only", version_names },
+	  "the oldest version of TLS that is spoken", version_names },
 };
 
 static const struct setting listener_rows[] = {

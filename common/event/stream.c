@@ -30,6 +30,7 @@ struct stream {
 	const struct stream_layer *layer;	/* NULL: none */
 	void			*layer_arg;
 	bool			 opening;	/* the layer's handshake is under way */
+	bool			 ending;	/* behind what has been read stands the end: no event announces that either */
 	int			 read_wants, write_wants;	/* what reading and writing wait for */
 	struct hook		 again_hook;	/* the layer holds bytes that no event announces */
 	int			 error;
@@ -261,6 +262,7 @@ receive(struct stream *s, char *to, size_t max)
 		if (n > 0)
 			got += (size_t)n;
 	}
+	s->ending = got > 0 && (n == 0 || (n == -1 && errno != EAGAIN));
 	return got > 0 ? (ssize_t)got : n;
 }
 
@@ -269,7 +271,7 @@ static void read_again(void *);
 static void
 remember_held(struct stream *s)
 {
-	if (s->layer != NULL && !s->closed && !s->lingering && !s->full && !s->ended && s->layer->holds(s->layer_arg))
+	if (s->layer != NULL && !s->closed && !s->lingering && !s->full && !s->ended && (s->ending || s->layer->holds(s->layer_arg)))
 		loop_at_end(s->loop, &s->again_hook, read_again, s);
 }
 
@@ -282,6 +284,8 @@ read_more(struct stream *s)
 	if (n == -1) {
 		if (errno != EAGAIN && errno != EWOULDBLOCK)
 			fail(s, errno);
+		else
+			update_watch(s);	/* a layer may have to write before it can read on */
 	} else if (n == 0) {
 		s->ended = true;
 		update_watch(s);

@@ -37,13 +37,9 @@ static struct {
 #define STRONG	"ECDHE+AESGCM:ECDHE+CHACHA20"	/* of TLS 1.2; TLS 1.3 has no others */
 
 static const struct {
-	int		 version, level;	/* level 0 lets old hashes and short keys in, which TLS 1.0 cannot do without */
-	const char	*ciphers;
+	int		 version;
 } floors[TLS_FLOOR_COUNT] = {
-	[TLS_FLOOR_NONE] = { TLS1_2_VERSION, 2, STRONG },
-	[TLS_FLOOR_1_0]  = { TLS1_VERSION, 0, "DEFAULT:!aNULL:!eNULL" },
-	[TLS_FLOOR_1_2]  = { TLS1_2_VERSION, 2, STRONG },
-	[TLS_FLOOR_1_3]  = { TLS1_3_VERSION, 2, STRONG },
+	[TLS_FLOOR_NONE] = { TLS1_2_VERSION }, [TLS_FLOOR_1_2] = { TLS1_2_VERSION }, [TLS_FLOOR_1_3] = { TLS1_3_VERSION },
 };
 
 int
@@ -164,7 +160,7 @@ new_ssl(const SSL_METHOD *method, enum tls_floor floor)
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(ssl, 1);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF);
-	SSL_CTX_set_security_level(ssl, floors[floor].level);
+	SSL_CTX_set_security_level(ssl, 2);
 	if (SSL_CTX_set_min_proto_version(ssl, floors[floor].version) == 1)
 		return ssl;
 	SSL_CTX_free(ssl);
@@ -206,7 +202,7 @@ new_server(const struct tls_identity *ids, size_t count, const struct tls_server
 {
 	SSL_CTX *ssl = new_ssl(TLS_server_method(), options->floor);
 
-	if (ssl == NULL || SSL_CTX_set_cipher_list(ssl, floors[options->floor].ciphers) != 1 ||
+	if (ssl == NULL || SSL_CTX_set_cipher_list(ssl, STRONG) != 1 ||
 	    SSL_CTX_set_session_id_context(ssl, (const unsigned char *)options->realm, (unsigned)strlen(options->realm)) != 1 ||
 	    SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, on_ticket) != 1 || SSL_CTX_set_num_tickets(ssl, TICKETS) != 1) {
 		(void)fail(err, "no TLS context");

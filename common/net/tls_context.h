@@ -17,7 +17,7 @@ struct evp_pkey_st;
 struct ssl_ctx_st;
 struct tls_context;
 
-enum tls_floor { TLS_FLOOR_NONE, TLS_FLOOR_1_0, TLS_FLOOR_1_2, TLS_FLOOR_1_3, TLS_FLOOR_COUNT };
+enum tls_floor { TLS_FLOOR_NONE, TLS_FLOOR_1_2, TLS_FLOOR_1_3, TLS_FLOOR_COUNT };
 
 /* Who a server is: a chain of certificates, leaf first (PEM), and the key of the leaf. */
 struct tls_identity {

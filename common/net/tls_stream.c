@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -14,11 +16,89 @@
 
 #define WHY_MAX	160
 
+/*
+ * Bytes of the socket that one call may read. OpenSSL reads on by itself past records that hold no data (KeyUpdates, of which TLS has no
+ * limit): ten megabytes of them would keep the whole loop for seconds. What is left is announced again by the loop.
+ */
+#define READ_BUDGET	(32 * 1024)
+
 struct tls {
 	struct tls_context	*context;
 	SSL			*ssl;
+	int			 fd;
+	size_t			 budget;
 	char			 why[WHY_MAX];
 };
+
+/* ---- the socket, as OpenSSL sees it ---- */
+
+static int
+socket_read(BIO *bio, char *to, int max)
+{
+	struct tls *t = BIO_get_data(bio);
+	ssize_t n;
+
+	BIO_clear_retry_flags(bio);
+	if (t->budget == 0) {
+		BIO_set_retry_read(bio);
+		errno = EAGAIN;
+		return -1;
+	}
+	do
+		n = recv(t->fd, to, (size_t)max < t->budget ? (size_t)max : t->budget, 0);
+	while (n == -1 && errno == EINTR);
+	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		BIO_set_retry_read(bio);
+	if (n > 0)
+		t->budget -= (size_t)n;
+	return (int)n;
+}
+
+static int
+socket_write(BIO *bio, const char *from, int len)
+{
+	struct tls *t = BIO_get_data(bio);
+	ssize_t n;
+
+	BIO_clear_retry_flags(bio);
+	do
+		n = send(t->fd, from, (size_t)len, MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		BIO_set_retry_write(bio);
+	return (int)n;
+}
+
+static long
+socket_control(BIO *bio, int command, long number, void *arg)
+{
+	(void)bio;
+	(void)number;
+	(void)arg;
+	return command == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+static BIO *
+socket_new(struct tls *t)
+{
+	static BIO_METHOD *method;
+	BIO *bio;
+
+	if (method == NULL) {
+		method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
+		if (method == NULL || BIO_meth_set_read(method, socket_read) != 1 || BIO_meth_set_write(method, socket_write) != 1 ||
+		    BIO_meth_set_ctrl(method, socket_control) != 1)
+			return NULL;
+	}
+	bio = BIO_new(method);
+	if (bio == NULL)
+		return NULL;
+	BIO_set_data(bio, t);
+	BIO_set_init(bio, 1);
+	return bio;
+}
+
+/* ---- the layer ---- */
 
 /* What OpenSSL's result means for a stream: always -1, with errno. */
 static int
@@ -56,6 +136,7 @@ layer_open(void *arg, int *wants)
 	int result;
 
 	ERR_clear_error();
+	t->budget = READ_BUDGET;
 	result = SSL_do_handshake(t->ssl);
 	return result == 1 ? 0 : not_done(t, result, wants);
 }
@@ -68,6 +149,7 @@ layer_read(void *arg, void *to, size_t max, int *wants)
 	int result;
 
 	ERR_clear_error();
+	t->budget = READ_BUDGET;
 	result = SSL_read_ex(t->ssl, to, max, &got);
 	if (result == 1)
 		return (ssize_t)got;
@@ -130,18 +212,22 @@ static struct tls *
 tls_new(const struct stream *s, struct tls_context *context, struct err *err)
 {
 	struct tls *t = mem_zalloc(sizeof(*t));
+	BIO *bio;
 
 	if (t == NULL) {
 		(void)err_memory(err, "no memory for TLS");
 		return NULL;
 	}
+	t->fd = stream_fd(s);
 	t->ssl = SSL_new(tls_context_ssl(context));
 	t->context = tls_context_use(context);
-	if (t->ssl == NULL || SSL_set_fd(t->ssl, stream_fd(s)) != 1) {
+	bio = t->ssl == NULL ? NULL : socket_new(t);
+	if (bio == NULL) {
 		(void)err_memory(err, "no memory for TLS");
 		layer_drop(t);
 		return NULL;
 	}
+	SSL_set_bio(t->ssl, bio, bio);
 	return t;
 }
 

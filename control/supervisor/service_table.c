@@ -42,16 +42,6 @@ submission_workers(const struct conf *conf)
 	return service_serves(conf, LISTENER_SUBMISSION) ? (uint32_t)conf->smtpd.workers : 0;
 }
 
-/* Only where somebody is served in TLS. */
-static uint32_t
-key_holders(const struct conf *conf)
-{
-	for (uint32_t i = 0; i < conf->listener_count; i++)
-		if (conf->listeners[i].tls.count > 0)
-			return 1;
-	return 0;
-}
-
 static uint32_t
 relay_workers(const struct conf *conf)
 {
@@ -63,7 +53,7 @@ const struct service_row service_rows[] = {
 	/* name, binary, in tree, user, role, several, rank, stop share, replaced, how many */
 	{ "logger", "logger", "control/logger/logger", "posthorn-log", ROLE_LOGGER, false, 0, 1, true, one },
 	{ "lookup", "lookup", "lookup/lookup", "posthorn-lookup", ROLE_LOOKUP, false, 1, 1, true, one },
-	{ "key", "key", "smtpd/key/key", "posthorn-key", ROLE_KEY, false, 1, 1, false, key_holders },
+	{ "key", "key", "smtpd/key/key", "posthorn-key", ROLE_KEY, false, 1, 1, false, one },
 	{ "queue", "queue", "queue/queue", "posthorn-queue", ROLE_QUEUE, false, 2, 2, false, one },
 	{ "relay", "relay", "relay/relay", "posthorn-relay", ROLE_RELAY, true, 3, 3, false, relay_workers },
 	{ "mda", "mda", "mda/mda", "posthorn-mda", ROLE_MDA, false, 3, 3, false, one },

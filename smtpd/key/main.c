@@ -1,7 +1,8 @@
 /*
  * key — the process that holds private keys. It parses nothing but its wires, and signs nothing but TLS handshakes (sign.c).
  *
- * Keys of the last configuration stay: handshakes that began with it may still need them.
+ * Keys of the last configuration stay: handshakes that began with it may still need them. It runs without any, too, so that a reload that
+ * brings the first one is refused when that is none.
  */
 #include "base/fd.h"
 #include "base/log.h"
@@ -43,8 +44,15 @@ load_one(struct signer *s, const struct files *files, uint32_t number, struct er
 static struct signer *
 load(const struct process *process, const struct conf *conf, struct err *err)
 {
-	struct signer *s = signer_new();
+	static bool ready;
+	struct signer *s;
 
+	if (!ready && conf->tls_count > 0) {		/* OpenSSL costs memory that without keys need not be */
+		if (tls_init(err) == -1)
+			return NULL;
+		ready = true;
+	}
+	s = signer_new();
 	if (s == NULL)
 		(void)err_memory(err, "no memory for keys");
 	for (uint32_t i = 0; s != NULL && i < conf->tls_count; i++)
@@ -60,8 +68,6 @@ load(const struct process *process, const struct conf *conf, struct err *err)
 static int
 key_prepare(struct process *process, struct err *err)
 {
-	if (tls_init(err) == -1)
-		return -1;
 	now = load(process, process->conf, err);
 	return now == NULL ? -1 : 0;
 }
@@ -85,6 +91,18 @@ reloaded(struct process *process, const struct conf *old)
 	next = NULL;
 }
 
+/* Workers change over one by one: some have the next configuration already, some still the last. */
+static const struct signer *
+holder_of(const uint8_t id[KEY_ID_SIZE])
+{
+	const struct signer *all[] = { now, next, before };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i] != NULL && signer_has(all[i], id))
+			return all[i];
+	return now;
+}
+
 static int
 on_sign(void *arg, struct reader *in, int fd)
 {
@@ -97,7 +115,7 @@ on_sign(void *arg, struct reader *in, int fd)
 	(void)fd;
 	if (key_question_get(in, &q) == -1)
 		return -1;
-	s = before != NULL && !signer_has(now, q.id) ? before : now;
+	s = holder_of(q.id);
 	buf_init(&signature, KEY_SIGNATURE_MAX);
 	if (signer_sign(s, &q, &signature) == 0) {
 		answer.signature = buf_slice(&signature);

@@ -6,6 +6,8 @@
  */
 #include "smtpd/key/provider.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -28,7 +30,7 @@
 
 #define PROVIDER	"posthorn"
 #define PUBLIC_PARAM	"posthorn-public"	/* SubjectPublicKeyInfo, DER */
-#define PATIENCE_S	5
+#define PATIENCE_S	2
 #define RSA_NAMES	"RSA:rsaEncryption"
 #define EC_NAMES	"EC:id-ecPublicKey"
 
@@ -44,6 +46,8 @@ struct signature {
 };
 
 static struct chan_sync *wire;
+static int wire_fd = -1;		/* its descriptor, borrowed */
+static unsigned owed;			/* answers that came too late for their questions */
 
 /* ---- the wire ---- */
 
@@ -54,6 +58,8 @@ key_provider_wire(int fd)
 	struct err err;
 
 	chan_sync_close(&wire);
+	owed = 0;
+	wire_fd = fd;
 	if (fd == -1)
 		return;
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
@@ -63,29 +69,58 @@ key_provider_wire(int fd)
 		log_error("%s", err.text);
 }
 
-bool
-key_provider_ready(void)
-{
-	return wire != NULL;
-}
-
-/* 0, or -1: no answer, and the wire is of no use any more. */
+/* The next answer. -1: there is none within the time (owed counts it), or the wire has ended. */
 static int
-ask(const struct key_question *q, struct key_answer *answer)
+hear(struct key_answer *answer)
 {
-	struct reader in;
 	struct err err = { 0, "it has ended" };
-	int type = -1, fd;
+	struct reader in;
+	int fd, type = chan_sync_next(wire, &in, &fd, &err);
 
-	if (wire == NULL)
-		return -1;
-	key_question_put(chan_sync_begin(wire, KEY_SIGN), q);
-	if (chan_sync_send(wire, -1, &err) == 0)
-		type = chan_sync_next(wire, &in, &fd, &err);
 	if (type == KEY_SIGNATURE && key_answer_get(&in, answer) == 0)
 		return 0;
 	log_error("no signature: the wire to key: %s", err.text);
-	chan_sync_close(&wire);
+	if (type == -1 && (err.code == EAGAIN || err.code == EWOULDBLOCK))
+		owed++;
+	else
+		chan_sync_close(&wire);
+	return -1;
+}
+
+/* Whether key has caught up with us. What it owes is not waited for: it may be stopped, and who asks is a whole worker. */
+static bool
+caught_up(void)
+{
+	struct pollfd ready = { .fd = wire_fd, .events = POLLIN };
+	struct key_answer late;
+
+	while (wire != NULL && owed > 0 && (chan_sync_more(wire) || poll(&ready, 1, 0) > 0)) {
+		owed--;
+		if (hear(&late) == -1)
+			break;
+	}
+	return wire != NULL && owed == 0;
+}
+
+bool
+key_provider_ready(void)
+{
+	return caught_up();
+}
+
+/* 0, or -1: no answer. */
+static int
+ask(const struct key_question *q, struct key_answer *answer)
+{
+	struct err err;
+
+	if (!caught_up())
+		return -1;
+	key_question_put(chan_sync_begin(wire, KEY_SIGN), q);
+	if (chan_sync_send(wire, -1, &err) == 0)
+		return hear(answer);
+	log_error("no signature: %s", err.text);
+	chan_sync_close(&wire);		/* half a question may be there */
 	return -1;
 }
 

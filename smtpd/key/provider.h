@@ -3,8 +3,8 @@
 /*
  * provider — an OpenSSL provider whose keys are elsewhere: smtpd uses them like its own, and each signature is asked for on the key wire.
  *
- * A question blocks the process for as long as key needs for a signature (EC some 50 us, RSA of 2,048 bits some 700 us) and five seconds
- * at most. Without a wire, or when key refuses, the handshake fails; the next one asks again.
+ * A question blocks the process for as long as key needs for a signature (EC some 50 us, RSA of 2,048 bits some 700 us) and two seconds
+ * at most; then nobody asks until the late answer has come. Without a wire, or when key refuses, the handshake fails.
  */
 #include <stdbool.h>
 
@@ -17,7 +17,7 @@ struct evp_pkey_st;
 int			 key_provider_init(struct err *);
 /* The wire to key; again when key was replaced. Takes fd; -1: there is none any more. */
 void			 key_provider_wire(int fd);
-bool			 key_provider_ready(void);	/* there is a wire: handshakes may begin */
+bool			 key_provider_ready(void);	/* there is a wire, and key answers: handshakes may begin */
 /* The key that belongs to this certificate's public half (a PEM chain, leaf first). The caller's. NULL: err. */
 struct evp_pkey_st	*key_provider_key(struct slice chain, struct err *);
 

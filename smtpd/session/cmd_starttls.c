@@ -25,6 +25,7 @@ cmd_starttls(struct session *s, struct slice argument)
 		return DONE_REFUSED;
 	}
 	session_say(s, SAY_TLS_READY);
+	lines_done(s);			/* else its own bytes would be the first of what TLS refuses to begin behind */
 	secure_begin(s);
 	return s->stream == NULL ? DONE_CLOSED : DONE_OK;
 }

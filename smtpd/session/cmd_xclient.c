@@ -126,6 +126,8 @@ cmd_xclient(struct session *s, struct slice argument)
 	snprintf(was, sizeof(was), "%s", s->client);
 	become(s, &x);
 	log_info("XCLIENT: %s speaks for %s", was, s->client);
+	if (x.values[XCLIENT_ADDR].known && !s->home->moved(s->home->arg, s, &s->address))
+		return session_end_sentence(s, SAY_TOO_MANY_SESSIONS);
 	session_greet(s);
 	return DONE_OK;
 }

@@ -353,11 +353,11 @@ content_verdict_late(struct session *s)
 	on_verdict(s, VERDICT_TRY_LATER, SLICE_LIT("queue gave no answer"));
 }
 
-/* Never longer than data_timeout for the next byte, nor slower than RATE_LEAST in all. */
+/* Never longer than the phase's patience for the next byte, nor slower than RATE_LEAST in all. */
 void
 content_extend(struct session *s, int64_t began, uint64_t bytes)
 {
-	int64_t patience = s->settings->data_timeout;
+	int64_t patience = session_patience(s, s->phase);
 	int64_t by_rate = began + patience + (int64_t)(bytes * 1000 / RATE_LEAST);
 	int64_t by_gap = loop_now(s->home->loop) + patience;
 

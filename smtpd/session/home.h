@@ -30,6 +30,8 @@ struct home {
 	char			 date[DATE_PRINT_SIZE];
 	/* One more message or recipient of this session's client; false: over the limit, and the log has been told. */
 	bool			(*charge)(void *arg, struct session *, enum client_charge);
+	/* It speaks for another client from now on; false: that one has too many sessions, and the log has been told. */
+	bool			(*moved)(void *arg, struct session *, const struct sockaddress *);
 	void			(*closed)(void *arg, struct session *);	/* the session's memory goes when the round is over */
 	void			*arg;
 };

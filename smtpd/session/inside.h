@@ -66,7 +66,8 @@ struct session {
 	char			 skip_last;	/* PHASE_SKIP: the byte before */
 	enum verb		 skip_verb;	/* the same: whose line it is; AUTH or UNKNOWN */
 	enum verb		 last;		/* the last command, for the log */
-	size_t			 behind;	/* bytes of input behind the command in hand */
+	size_t			 taken;		/* bytes of input that are the command in hand */
+	size_t			 behind;	/* and those behind it */
 	size_t			 skipped;	/* PHASE_SKIP */
 	struct chunk_state	 chunk;
 	uint32_t		 errors, junk;
@@ -97,6 +98,7 @@ struct session {
 void		session_go(struct session *, enum phase_id);
 void		session_forget(struct session *);		/* all that was said, HELO and login included */
 void		session_greet(struct session *);
+int64_t		session_patience(const struct session *, enum phase_id);	/* ms; less under stress */
 void		session_extend(struct session *, int64_t deadline);	/* loop time; within a phase */
 void		session_resume(struct session *);		/* after an answer: commands again */
 void		session_say(struct session *, enum sentence);
@@ -115,6 +117,7 @@ const char	*session_where(const struct session *);		/* "RCPT", "CONNECT"; for th
 /* lines.c */
 void		lines_command(struct session *);
 void		lines_skip(struct session *);
+void		lines_done(struct session *);		/* the command in hand is not needed any more */
 /* Recipients that wait for lookup go there before anything else happens; NULL: no other command follows now. */
 void		lines_flush(struct session *, const struct command *next);
 

@@ -26,6 +26,13 @@ lines_flush(struct session *s, const struct command *command)
 		rcpt_flush(s);
 }
 
+void
+lines_done(struct session *s)
+{
+	stream_consume(s->stream, s->taken);
+	s->taken = 0;
+}
+
 static void
 run_line(struct session *s, struct slice line, size_t taken)
 {
@@ -35,11 +42,12 @@ run_line(struct session *s, struct slice line, size_t taken)
 	lines_flush(s, &command);
 	if (s->phase != PHASE_COMMAND)
 		return;		/* the line stays where it is */
+	s->taken = taken;
 	s->behind = stream_input(s->stream).len - taken;
 	(void)command_run(s, &command);
 	if (s->stream == NULL)
 		return;
-	stream_consume(s->stream, taken);
+	lines_done(s);
 	/* A whole command: patience begins anew. Part of one never gets here, so drip feeding buys no time. */
 	if (s->phase == PHASE_COMMAND)
 		session_go(s, PHASE_COMMAND);
@@ -59,7 +67,9 @@ lines_command(struct session *s)
 		break;
 	case LINE_TOO_LONG:
 		lines_flush(s, NULL);
-		if (s->phase == PHASE_COMMAND)
+		if (s->phase == PHASE_COMMAND && slice_casestarts(in, SLICE_LIT("BDAT ")))
+			(void)session_end_sentence(s, SAY_BDAT_SYNTAX);		/* how many bytes would follow? */
+		else if (s->phase == PHASE_COMMAND)
 			lines_too_long(s, auth ? VERB_AUTH : VERB_UNKNOWN);
 		break;
 	case LINE_BROKEN:

@@ -47,6 +47,7 @@ static const struct slice sentences[SENTENCE_COUNT] = {
 	[SAY_NO_XCLIENT]	= SLICE_LIT("550 5.7.0 Error: insufficient authorization\r\n"),
 	[SAY_IN_PROGRESS]	= SLICE_LIT("503 5.5.1 Error: MAIL transaction in progress\r\n"),
 	[SAY_XCLIENT_SYNTAX]	= SLICE_LIT("501 5.5.4 Syntax: XCLIENT attribute=value...\r\n"),
+	[SAY_TOO_MANY_SESSIONS]	= SLICE_LIT("421 4.7.0 Error: too many connections\r\n"),
 	[SAY_NO_TLS]		= SLICE_LIT("502 5.5.1 Error: TLS is not served here\r\n"),
 	[SAY_TLS_ALREADY]	= SLICE_LIT("554 5.5.1 Error: TLS already active\r\n"),
 	[SAY_TLS_LATER]		= SLICE_LIT("454 4.7.0 TLS not available due to local problem\r\n"),

@@ -74,19 +74,25 @@ is_hurried(const struct session *s, enum phase_id phase)
 	    (phases[phase].client_waited_for || phase == PHASE_HANDSHAKE);
 }
 
-void
-session_go(struct session *s, enum phase_id next)
+int64_t
+session_patience(const struct session *s, enum phase_id which)
 {
-	const struct phase *phase = &phases[next];
+	const struct phase *phase = &phases[which];
 	int64_t patience = phase->patience;
 
 	if (phase->patience_at != 0)
 		memcpy(&patience, (const char *)s->settings + phase->patience_at, sizeof(patience));
-	if (is_hurried(s, next) && patience > s->settings->stress_timeout)
-		patience = s->settings->stress_timeout;
+	return is_hurried(s, which) && patience > s->settings->stress_timeout ? s->settings->stress_timeout : patience;
+}
+
+void
+session_go(struct session *s, enum phase_id next)
+{
+	const struct phase *phase = &phases[next];
+
 	log_debug("session %u: %s -> %s", s->number, s->phase == PHASE_NONE ? "new" : phases[s->phase].name, phase->name);
 	s->phase = next;
-	session_extend(s, loop_now(s->home->loop) + patience);
+	session_extend(s, loop_now(s->home->loop) + session_patience(s, next));
 }
 
 const char *
@@ -403,8 +409,10 @@ session_owned(struct session *s)
 void
 session_hurry(struct session *s)
 {
-	if (s->stream != NULL && is_hurried(s, s->phase))
-		session_extend(s, loop_now(s->home->loop) + s->settings->stress_timeout);
+	int64_t at = loop_now(s->home->loop) + s->settings->stress_timeout;
+
+	if (s->stream != NULL && is_hurried(s, s->phase) && s->deadline.due > at)
+		session_extend(s, at);
 }
 
 uint32_t

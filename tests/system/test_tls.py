@@ -1,5 +1,7 @@
 """TLS on the way in: STARTTLS, TLS from the first byte, names, new certificates, tickets, and what a client may not get away with."""
+import os
 import re
+import signal
 import smtplib
 import socket
 import ssl
@@ -194,6 +196,39 @@ def test_a_certificate_that_cannot_be_used_refuses_the_reload(mta, authority):
     assert shown(mta.mx, OTHER, context(authority)) == OTHER
 
 
+def test_the_first_key_of_all_is_looked_at(posthorn, settings, authority):
+    """A reload that brings TLS is refused when its key is none, although nobody has had keys before."""
+    mta = posthorn()
+    chain, _ = authority.issue("first", HOSTNAME)
+    _, foreign = authority.issue("foreign", "foreign.example")
+    mta.configure({"tls main": {"certificate": [str(chain)], "key": [str(foreign)]}, "listener mx": {"tls": ["main"]}})
+    said = mta.command("posthorn", "reload")
+    assert said.returncode != 0 and "does not belong to the certificate" in said.stdout + said.stderr
+
+
+def test_a_key_that_stops_for_a_while(mta, authority):
+    """Handshakes fail for a moment and nobody else waits; then it goes on, without a restart of anybody."""
+    [key] = mta.pids("key")
+    smtpd = mta.pids("smtpd-trusted")
+    os.kill(key, signal.SIGSTOP)
+    try:
+        with pytest.raises((OSError, smtplib.SMTPException)):
+            started(mta, authority)
+    finally:
+        os.kill(key, signal.SIGCONT)
+
+    def served():
+        try:
+            with started(mta, authority) as client:
+                client.ehlo("client.example")
+                return b"hello" in delivered(mta, client)
+        except (smtplib.SMTPException, OSError):
+            return False
+
+    wait_for(served, 20, "TLS")
+    assert mta.pids("key") == [key] and mta.pids("smtpd-trusted") == smtpd
+
+
 def test_keys_of_others_refuse_the_start(posthorn, settings, authority):
     _, foreign = authority.issue("foreign", "foreign.example")
     settings["tls other"]["key"] = [str(foreign)]
@@ -248,7 +283,6 @@ def test_silent_clients_do_not_hold_others_up(mta, authority):
 
 def test_no_tls_without_certificates(posthorn):
     mta = posthorn()
-    assert mta.pids("key") == []
     with Client(mta.trusted) as client:
         client.send(b"EHLO x\r\n")
         assert "STARTTLS" not in str(client.reply())

@@ -100,8 +100,8 @@ static const struct {
 	  "p.conf:2: tls: \"b\" is no tls section of this configuration\n" },
 	{ HOST "listener \"a\" { implicit-tls = yes }\n",
 	  "p.conf:2: implicit-tls: needs a certificate: tls = { \"name of a tls section\" } would be right\n" },
-	{ HOST "tls \"a\" { certificate = \"/a.pem\" key = \"/a.key\" min-version = \"1.0\" }\nlistener \"a\" { role = \"submission\" tls = \"a\" }\n",
-	  "p.conf:3: tls: \"a\" speaks TLS 1.0, which is not for passwords: min-version 1.2 or 1.3 would be right\n" },
+	{ HOST "tls \"a\" { certificate = \"/a.pem\" key = \"/a.key\" min-version = \"1.0\" }\n",
+	  "p.conf:2: min-version: \"1.0\" is not a choice: \"1.2\" or \"1.3\" would be right\n" },
 	/* all unknown names of a file, also inside what is unknown itself */
 	{ HOST "hostnam = a\nsieve \"x\" {\n certificate = { a, b }\n inner { deeper = 1 }\n}\nsmtpd {\n max_sessions = 5\n}\nsize = 1\n",
 	  "p.conf:2: hostnam: no such setting, did you mean \"hostname\"?\n"

@@ -398,6 +398,43 @@ test_nothing_behind_close_notify(void **state)
 	close(fd);
 }
 
+/* The peer's goodbye comes with its last bytes, and its socket stays open: nothing else will ever say that it ended. */
+static void
+test_goodbye_in_the_same_breath(void **state)
+{
+	(void)state;
+	open_both(NULL);
+	assert_int_equal(SSL_write(ssl_of(&client), "QUIT", 4), 4);
+	(void)SSL_shutdown(ssl_of(&client));
+	run_until(server_ended_alone);
+	assert_slice(buf_slice(&server.seen), "QUIT");
+}
+
+/* Records without data, of which TLS has no limit, are read in portions: others have their turn between. */
+static void
+test_key_updates_are_no_reason_to_stay(void **state)
+{
+	BIO *records = BIO_new(BIO_s_mem());
+	uint64_t round;
+	char *bytes;
+	ssize_t sent;
+	long len;
+
+	(void)state;
+	open_both(NULL);
+	SSL_set0_wbio(ssl_of(&client), records);
+	for (int i = 0; i < 10000; i++)
+		assert_true(SSL_key_update(ssl_of(&client), SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(ssl_of(&client)) == 1);
+	len = BIO_get_mem_data(records, &bytes);
+	sent = send(stream_fd(client.stream), bytes, (size_t)len, MSG_DONTWAIT);
+	assert_true(sent > 128 * 1024);
+	round = loop_round(loop);
+	timer_set(&guard, 300);
+	assert_int_equal(loop_run(loop), 0);
+	assert_true(loop_round(loop) - round >= 4);
+	assert_int_equal(server.ends, 0);
+}
+
 static void
 test_foreign_protocols_are_refused(void **state)
 {
@@ -542,6 +579,8 @@ main(void)
 		TEST(test_clear_text_instead_of_tls),
 		TEST(test_unread_clear_text_refuses_tls),
 		TEST(test_nothing_behind_close_notify),
+		TEST(test_goodbye_in_the_same_breath),
+		TEST(test_key_updates_are_no_reason_to_stay),
 		TEST(test_foreign_protocols_are_refused),
 		TEST(test_old_protocols_are_refused),
 		TEST(test_tickets),

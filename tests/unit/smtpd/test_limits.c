@@ -257,6 +257,48 @@ test_exempt_networks(void **state)
 	}
 }
 
+/* Who speaks for others is not charged for them, and they are. */
+static void
+test_limits_move_with_xclient(void **state)
+{
+	struct network proxy;
+
+	(void)state;
+	assert_int_equal(network_parse(SLICE_LIT("192.0.2.7/32"), &proxy), 0);
+	w.conf.smtpd.xclient_networks = (struct conf_networks){ .count = 1, .v = &proxy };
+	w.conf.smtpd.client_exempt = (struct conf_networks){ .count = 1, .v = &proxy };
+	w.conf.smtpd.client_sessions = 1;
+	world_reopen(&w);
+	world_connect(&w, STRANGER);
+	world_expect(&w, "220 ");
+	world_talk(&w, "XCLIENT ADDR=198.51.100.1\r\n", "220 ");
+	w.client = -1;			/* it stays; the test ends before it is missed */
+	world_connect(&w, STRANGER);
+	world_expect(&w, "220 ");
+	world_talk(&w, "XCLIENT ADDR=198.51.100.2\r\n", "220 ");
+	world_hang_up(&w);
+	world_connect(&w, STRANGER);
+	world_expect(&w, "220 ");
+	world_talk(&w, "XCLIENT ADDR=198.51.100.1\r\n", "421 4.7.0");
+	assert_true(world_logged(&w, "Connection concurrency limit exceeded: 2 from unknown[198.51.100.1] for service smtp"));
+}
+
+/* A chunk that nobody asked for buys no time either. */
+static void
+test_stress_and_chunks(void **state)
+{
+	(void)state;
+	w.conf.smtpd.max_sessions = 1;
+	w.conf.smtpd.stress_timeout = 2000;
+	w.conf.smtpd.data_timeout = 60000;
+	world_reopen(&w);
+	world_hello(&w, STRANGER);
+	world_say(&w, "BDAT 1000\r\nx");
+	world_run_round(&w);
+	clock_turn(2100, 0);
+	world_until(&w, &w.events[EVENT_TIMEOUT], 1);
+}
+
 /* With four fifths of the sessions in use strangers are hurried, those too who were there before; at half of them no more. */
 static void
 test_stress(void **state)
@@ -316,7 +358,9 @@ main(void)
 		TEST(test_recipients_a_minute, open_mx),
 		TEST(test_errors_a_minute, open_mx),
 		TEST(test_exempt_networks, open_mx),
+		TEST(test_limits_move_with_xclient, open_mx),
 		TEST(test_stress, open_mx),
+		TEST(test_stress_and_chunks, open_mx),
 		TEST(test_stress_spares_friends, open_trusted),
 	};
 
