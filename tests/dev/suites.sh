@@ -184,22 +184,23 @@ suite_system()
 	fi
 }
 
-# With --long by the thousand, which takes an hour or two. Power is cut while processes are killed elsewhere, and clocks only wait. The last line
-# adds up what was cut and killed.
+# With --long by the thousand, which takes an hour or two. All parts run side by side: cuts, kills and clocks mostly wait, and the C programs
+# have the cores meanwhile. The last line adds up what was cut and killed.
 suite_crash()
 {
-	local limit=900 power clock
+	local limit=900 power clock crash
 	[[ " ${crash_options[*]} " != *" --long "* ]] || limit=36000
 
 	say "crash (test)"
-	suite_crash_programs
 	suite_stage test
 	suite_runner power test root "$limit" tests/crash/run.py "${crash_options[@]}" power full &
 	power=$!
 	suite_runner clock test user "$limit" tests/crash/run.py "${crash_options[@]}" clock &
 	clock=$!
-	suite_runner crash test user "$limit" tests/crash/run.py "${crash_options[@]}" ring faults kills
-	wait "$clock" "$power"
+	suite_runner crash test user "$limit" tests/crash/run.py "${crash_options[@]}" ring faults kills &
+	crash=$!
+	suite_crash_programs
+	wait "$clock" "$power" "$crash"
 	sed -nE 's/^# ([0-9]+) power cuts and kills.*/\1/p' "$results"/*-test/{power,crash}.tap |
 	    awk '{ n += $1 } END { printf "   crash: %d power cuts and kills of the whole system\n", n }'
 }
