@@ -111,43 +111,56 @@ is_address_type(struct slice type)
 	return type.len > 0;
 }
 
-/* RFC 6533 3: an address of type utf-8 may come as it is; it is kept in the form that is ASCII. */
-static int
-decode_address(struct slice type, struct slice address, char *out, size_t size, size_t *len)
+/* May this be the text of an address of that type, which came so coded? RFC 6533 3: outside ASCII only in type utf-8. Postfix calls such an
+ * address rfc822 and codes it byte by byte; to refuse that would refuse the recipient. */
+static bool
+is_original(struct slice type, struct slice coded, struct slice text)
 {
-	char text[10 * ORCPT_MAX];
-	struct buf coded = { .mem = text, .cap = sizeof(text), .max = sizeof(text) };
+	if (slice_is_ascii(text))
+		return true;
+	return utf8_is_name(text) && (slice_caseeq(type, SLICE_LIT("utf-8")) || (slice_caseeq(type, SLICE_LIT("rfc822")) && slice_is_ascii(coded)));
+}
 
-	if (slice_is_ascii(address))
-		return xtext_decode(address, out, size, len);
-	if (!slice_caseeq(type, SLICE_LIT("utf-8")) || !utf8_is_name(address))
-		return -1;
-	while (address.len > 0) {
-		struct slice rest = address;
-		bool ascii = (unsigned char)address.p[0] <= 0x7f;
+/* In the form that is ASCII (RFC 6533 3). */
+static void
+put_original(struct buf *out, struct slice text)
+{
+	while (text.len > 0) {
+		struct slice rest = text;
+		bool ascii = (unsigned char)text.p[0] <= 0x7f;
 
-		(void)utf8_take(&rest);
 		if (ascii)
-			(void)buf_putc(&coded, address.p[0]);
+			slice_drop(&rest, 1);
 		else
-			uxtext_put(&coded, slice_of(address.p, address.len - rest.len));
-		address = rest;
+			(void)utf8_take(&rest);
+		(ascii ? (void)buf_putc(out, text.p[0]) : uxtext_put(out, slice_of(text.p, text.len - rest.len)));
+		text = rest;
 	}
-	return xtext_decode(buf_slice(&coded), out, size, len);
 }
 
 /* RFC 3461 4.2: "rfc822;" and an address in xtext; other types may name anything. */
 static enum param_result
 on_orcpt(struct slice value, struct rcpt_params *out)
 {
-	struct slice address, type = slice_split(value, ';', &address);
-	size_t before = type.len + 1, len;
+	struct slice text, address, type = slice_split(value, ';', &address);
+	struct buf made = { .mem = out->orcpt, .cap = sizeof(out->orcpt), .max = sizeof(out->orcpt) };
+	char decoded[ORCPT_MAX];
+	size_t len;
 
 	if (out->orcpt_len != 0 || value.len > ORCPT_MAX || address.len == 0 || !is_address_type(type) ||
-	    decode_address(type, address, out->orcpt + before, sizeof(out->orcpt) - before, &len) == -1)
+	    xtext_decode_bytes(address, decoded, sizeof(decoded), &len) == -1)
 		return PARAM_BAD;
-	memcpy(out->orcpt, value.p, before);
-	out->orcpt_len = before + len;
+	text = slice_of(decoded, len);
+	if (!is_original(type, address, text))
+		return PARAM_BAD;
+	if (!slice_is_ascii(text) && slice_caseeq(type, SLICE_LIT("rfc822")))
+		type = SLICE_LIT("utf-8");
+	(void)buf_put_slice(&made, type);
+	(void)buf_putc(&made, ';');
+	put_original(&made, text);
+	if (made.failed)
+		return PARAM_BAD;
+	out->orcpt_len = buf_len(&made);
 	return PARAM_OK;
 }
 

@@ -35,20 +35,31 @@ take_escape(struct slice *in)
 		return -1;
 	slice_drop(in, 3);
 	c = high * 16 + low;
-	return c >= ' ' && c <= '~' ? c : -1;
+	return c >= ' ' && c != 0x7f ? c : -1;
 }
 
 int
 xtext_decode(struct slice in, char *out, size_t size, size_t *len)
 {
+	size_t n;
+
+	if (xtext_decode_bytes(in, out, size, &n) == -1 || !slice_is_ascii(slice_of(out, n)))
+		return -1;
+	*len = n;
+	return 0;
+}
+
+int
+xtext_decode_bytes(struct slice in, char *out, size_t size, size_t *len)
+{
 	size_t n = 0;
 
 	while (in.len > 0) {
-		int c = in.p[0];
+		int c = (unsigned char)in.p[0];
 
 		if (c == '+')
 			c = take_escape(&in);
-		else if (is_xchar((char)c))
+		else if (c > 0x7f || is_xchar((char)c))
 			slice_drop(&in, 1);
 		else
 			c = -1;

@@ -8,6 +8,8 @@
 /* Into `out`. -1: it is no xtext, the text would be longer than `size`, or it holds what no such text may hold: a control
  * character (NUL above all) or a byte above 126. Nothing is told of *len then. */
 int	xtext_decode(struct slice in, char *out, size_t size, size_t *len);
+/* The same, but bytes above 127 are text, coded or not: the caller must see what they are. */
+int	xtext_decode_bytes(struct slice in, char *out, size_t size, size_t *len);
 /* Appends the encoding, at most three bytes for each; the buf's flag tells a failure. */
 void	xtext_put(struct buf *, struct slice);
 /* An address outside ASCII in printable ASCII (RFC 6533 3, utf-8-addr-xtext): "\x{5E74}@example.org". It means the same in ORCPT and in the

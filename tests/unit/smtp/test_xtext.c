@@ -72,6 +72,9 @@ test_all_bytes(void **state)
 		assert_int_equal(xtext_decode(buf_slice(&coded), out, sizeof(out), &len), text ? 0 : -1);
 		if (text)
 			assert_true(len == 1 && out[0] == byte);
+		assert_int_equal(xtext_decode_bytes(buf_slice(&coded), out, sizeof(out), &len), text || c > 0x7f ? 0 : -1);
+		if (c > 0x7f)
+			assert_true(len == 1 && out[0] == byte);
 	}
 	buf_fini(&coded);
 }
