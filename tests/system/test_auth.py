@@ -7,7 +7,6 @@ import os
 import shutil
 import smtplib
 import socket
-import ssl
 import subprocess
 import time
 
@@ -15,21 +14,11 @@ import pytest
 
 from certificates import Authority
 from client import Client
+from logins import BOB, PASSWORD, connect, password_file, scram_keys
 from posthorn import HOSTNAME, merged
 from waiting import wait_for
 
-PASSWORD = "pencil"
-BOB = "$2b$04$abcdefghijklmnopqrstuu/FyAyuZSl3DbPdvio4KrIBdz2k2yhV2"
-CAROL = "$y$j9T$Tg5sP1m8vWbW0nS5i4Xr0/$rqejRZBujL4yZqdA45n1b4.3UW82pRUvkyeS04GqLQD"
-SALT = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
 MESSAGE = b"Subject: x\r\n\r\nhello\r\n"
-
-
-def scram_keys():
-    salted = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), SALT, 4096)
-    client, server = (hmac.digest(salted, what, "sha256") for what in (b"Client Key", b"Server Key"))
-    return client, server, "{SCRAM-SHA-256}4096,%s,%s,%s" % tuple(
-        base64.b64encode(x).decode() for x in (SALT, hashlib.sha256(client).digest(), server))
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +31,7 @@ def start(posthorn, authority, tmp_path):
     """A function that starts a posthorn with these settings of submission; STARTTLS on submission."""
     certificate, key = authority.issue("main", HOSTNAME)
     passwords = tmp_path / "passwords"
-    passwords.write_text(f"# who\nbob:{BOB}\ncarol:{CAROL}\nalice:{scram_keys()[2]}\n")
+    passwords.write_text(password_file())
 
     def begin(submission=None, **over):
         settings = {"tls main": {"certificate": [str(certificate)], "key": [str(key)]}, "listener submission": {"tls": ["main"]},
@@ -52,24 +41,6 @@ def start(posthorn, authority, tmp_path):
         return mta
 
     return begin
-
-
-def context(authority):
-    return ssl.create_default_context(cafile=str(authority.certificate))
-
-
-def connect(mta, authority):
-    """Below TLS, as soon as something is offered: a moment after the start lookup has not said yet what it can."""
-    for _ in range(200):
-        client = smtplib.SMTP(*mta.submission, timeout=20)
-        client._host = HOSTNAME
-        client.starttls(context=context(authority))
-        client.ehlo("client.example")
-        if client.has_extn("auth"):
-            return client
-        client.close()
-        time.sleep(0.05)
-    raise AssertionError("AUTH is not offered: " + mta.words())
 
 
 def plain(login, password):
