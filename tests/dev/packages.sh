@@ -3,6 +3,7 @@
 packages_build=(build-essential autoconf automake pkg-config libevent-dev libc-ares-dev libssl-dev libconfuse-dev
 	libseccomp-dev libbsd-dev libjansson-dev libidn2-dev libdb5.3-dev libcrypt-dev)
 packages_test=(libcmocka-dev openssl dovecot-core python3 python3-pytest python3-dnspython strace mandoc util-linux procps)
+packages_interop=(swaks libnet-ssleay-perl curl msmtp s-nail openssl testssl.sh)	# none conflicts with anything; MTAs are unpacked only
 packages_crash=(e2fsprogs xfsprogs)
 packages_run=(openssl python3 python3-dnspython swaks libnet-ssleay-perl util-linux)
 packages_clang=(clang libclang-rt-14-dev llvm)

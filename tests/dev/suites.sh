@@ -4,6 +4,7 @@
 
 test_user=posthorn-test
 suite_names=(checks unit fuzz script system crash asan tsan)
+suite_on_request=(interop)		# not without being named
 # In make's words, the unit tests whose programs start the store's threads.
 # shellcheck disable=SC2016
 tsan_units='filter tests/unit/store/% $(addprefix tests/unit/queue/test_,owner volume torture),$(UNIT_TESTS)'
@@ -184,6 +185,17 @@ suite_system()
 	fi
 }
 
+# Programs of others at the other end. Their MTAs are fetched, unpacked and never installed; they start only as root.
+suite_interop()
+{
+	say "interop (test)"
+	suite_stage test
+	suite_pytest interop test user -m "not root_only" tests/interop
+	if [ "$(id -u)" = 0 ]; then
+		POSTHORN_PEERS=$builds/peers suite_pytest "interop as root" test root -m root_only tests/interop
+	fi
+}
+
 # With --long by the thousand, which takes an hour or two. All parts run side by side: cuts, kills and clocks mostly wait, and the C programs
 # have the cores meanwhile. The last line adds up what was cut and killed.
 suite_crash()
@@ -260,8 +272,9 @@ suite_checks()
 suites_need()
 {
 	packages_need "${packages_build[@]}" "${packages_test[@]}"
-	case " $* " in *' script '*|*' system '*|*' unit '*|*' crash '*) build_for_tests test ;; esac
+	case " $* " in *' script '*|*' system '*|*' unit '*|*' crash '*|*' interop '*) build_for_tests test ;; esac
 	case " $* " in *' crash '*) packages_need "${packages_crash[@]}" ;; esac
+	case " $* " in *' interop '*) packages_need "${packages_interop[@]}" ;; esac
 	case " $* " in *' asan '*|*' fuzz '*) build_for_tests asan ;; esac
 	case " $* " in *' tsan '*) build_store tsan ;; esac
 }
@@ -297,8 +310,8 @@ verb_test()
 	done
 	[ "${#kinds[@]}" -gt 0 ] || kinds=("${suite_names[@]}")
 	for kind in "${kinds[@]}"; do
-		[[ " ${suite_names[*]} " == *" $kind "* ]] ||
-		    die "there is no suite called $kind (${suite_names[*]})"
+		[[ " ${suite_names[*]} ${suite_on_request[*]} " == *" $kind "* ]] ||
+		    die "there is no suite called $kind (${suite_names[*]} ${suite_on_request[*]})"
 	done
 	suites_need "${kinds[@]}"
 	results=$builds/results

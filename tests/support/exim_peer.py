@@ -23,7 +23,7 @@ daemon_smtp_ports = {port}
 smtp_accept_max = 200
 smtp_accept_queue_per_connection = 0
 host_lookup =
-tls_advertise_hosts =
+{tls}
 rfc1413_query_timeout = 0s
 message_size_limit = 52428800
 acl_smtp_rcpt = accept
@@ -50,7 +50,7 @@ begin transports
 smtp:
   driver = smtp
   port = {smart_port}
-  hosts_avoid_tls = *
+  {next_tls}
   allow_localhost
 maildir:
   driver = appendfile
@@ -61,6 +61,12 @@ begin retry
 * * F,2h,15m
 """
 
+PLAIN = ("tls_advertise_hosts =", "hosts_avoid_tls = *")
+SECURE = ("""tls_advertise_hosts = *
+tls_certificate = {certificate}
+tls_privatekey = {key}
+log_selector = +pipelining""", "hosts_require_tls = *")
+
 
 def fetch(peers):
     return deb_tree.fetch(peers, "exim", "exim4-daemon-light", PROGRAMS)
@@ -69,10 +75,11 @@ def fetch(peers):
 class EximPeer(KeptPeer):
     name = "Exim"
 
-    def __init__(self, directory, tree, address, smart_host=None, paused=False, domain="local.test", users=("nobody",), binds=None):
+    def __init__(self, directory, tree, address, smart_host=None, paused=False, domain="local.test", users=("nobody",), binds=None, tls=None):
+        """tls: files (certificate, key); then STARTTLS is offered, and asked of the smart host."""
         super().__init__(directory, tree, address)
         self.smart_host, self.paused, self.domain, self.users = smart_host, paused, domain, users
-        self.binds = binds or {}
+        self.binds, self.tls = binds or {}, tls
 
     def lay_out(self):
         deb_tree.ensure_accounts([USER])
@@ -80,9 +87,14 @@ class EximPeer(KeptPeer):
         for name in ("spool", "mail", "log"):
             (self.directory / name).mkdir(exist_ok=True)
             os.chown(self.directory / name, owner.pw_uid, owner.pw_gid)
+        for file in self.tls or ():
+            os.chown(file, owner.pw_uid, owner.pw_gid)
         host, port = self.smart_host or ("127.0.0.1", 25)
+        tls, next_tls = SECURE if self.tls else PLAIN
+        certificate, key = self.tls or ("", "")
         text = CONFIG.format(tree=self.tree, directory=self.directory, host=self.address[0], port=self.address[1], domain=self.domain,
-                             users=" : ".join(self.users), paused=str(self.paused).lower(), smart=str(bool(self.smart_host)).lower(), smart_host=host, smart_port=port)
+                             users=" : ".join(self.users), paused=str(self.paused).lower(), smart=str(bool(self.smart_host)).lower(), smart_host=host, smart_port=port,
+                             tls=tls.format(certificate=certificate, key=key), next_tls=next_tls)
         (self.directory / "conf").write_text(text)
 
     def command(self):

@@ -12,7 +12,8 @@ PROGRAMS = ("usr/sbin/smtpd",)
 
 CONFIG = """
 smtp max-message-size "50M"
-listen on {host} port {port} hostname peer.test
+{pki}
+listen on {host} port {port} hostname peer.test {listen_tls}
 action "mailbox" maildir "{directory}/mail/%{{dest.user}}" virtual {{ {users} }}
 action "relay" relay {smart_host}
 match from any for domain "{domain}" action "mailbox"
@@ -27,10 +28,11 @@ def fetch(peers):
 class OpensmtpdPeer(KeptPeer):
     name = "OpenSMTPD"
 
-    def __init__(self, directory, tree, address, smart_host=None, paused=False, domain="local.test", users=("nobody",), binds=None):
+    def __init__(self, directory, tree, address, smart_host=None, paused=False, domain="local.test", users=("nobody",), binds=None, tls=None):
+        """tls: files (certificate, key); then STARTTLS is offered, and asked of the smart host."""
         super().__init__(directory, tree, address)
         self.smart_host, self.paused, self.domain, self.users = smart_host, paused, domain, users
-        self.more_binds = binds or {}
+        self.more_binds, self.tls = binds or {}, tls
 
     def lay_out(self):
         deb_tree.ensure_accounts(["opensmtpd", "opensmtpq"])
@@ -41,10 +43,13 @@ class OpensmtpdPeer(KeptPeer):
         (self.directory / "var_spool/smtpd").mkdir(mode=0o711, exist_ok=True)
         self.binds = {self.directory / "var_spool": "/var/spool", self.directory / "run": "/run", self.directory / "var_lib": "/var/lib",
                       self.tree / "usr/libexec": "/usr/libexec", **self.more_binds}
-        relay = f'host "smtp://{self.smart_host[0]}:{self.smart_host[1]}"' if self.smart_host else ""
+        relay = f'host "{"smtp+tls" if self.tls else "smtp"}://{self.smart_host[0]}:{self.smart_host[1]}"' if self.smart_host else ""
+        relay += " tls no-verify" if self.tls else ""
+        pki = 'pki peer cert "%s"\npki peer key "%s"' % self.tls if self.tls else ""
         users = ", ".join(f'"{user}" = nobody' for user in self.users)
         (self.directory / "conf").write_text(CONFIG.format(host=self.address[0], port=self.address[1], directory=self.directory,
-                                                           users=users, smart_host=relay, domain=self.domain))
+                                                           users=users, smart_host=relay, domain=self.domain, pki=pki,
+                                                           listen_tls="tls pki peer" if self.tls else ""))
         (self.directory / "conf").chmod(0o600)
 
     def command(self):
