@@ -340,7 +340,7 @@ test_supervisor_killed(void **state)
 static int
 set_up(void **state)
 {
-	static const char *const parts[] = { "lookup", "queue", "relay", "mda", "smtpd", "worker" };
+	static const char *const parts[] = { "lookup", "key", "queue", "relay", "mda", "smtpd", "worker" };
 	char path[512];
 
 	(void)state;

@@ -73,7 +73,7 @@ sandbox_of(const char *name)
 		enum sandbox	 sandbox;
 	} rows[] = {
 		{ "smtpd", SANDBOX_SESSION }, { "relay", SANDBOX_NETWORK }, { "queue", SANDBOX_STORE }, { "lookup", SANDBOX_LOOKUP },
-		{ "mda", SANDBOX_DELIVER },
+		{ "mda", SANDBOX_DELIVER }, { "key", SANDBOX_KEY },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
