@@ -2,10 +2,13 @@
 #include "lookup/password/verifier.h"
 
 #include <crypt.h>
+#include <errno.h>
+
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/num.h"
 #include "smtp/base64.h"
@@ -107,9 +110,13 @@ check_crypt(const struct verifier *v, const char *phrase)
 	char *hash;
 	bool same;
 
+	/* Our want of memory is nobody's wrong password: whoever checks ends here, and the attempt is "try later". */
 	if (data == NULL)
-		return false;
+		fatal("no memory to check a password");
+	errno = 0;
 	hash = crypt_r(phrase, v->hash, data);
+	if ((hash == NULL || hash[0] == '*') && errno == ENOMEM)
+		fatal("no memory to check a password");
 	/* On failure the hash begins with `*', which no verifier does. */
 	same = hash != NULL && strlen(hash) == strlen(v->hash) && CRYPTO_memcmp(hash, v->hash, strlen(hash)) == 0;
 	OPENSSL_cleanse(data, sizeof(*data));

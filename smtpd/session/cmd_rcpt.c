@@ -266,7 +266,7 @@ cmd_rcpt(struct session *s, struct slice argument)
 	if (transaction_is_full(tx))
 		return refuse(s, "452 4.5.3 Error: too many recipients");
 	if (!s->home->charge(s->home->arg, s, CHARGE_RECIPIENT))
-		return refuse(s, "450 4.7.1 Error: too many recipients from you, try again later");
+		return refuse_sentence(s, SAY_TOO_MANY_NAMES);
 	if (command_take_label(&argument, "TO:") == -1)
 		return refuse(s, "501 5.5.4 Syntax: RCPT TO:<address>");
 	whole = argument;

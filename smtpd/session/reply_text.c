@@ -52,7 +52,6 @@ static const struct slice sentences[SENTENCE_COUNT] = {
 	[SAY_TLS_ALREADY]	= SLICE_LIT("554 5.5.1 Error: TLS already active\r\n"),
 	[SAY_TLS_LATER]		= SLICE_LIT("454 4.7.0 TLS not available due to local problem\r\n"),
 	[SAY_TLS_READY]		= SLICE_LIT("220 2.0.0 Ready to start TLS\r\n"),
-	[SAY_TLS_REQUIRED]	= SLICE_LIT("530 5.7.0 Must issue a STARTTLS command first\r\n"),
 	/* RFC 6531 3.5 */
 	[SAY_NOT_ASCII]		= SLICE_LIT("553 5.6.7 Address outside ASCII, and SMTPUTF8 was not said in MAIL\r\n"),
 	[SAY_NO_AUTH]		= SLICE_LIT("503 5.5.1 Error: authentication not enabled\r\n"),
