@@ -11,6 +11,8 @@
 #include "mail/address.h"
 #include "mail/idna.h"
 
+const char address_no_memory[] = "no memory";
+
 #define LABEL_MAX	63
 
 static bool
@@ -151,7 +153,7 @@ take_local(struct slice *in, struct arena *arena, struct slice *out, const char 
 	}
 	*out = arena_slice(arena, slice_of(raw, len));
 	if (out->p == NULL) {
-		*why = "no memory";
+		*why = address_no_memory;
 		return -1;
 	}
 	return 0;
@@ -256,7 +258,7 @@ parse_domain(struct slice in, struct arena *arena, struct slice *out, const char
 	}
 	*out = arena_slice(arena, slice_of(text, len));
 	if (out->p == NULL) {
-		*why = "no memory";
+		*why = address_no_memory;
 		return -1;
 	}
 	return 0;

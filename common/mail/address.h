@@ -23,6 +23,9 @@ struct address {
 	struct slice	domain;		/* lower case, or U-labels; "[192.0.2.1]" for a literal; empty only for <postmaster> */
 };
 
+/* The one *why that is our own trouble, told by its pointer: answered 4xx, never 5xx. */
+extern const char address_no_memory[];
+
 /* Parses all of `in`: "local@domain", or "local" alone when bare_ok (RCPT TO:<postmaster>). The parts live in
  * the arena. -1: *why says what is wrong, for people. */
 int	address_parse(struct slice in, bool bare_ok, struct arena *, struct address *out, const char **why);

@@ -18,7 +18,7 @@ parse(struct slice text, bool bare_ok, struct arena *arena, struct address *out,
 	char ascii[DOMAIN_MAX + 1];
 
 	if (address_parse(text, bare_ok, arena, out, why) == -1)
-		return PARSED_BAD;
+		return *why == address_no_memory ? PARSED_TROUBLE : PARSED_BAD;
 	if (slice_is_ascii(out->domain))
 		return PARSED_ADDRESS;
 	if (domain_to_ascii(out->domain, ascii) == -1)

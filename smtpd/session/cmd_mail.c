@@ -49,7 +49,10 @@ take_path(struct session *s, struct slice *argument)
 
 	if (path_take(argument, true, true, &tx->arena, &path, &why) == -1 ||
 	    (!path.is_null && address_complete(s, &path.address) == -1)) {
-		session_sayf(s, "501 5.1.7 Bad sender address syntax: %s\r\n", why);
+		if (why == address_no_memory)
+			session_say(s, SAY_NO_MEMORY);
+		else
+			session_sayf(s, "501 5.1.7 Bad sender address syntax: %s\r\n", why);
 		return DONE_REFUSED;
 	}
 	tx->reverse_path = path.is_null ? SLICE_LIT("") : address_canonical(&tx->arena, &path.address);

@@ -271,7 +271,8 @@ cmd_rcpt(struct session *s, struct slice argument)
 		return refuse(s, "501 5.5.4 Syntax: RCPT TO:<address>");
 	whole = argument;
 	if (path_take(&argument, false, true, &tx->arena, &path, &why) == -1)
-		return refuse(s, "501 5.1.3 Bad recipient address syntax: %s", why);
+		return why == address_no_memory ? refuse_sentence(s, SAY_NO_MEMORY) :
+		    refuse(s, "501 5.1.3 Bad recipient address syntax: %s", why);
 	if (path.address.domain.len == 0)
 		now.original = arena_slice(&tx->arena, slice_of(whole.p + 1, (size_t)(argument.p - whole.p) - 2));
 	if (address_complete(s, &path.address) == -1)
