@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "lookup/address/sender.h"
 #include "lookup/inside.h"
 
 #define PENDING_MAX	(1024 * 1024)	/* bytes of answers not read: then its questions wait */
@@ -35,6 +36,14 @@ client_send_mailbox(struct client *client, const struct mailbox_answer *answer)
 }
 
 void
+client_send_sender(struct client *client, const struct sender_answer *answer)
+{
+	sender_answer_put(channel_begin(client->channel, LOOKUP_SENDER_OF), answer);
+	(void)channel_end(client->channel);
+	sent(client);
+}
+
+void
 client_try_later(struct client *client, uint16_t type, uint64_t serial, uint32_t count)
 {
 	static const struct route later = { .verdict = ROUTE_TRY_LATER, .status = { 4, 3, 0 } };
@@ -46,6 +55,10 @@ client_try_later(struct client *client, uint16_t type, uint64_t serial, uint32_t
 	if (type == LOOKUP_MAILBOX) {
 		client_send_mailbox(client, &(struct mailbox_answer){ .serial = serial, .verdict = ROUTE_TRY_LATER,
 		    .status = later.status, .text = words });
+		return;
+	}
+	if (type == LOOKUP_SENDER) {
+		client_send_sender(client, &(struct sender_answer){ .serial = serial, .verdict = SENDER_TRY_LATER });
 		return;
 	}
 	for (uint32_t i = 0; i < count; i++) {
@@ -132,9 +145,41 @@ on_mailbox(void *arg, struct reader *in, int fd)
 	return 0;
 }
 
+/* Most write as themselves, and that needs no worker. */
+static bool
+all_own(struct lookup *l, const struct sender_question *question)
+{
+	for (uint32_t i = 0; i < question->count; i++)
+		if (!sender_is_own(&l->resolver, question->login, question->addresses[i], &l->scratch))
+			return false;
+	return true;
+}
+
+static int
+on_sender(void *arg, struct reader *in, int fd)
+{
+	struct client *client = arg;
+	struct lookup *l = client->lookup;
+	struct sender_question question;
+	struct slice frame = in->in;
+
+	(void)fd;
+	arena_reset(&l->scratch);
+	/* Who may write as whom is the business of those who have logins. */
+	if (client->role != ROLE_SUBMISSION || sender_question_get(in, &question) == -1)
+		return -1;
+	l->asked++;
+	if (all_own(l, &question))
+		client_send_sender(client, &(struct sender_answer){ .serial = question.serial, .verdict = SENDER_OWN });
+	else
+		lookup_ask(client, LOOKUP_SENDER, question.serial, question.count, frame);
+	return 0;
+}
+
 static const struct frame_handler handlers[LOOKUP_FRAME_COUNT] = {
 	[LOOKUP_ROUTE]   = { "ROUTE", on_route, false },
 	[LOOKUP_MAILBOX] = { "MAILBOX", on_mailbox, false },
+	[LOOKUP_SENDER]  = { "SENDER", on_sender, false },
 };
 
 void

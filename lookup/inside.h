@@ -46,6 +46,7 @@ struct lookup {
 /* client.c — answers to one wire; lost in silence when the wire has ended. */
 void	client_send_routes(struct client *, struct route_answer *);	/* fills in the generation */
 void	client_send_mailbox(struct client *, const struct mailbox_answer *);
+void	client_send_sender(struct client *, const struct sender_answer *);
 /* "Try later" to a question of this type, once for each of its `count` addresses. */
 void	client_try_later(struct client *, uint16_t type, uint64_t serial, uint32_t count);
 /* Ends the wire and forgets its questions. */

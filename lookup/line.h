@@ -20,7 +20,7 @@ struct question {
 	TAILQ_ENTRY(question)	 entry, all;
 	struct line		*line;
 	void			*client;	/* whose; the line's owner knows */
-	uint16_t		 type;		/* LOOKUP_ROUTE, LOOKUP_MAILBOX */
+	uint16_t		 type;		/* LOOKUP_ROUTE, LOOKUP_MAILBOX, LOOKUP_SENDER */
 	bool			 given;		/* a worker has it ... */
 	uint64_t		 generation;	/* ... since this one */
 	int64_t			 due;		/* loop_now() at the end of its patience */

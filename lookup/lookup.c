@@ -190,6 +190,22 @@ on_mailbox_of(struct lookup *l, struct question *q, struct reader *in)
 }
 
 static int
+on_sender_of(struct lookup *l, struct question *q, struct reader *in)
+{
+	struct sender_answer answer;
+
+	if (sender_answer_get(in, &answer) == -1)
+		return -1;
+	if (q == NULL)
+		return 1;
+	if (q->type != LOOKUP_SENDER || answer.serial != q->serial || answer.which >= q->count)
+		return -1;
+	client_send_sender(q->client, &answer);
+	question_drop(&l->lines, q);
+	return 1;
+}
+
+static int
 on_worker_frame(void *arg, void *question, uint16_t type, struct reader *in)
 {
 	struct lookup *l = arg;
@@ -200,6 +216,8 @@ on_worker_frame(void *arg, void *question, uint16_t type, struct reader *in)
 		return checking ? -1 : on_routes(l, question, in);
 	case LOOKUP_MAILBOX_OF:
 		return checking ? -1 : on_mailbox_of(l, question, in);
+	case LOOKUP_SENDER_OF:
+		return checking ? -1 : on_sender_of(l, question, in);
 	case WORKER_TABLE:
 		return on_table(l, in);
 	case WORKER_SAY:

@@ -71,6 +71,7 @@ static int	on_any(struct slot *, uint16_t, struct reader *);
 
 HANDLER(on_routes, LOOKUP_ROUTES)
 HANDLER(on_mailbox_of, LOOKUP_MAILBOX_OF)
+HANDLER(on_sender_of, LOOKUP_SENDER_OF)
 HANDLER(on_checked, WORKER_CHECKED)
 HANDLER(on_table, WORKER_TABLE)
 HANDLER(on_say, WORKER_SAY)
@@ -79,6 +80,7 @@ HANDLER(on_stepped, WORKER_STEPPED)
 static const struct frame_handler handlers[WORKER_FRAME_COUNT] = {
 	[LOOKUP_ROUTES]     = { "ROUTES", on_routes, false },
 	[LOOKUP_MAILBOX_OF] = { "MAILBOX_OF", on_mailbox_of, false },
+	[LOOKUP_SENDER_OF]  = { "SENDER_OF", on_sender_of, false },
 	[WORKER_CHECKED]    = { "CHECKED", on_checked, false },
 	[WORKER_TABLE]      = { "TABLE", on_table, false },
 	[WORKER_SAY]        = { "SAY", on_say, false },

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "ipc/channel.h"
-#include "lookup/address/resolve.h"
+#include "lookup/address/sender.h"
 
 #define ARENA_MAX	(1024 * 1024)
 
@@ -17,6 +17,7 @@ struct worker {
 	struct accounts		*accounts;
 	struct domains		*domains;
 	struct resolver		 resolver;
+	struct sender_file	*senders;	/* NULL: none is configured */
 	struct arena		 arena;		/* of one question */
 	bool			 broken;	/* the broker is gone */
 };
@@ -86,6 +87,25 @@ on_mailbox(struct worker *w, struct reader *in)
 	return 0;
 }
 
+/* The first that is not the login's decides, and trouble with any of them is trouble. */
+static int
+on_sender(struct worker *w, struct reader *in)
+{
+	struct sender_answer answer = { .verdict = SENDER_OWN };
+	struct sender_question question;
+
+	if (sender_question_get(in, &question) == -1)
+		return -1;
+	answer.serial = question.serial;
+	for (uint32_t i = 0; i < question.count && answer.verdict == SENDER_OWN; i++) {
+		answer.verdict = sender_judge(&w->resolver, w->senders, question.login, question.addresses[i], &w->arena);
+		answer.which = answer.verdict == SENDER_FOREIGN ? i : 0;
+	}
+	sender_answer_put(chan_sync_begin(w->wire, LOOKUP_SENDER_OF), &answer);
+	worker_send(w);
+	return 0;
+}
+
 static int
 on_check(struct worker *w, struct reader *in)
 {
@@ -104,6 +124,7 @@ on_check(struct worker *w, struct reader *in)
 static int (*const handlers[WORKER_FRAME_COUNT])(struct worker *, struct reader *) = {
 	[LOOKUP_ROUTE]   = on_route,
 	[LOOKUP_MAILBOX] = on_mailbox,
+	[LOOKUP_SENDER]  = on_sender,
 	[WORKER_CHECK]   = on_check,
 };
 
@@ -134,6 +155,22 @@ worker_said(struct reader *in)
 	return 0;
 }
 
+/* -1: no memory. */
+static int
+open_tables(struct worker *w, const struct conf *conf, const struct accounts_ops *ops)
+{
+	const char *senders = conf->submission.senders;
+
+	w->domains = domains_new(conf, NULL);
+	w->accounts = accounts_new(ops, NULL);
+	if (w->domains == NULL || w->accounts == NULL)
+		return -1;
+	if (senders != NULL && senders[0] != '\0' && (w->senders = sender_file_new(senders + strlen("file:"))) == NULL)
+		return -1;
+	w->resolver = (struct resolver){ conf, w->domains, accounts_source(w->accounts) };
+	return 0;
+}
+
 int
 worker_run(int fd, const struct conf *conf)
 {
@@ -144,13 +181,10 @@ worker_run(int fd, const struct conf *conf)
 	if ((w.wire = chan_sync_open(fd, WORKER_WIRE, WORKER_VERSION, NULL)) == NULL)
 		return 1;
 	log_sink_set(on_log, &w);
-	w.domains = domains_new(conf, NULL);
-	w.accounts = accounts_new(&ops, NULL);
-	if (w.domains != NULL && w.accounts != NULL) {
-		w.resolver = (struct resolver){ conf, w.domains, accounts_source(w.accounts) };
+	if (open_tables(&w, conf, &ops) == 0)
 		worker_serve(&w);
-	}
 	log_sink_set(NULL, NULL);
+	sender_file_free(&w.senders);
 	accounts_free(&w.accounts);
 	domains_free(&w.domains);
 	arena_fini(&w.arena);

@@ -5,7 +5,7 @@
  * answers, and takes the next.
  *
  * It may hang and it may die; the broker kills it, answers "try later" and forks another. Frames,
- * beside ROUTE and MAILBOX and their answers (wire/lookup.h, generation and ttl left 0):
+ * beside ROUTE, MAILBOX and SENDER and their answers (wire/lookup.h, generation and ttl left 0):
  *
  *	broker → worker	WORKER_CHECK	have any of the passwd-files changed?
  *	worker → broker	WORKER_CHECKED	that is done

@@ -33,12 +33,14 @@ struct routes {
 };
 
 static int	on_routes(void *, struct reader *, int);
+static int	on_sender_of(void *, struct reader *, int);
 static int	on_generation(void *, struct reader *, int);
 static void	on_end(void *, const char *);
 static void	too_late(void *);
 
 static const struct frame_handler handlers[LOOKUP_FRAME_COUNT] = {
 	[LOOKUP_ROUTES]		= { "routes",		on_routes,	false },
+	[LOOKUP_SENDER_OF]	= { "sender of",	on_sender_of,	false },
 	[LOOKUP_GENERATION]	= { "generation",	on_generation,	false },
 };
 
@@ -121,10 +123,27 @@ answer(struct routes *r, struct routes_ask *ask, const struct route_answer *a)
 }
 
 static void
+answer_sender(struct routes *r, struct routes_ask *ask, const struct sender_answer *a)
+{
+	unhook(r, ask);
+	ask->sender(ask->arg, a);
+}
+
+/* Trouble. */
+static void
+fail(struct routes *r, struct routes_ask *ask)
+{
+	if (ask->sender != NULL)
+		answer_sender(r, ask, NULL);
+	else
+		answer(r, ask, NULL);
+}
+
+static void
 fail_all(struct routes *r)
 {
 	while (r->oldest != NULL)
-		answer(r, r->oldest, NULL);
+		fail(r, r->oldest);
 }
 
 static void
@@ -159,10 +178,27 @@ too_late(void *arg)
 
 	while (r->oldest != NULL && r->oldest->due <= loop_now(r->loop)) {
 		log_warn("lookup gave no answer within %d s", ROUTES_PATIENCE / 1000);
-		answer(r, r->oldest, NULL);
+		fail(r, r->oldest);
 	}
 	if (r->oldest != NULL)
 		timer_set(&r->patience, r->oldest->due - loop_now(r->loop));
+}
+
+/* Puts a question in flight that has been written; what it is about and who hears is filled in. -1: the wire has not taken it. */
+static int
+hook(struct routes *r, struct routes_ask *ask, const struct routes_ask *about)
+{
+	if (channel_end(r->channel) == -1)
+		return -1;
+	*ask = *about;
+	ask->older = r->newest;
+	ask->due = loop_now(r->loop) + ROUTES_PATIENCE;
+	*(r->newest != NULL ? &r->newest->newer : &r->oldest) = ask;
+	r->newest = ask;
+	hash_insert(&r->asks, &ask->node, hash_u64(ask->serial));
+	if (!timer_is_set(&r->patience))
+		timer_set(&r->patience, ROUTES_PATIENCE);
+	return 0;
 }
 
 int
@@ -173,16 +209,17 @@ routes_ask(struct routes *r, struct routes_ask *ask, struct slice *addresses, ui
 	if (r->channel == NULL)
 		return -1;
 	route_question_put(channel_begin(r->channel, LOOKUP_ROUTE), &question);
-	if (channel_end(r->channel) == -1)
+	return hook(r, ask, &(struct routes_ask){ .serial = question.serial, .count = count, .fn = fn, .arg = arg });
+}
+
+int
+routes_ask_sender(struct routes *r, struct routes_ask *ask, struct sender_question *question, sender_fn *fn, void *arg)
+{
+	question->serial = ++r->serial;
+	if (r->channel == NULL)
 		return -1;
-	*ask = (struct routes_ask){ .older = r->newest, .serial = question.serial, .count = count,
-	    .due = loop_now(r->loop) + ROUTES_PATIENCE, .fn = fn, .arg = arg };
-	*(r->newest != NULL ? &r->newest->newer : &r->oldest) = ask;
-	r->newest = ask;
-	hash_insert(&r->asks, &ask->node, hash_u64(ask->serial));
-	if (!timer_is_set(&r->patience))
-		timer_set(&r->patience, ROUTES_PATIENCE);
-	return 0;
+	sender_question_put(channel_begin(r->channel, LOOKUP_SENDER), question);
+	return hook(r, ask, &(struct routes_ask){ .serial = question->serial, .count = question->count, .sender = fn, .arg = arg });
 }
 
 void
@@ -228,9 +265,28 @@ on_routes(void *arg, struct reader *in, int fd)
 	ask = find_ask(r, a.serial);
 	if (ask == NULL)
 		return 0;	/* the client went away, or our patience did */
-	if (ask->count != a.count)
+	if (ask->fn == NULL || ask->count != a.count)
 		return -1;
 	answer(r, ask, &a);
+	return 0;
+}
+
+static int
+on_sender_of(void *arg, struct reader *in, int fd)
+{
+	struct routes *r = arg;
+	struct sender_answer a;
+	struct routes_ask *ask;
+
+	(void)fd;
+	if (sender_answer_get(in, &a) == -1)
+		return -1;
+	ask = find_ask(r, a.serial);
+	if (ask == NULL)
+		return 0;	/* as above */
+	if (ask->sender == NULL || a.which >= ask->count)
+		return -1;
+	answer_sender(r, ask, &a);
 	return 0;
 }
 

@@ -18,6 +18,8 @@ struct routes;
 /* answer NULL: trouble. Its slices live until the function returns. Never called from inside routes_ask. */
 typedef void routes_fn(void *arg, const struct route_answer *);
 
+typedef void sender_fn(void *arg, const struct sender_answer *);	/* the same of a question about senders */
+
 /* A question in flight; lives inside who asked. Zeroed: none. */
 struct routes_ask {
 	struct hash_node	 node;
@@ -25,7 +27,8 @@ struct routes_ask {
 	uint64_t		 serial;	/* 0: not in flight */
 	uint32_t		 count;
 	int64_t			 due;
-	routes_fn		*fn;
+	routes_fn		*fn;		/* about recipients; or */
+	sender_fn		*sender;	/* about senders */
 	void			*arg;
 };
 
@@ -37,6 +40,8 @@ void			 routes_wire(struct routes *, int fd);	/* takes it; replaces an older wir
 enum route_verdict	 routes_known(struct routes *, struct slice address);
 /* At most ROUTE_ADDRESSES_MAX canonical addresses, borrowed for the call. -1: no wire. */
 int			 routes_ask(struct routes *, struct routes_ask *, struct slice *addresses, uint32_t count, routes_fn *, void *arg);
+/* Fills in the serial. -1: no wire. */
+int			 routes_ask_sender(struct routes *, struct routes_ask *, struct sender_question *, sender_fn *, void *arg);
 /* Adds the positive answers to the cache; the asker calls it, since it has the addresses. */
 void			 routes_learn(struct routes *, const struct route_answer *, uint32_t index, struct slice address);
 void			 routes_cancel(struct routes *, struct routes_ask *);	/* not in flight: nothing */

@@ -38,6 +38,8 @@ copy_numbers(struct settings *s, const struct conf *conf)
 	s->max_junk = to_u32(c->max_junk);
 	s->max_hops = to_u32(c->max_hops);
 	s->logins = conf->submission.users != NULL && conf->submission.users[0] != '\0';
+	s->sender_rights = conf->submission.sender_rights;
+	s->hide_client = conf->submission.hide_client;
 	s->header_size = to_u32(c->header_size);
 }
 

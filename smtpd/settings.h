@@ -32,6 +32,8 @@ struct settings {
 	struct network	*exempt;			/* whom they are not for */
 	uint32_t	 exempt_count;
 	bool		 logins;		/* users are configured: on submission listeners everybody logs in */
+	enum sender_rights sender_rights;
+	bool		 hide_client;		/* that has logged in: not in Received */
 	uint32_t	 max_errors, max_junk, max_hops;
 	size_t		 header_size;
 	struct network	*networks;		/* those who may relay */

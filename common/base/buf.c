@@ -104,6 +104,22 @@ buf_append(struct buf *b, const void *p, size_t n)
 }
 
 int
+buf_insert(struct buf *b, size_t at, struct slice s)
+{
+	char *place;
+
+	assert(at <= buf_len(b));
+	if (buf_room(b, s.len) == NULL)
+		return -1;
+	place = b->mem + b->start + at;
+	memmove(place + s.len, place, buf_len(b) - at);
+	if (s.len > 0)
+		memcpy(place, s.p, s.len);
+	b->end += s.len;
+	return 0;
+}
+
+int
 buf_puts(struct buf *b, const char *s)
 {
 	return buf_append(b, s, strlen(s));

@@ -38,6 +38,7 @@ int		 buf_vprintf(struct buf *, const char *, va_list) __attribute__((format(pri
  * then claimed with buf_added; NULL: limit or memory. */
 char		*buf_room(struct buf *, size_t n);
 void		 buf_added(struct buf *, size_t n);
+int		 buf_insert(struct buf *, size_t at, struct slice);	/* in front of byte `at`; as buf_append */
 void		 buf_drop(struct buf *, size_t n);	/* from the front */
 void		 buf_cut(struct buf *, size_t len);	/* keeps the first len bytes */
 

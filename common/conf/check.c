@@ -432,6 +432,8 @@ check_submission(const struct checker *ck)
 	if (users[0] != '\0' && ((strncmp(users, "file:", 5) != 0 && strncmp(users, "dovecot:", 8) != 0) || path[1] != '/'))
 		mistake_text(ck, "submission", 0, "users", users,
 		    "is neither \"file:/path\" nor \"dovecot:/path\"");
+	if (submission->senders[0] != '\0' && strncmp(submission->senders, "file:/", 6) != 0)
+		mistake_text(ck, "submission", 0, "senders", submission->senders, "is not \"file:/path\"");
 	for (uint32_t i = 0; i < submission->mechanisms.count; i++)
 		if ((wrong = mechanism_wrong(submission, submission->mechanisms.v[i])) != NULL)
 			mistake_text(ck, "submission", 0, "mechanisms", submission->mechanisms.v[i], wrong);

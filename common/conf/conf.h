@@ -83,12 +83,18 @@ struct conf_smtpd {
 	struct conf_networks xclient_networks;	/* who may say for whom it speaks */
 };
 
+/* What becomes of a sender's address that is not the login's. */
+enum sender_rights { SENDER_RIGHTS_NONE, SENDER_RIGHTS_REJECT, SENDER_RIGHTS_WARN, SENDER_RIGHTS_OFF, SENDER_RIGHTS_COUNT };
+
 struct conf_submission {
 	char	*users;			/* "file:/path", "dovecot:/path"; empty: nobody can log in */
 	struct conf_strings mechanisms;	/* empty: what suits `users` */
 	int64_t	workers;		/* processes that check passwords */
 	int64_t	failures;		/* of one address within the window; 0: no limit */
 	int64_t	failure_window, failure_delay;	/* ms */
+	enum sender_rights sender_rights;
+	char	*senders;		/* "file:/path"; empty: nobody may write as anybody but himself */
+	bool	hide_client;		/* Received names no client */
 };
 
 struct conf_queue {

@@ -74,6 +74,8 @@ static const struct setting smtpd_rows[] = {
 	  "clients that may say by XCLIENT for whom they speak: proxies and tests, which then have the rights of those", NULL },
 };
 
+static const char *const sender_rights_names[] = { "reject", "warn", "off", NULL };
+
 static const struct setting submission_rows[] = {
 	{ "users", SETTING_STRING, FIELD(conf_submission, users), "", NULL, "1000",
 	  "who may log in: \"file:/path\" for lines of login:hash, \"dovecot:/path\" for the auth-client socket of Dovecot; empty: nobody", NULL },
@@ -89,6 +91,13 @@ static const struct setting submission_rows[] = {
 	  "how long a failed login counts", NULL },
 	{ "auth-failure-delay", SETTING_DURATION, FIELD(conf_submission, failure_delay), "2s", NULL, "30s",
 	  "how long the answer to a failed login is held back; twice, then three times as long for the next ones, up to five", NULL },
+	{ "sender-rights", SETTING_ENUM, FIELD(conf_submission, sender_rights), "reject", NULL, NULL,
+	  "what becomes of mail whose sender in MAIL or in From is not the login's: it is refused, only logged, or not looked at", sender_rights_names },
+	{ "senders", SETTING_STRING, FIELD(conf_submission, senders), "", NULL, "1000",
+	  "what logins may write as beside their own address: \"file:/path\" for lines of \"address login, login\"; \"@example.org\" is "
+	  "a whole domain, \"*\" every login", NULL },
+	{ "hide-client", SETTING_BOOL, FIELD(conf_submission, hide_client), "no", NULL, NULL,
+	  "leave the name and address of a client that has logged in out of the trace header", NULL },
 };
 
 static const struct setting queue_rows[] = {

@@ -58,8 +58,10 @@ gather(struct header_scan *scan, struct slice text)
 {
 	size_t room = sizeof(scan->value) - scan->value_len;
 
-	if (text.len > room)
+	if (text.len > room) {
 		text.len = room;
+		scan->cut = true;
+	}
 	memcpy(scan->value + scan->value_len, text.p, text.len);
 	scan->value_len += text.len;
 }
@@ -91,13 +93,15 @@ take_line(struct header_scan *scan, struct slice line)
 		return HEADER_MORE;
 	}
 	tell(scan);
-	if (line.len == 0)
+	scan->closed = line.len == 0;
+	if (scan->closed)
 		return HEADER_DONE;
 	if (!split_field(line, &name, &value))
 		return HEADER_DONE;		/* a body without the empty line in front: end_line takes the size back */
 	scan->begun = true;
 	scan->field = field_of(name);
 	scan->value_len = 0;
+	scan->cut = false;
 	if (scan->field != HEADER_OTHER)
 		gather(scan, value);
 	return HEADER_MORE;
@@ -106,6 +110,7 @@ take_line(struct header_scan *scan, struct slice line)
 static enum header_result
 end_line(struct header_scan *scan, struct slice line, size_t whole)
 {
+	bool cut = line.len > sizeof(scan->line) || scan->line_size > sizeof(scan->line);
 	enum header_result result;
 
 	if (line.len > sizeof(scan->line))
@@ -113,6 +118,7 @@ end_line(struct header_scan *scan, struct slice line, size_t whole)
 	if (line.len > 0 && line.p[line.len - 1] == '\r')
 		line.len--;
 	result = take_line(scan, line);
+	scan->cut |= cut;
 	if (result == HEADER_DONE && line.len > 0)
 		scan->size -= whole;
 	return result;

@@ -10,7 +10,7 @@
 
 #include "base/slice.h"
 
-#define HEADER_VALUE_MAX	998	/* a longer value is cut; a well-made one of ours is never that long */
+#define HEADER_VALUE_MAX	998	/* a longer value is cut (scan->cut); a well-made one of ours is never that long */
 
 enum header_field {
 	HEADER_OTHER,			/* not told */
@@ -32,6 +32,8 @@ struct header_scan {
 	uint32_t	 counts[HEADER_FIELD_COUNT];	/* counts[HEADER_RECEIVED] is the number of hops */
 	enum header_result result;
 	bool		 begun;			/* a first field has been seen */
+	bool		 closed;		/* it ended with its empty line */
+	bool		 cut;			/* the field being gathered or told is longer than what is kept of it */
 	enum header_field field;		/* the one being gathered */
 	size_t		 line_size;		/* bytes of the line that is not complete yet; may be more than `len` holds */
 	size_t		 len, value_len;

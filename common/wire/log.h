@@ -28,6 +28,7 @@ enum log_event {		/* the line's shape; the table of shapes is in control/logger/
 	EVENT_TOO_MANY_ERRORS,	/* COMMAND, CLIENT */
 	EVENT_IMPROPER_PIPELINING,	/* COMMAND, CLIENT, TEXT */
 	EVENT_REJECT,		/* NOQUEUE: reject: COMMAND from CLIENT: TEXT; from=<> to=<> proto= helo=<> */
+	EVENT_REJECT_WARNING,	/* the same with "reject_warning": it would have been refused */
 	EVENT_TLS,		/* "Anonymous TLS connection established from CLIENT: TEXT"; KIND is the phrase up to CLIENT */
 	EVENT_TLS_FAILED,	/* "SSL_accept error from CLIENT: TEXT"; KIND likewise */
 	EVENT_CLIENT,		/* ID: client=HOST[IP][, sasl_method=PLAIN, sasl_username=bob] */

@@ -1,4 +1,5 @@
 /* lookup — questions about addresses and their answers as bytes. */
+#include "wire/auth.h"
 #include "wire/lookup.h"
 
 #define ADDRESS_LEAST	4	/* the length of an empty slice */
@@ -143,6 +144,51 @@ mailbox_answer_get(struct reader *r, struct mailbox_answer *out)
 	if (out->verdict == ROUTE_LOCAL && !absolute(out->maildir))
 		reader_fail(r);
 	if (out->home.len > 0 && !absolute(out->home))
+		reader_fail(r);
+	return reader_end(r);
+}
+
+void
+sender_question_put(struct buf *b, const struct sender_question *q)
+{
+	put_u64(b, q->serial);
+	put_slice(b, q->login);
+	put_u32(b, q->count);
+	for (uint32_t i = 0; i < q->count; i++)
+		put_slice(b, q->addresses[i]);
+}
+
+int
+sender_question_get(struct reader *r, struct sender_question *out)
+{
+	out->serial = get_u64(r);
+	out->login = get_text(r, AUTH_LOGIN_MAX);
+	out->count = get_count(r, SENDER_ADDRESSES_MAX, ADDRESS_LEAST);
+	if (out->login.len == 0 || out->count == 0)
+		reader_fail(r);
+	for (uint32_t i = 0; i < out->count && !r->bad; i++) {
+		out->addresses[i] = get_text(r, ADDRESS_FIELD_MAX);
+		if (out->addresses[i].len == 0)
+			reader_fail(r);
+	}
+	return reader_end(r);
+}
+
+void
+sender_answer_put(struct buf *b, const struct sender_answer *a)
+{
+	put_u64(b, a->serial);
+	put_u8(b, (uint8_t)a->verdict);
+	put_u32(b, a->which);
+}
+
+int
+sender_answer_get(struct reader *r, struct sender_answer *out)
+{
+	out->serial = get_u64(r);
+	out->verdict = (enum sender_verdict)get_enum(r, SENDER_VERDICT_COUNT);
+	out->which = get_u32(r);
+	if (out->which >= SENDER_ADDRESSES_MAX || (out->which != 0 && out->verdict != SENDER_FOREIGN))
 		reader_fail(r);
 	return reader_end(r);
 }

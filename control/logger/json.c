@@ -15,7 +15,7 @@
 static const char *const event_names[EVENT_COUNT] = {
 	[EVENT_TEXT] = "text", [EVENT_CONNECT] = "connect", [EVENT_DISCONNECT] = "disconnect", [EVENT_LOST] = "lost-connection",
 	[EVENT_TIMEOUT] = "timeout", [EVENT_TOO_MANY_ERRORS] = "too-many-errors", [EVENT_IMPROPER_PIPELINING] = "improper-pipelining",
-	[EVENT_REJECT] = "reject", [EVENT_TLS] = "tls", [EVENT_TLS_FAILED] = "tls-failed", [EVENT_CLIENT] = "client", [EVENT_MESSAGE_ID] = "message-id",
+	[EVENT_REJECT] = "reject", [EVENT_REJECT_WARNING] = "reject-warning", [EVENT_TLS] = "tls", [EVENT_TLS_FAILED] = "tls-failed", [EVENT_CLIENT] = "client", [EVENT_MESSAGE_ID] = "message-id",
 	[EVENT_QUEUED] = "queued", [EVENT_DELIVERY] = "delivery", [EVENT_NOTIFICATION] = "notification", [EVENT_TOLD] = "told",
 	[EVENT_UNTOLD] = "untold", [EVENT_EXPIRED] = "expired", [EVENT_REMOVED] = "removed",
 	[EVENT_OPERATOR] = "operator",

@@ -30,6 +30,11 @@ struct piece {
 	int		 need;
 };
 
+/* What both kinds of a refusal say behind their first word. */
+#define REJECT_PARTS	{ "", KEY_COMMAND, " from ", REQUIRED }, { "", KEY_CLIENT, ": ", REQUIRED }, { "", KEY_TEXT, ";", REQUIRED }, \
+	{ " from=<", KEY_FROM, ">", REQUIRED }, { " to=<", KEY_TO, ">", OPTIONAL }, { " proto=", KEY_PROTO, "", OPTIONAL }, \
+	{ " helo=<", KEY_HELO, ">", OPTIONAL }
+
 static const struct piece shapes[EVENT_COUNT][PIECES_MAX] = {
 	[EVENT_TEXT]		= { { "", KEY_TEXT, "", REQUIRED } },
 	[EVENT_CONNECT]		= { { "connect from ", KEY_CLIENT, "", REQUIRED } },
@@ -39,9 +44,8 @@ static const struct piece shapes[EVENT_COUNT][PIECES_MAX] = {
 	[EVENT_TOO_MANY_ERRORS]	= { { "too many errors after ", KEY_COMMAND, " from ", REQUIRED }, { "", KEY_CLIENT, "", REQUIRED } },
 	[EVENT_IMPROPER_PIPELINING] = { { "improper command pipelining after ", KEY_COMMAND, " from ", REQUIRED },
 	    { "", KEY_CLIENT, ": ", REQUIRED }, { "", KEY_TEXT, "", REQUIRED } },
-	[EVENT_REJECT]		= { { "", KEY_ID, ": reject: ", REQUIRED }, { "", KEY_COMMAND, " from ", REQUIRED },
-	    { "", KEY_CLIENT, ": ", REQUIRED }, { "", KEY_TEXT, ";", REQUIRED }, { " from=<", KEY_FROM, ">", REQUIRED },
-	    { " to=<", KEY_TO, ">", OPTIONAL }, { " proto=", KEY_PROTO, "", OPTIONAL }, { " helo=<", KEY_HELO, ">", OPTIONAL } },
+	[EVENT_REJECT]		= { { "", KEY_ID, ": reject: ", REQUIRED }, REJECT_PARTS },
+	[EVENT_REJECT_WARNING]	= { { "", KEY_ID, ": reject_warning: ", REQUIRED }, REJECT_PARTS },
 	[EVENT_TLS]		= { { "", KEY_KIND, " ", REQUIRED }, { "", KEY_CLIENT, ": ", REQUIRED }, { "", KEY_TEXT, "", REQUIRED } },
 	[EVENT_TLS_FAILED]	= { { "", KEY_KIND, " ", REQUIRED }, { "", KEY_CLIENT, ": ", REQUIRED }, { "", KEY_TEXT, "", REQUIRED } },
 	[EVENT_CLIENT]		= { { "", KEY_ID, ": client=", REQUIRED }, { "", KEY_CLIENT, "", REQUIRED },

@@ -8,12 +8,8 @@
 #include "base/utf8.h"
 #include "mail/idna.h"
 
-enum parsed { PARSED_NONE, PARSED_ADDRESS, PARSED_BAD, PARSED_TROUBLE };
-
-/* The address, its domain in the form that configuration and DNS know. One that was an address and has no such form met our own
- * trouble. PARSED_BAD: *why says what is wrong. */
-static enum parsed
-parse(struct slice text, bool bare_ok, struct arena *arena, struct address *out, const char **why)
+enum parsed
+resolve_address(struct slice text, bool bare_ok, struct arena *arena, struct address *out, const char **why)
 {
 	char ascii[DOMAIN_MAX + 1];
 
@@ -98,7 +94,7 @@ static enum route_verdict
 resolve_first(const struct resolver *r, struct slice text, struct arena *arena, struct address *address, struct route *out)
 {
 	const char *why = "";
-	enum parsed parsed = parse(text, true, arena, address, &why);
+	enum parsed parsed = resolve_address(text, true, arena, address, &why);
 
 	*out = (struct route){ 0 };
 	if (parsed == PARSED_BAD)
@@ -302,7 +298,7 @@ resolve_mailbox(const struct resolver *r, struct slice text, struct arena *arena
 	struct account account;
 	struct err err = { 0 };
 	const char *why;
-	enum parsed parsed = parse(text, false, arena, &address, &why);
+	enum parsed parsed = resolve_address(text, false, arena, &address, &why);
 
 	if (parsed == PARSED_ADDRESS)
 		domain = domains_find(r->domains, address.domain);

@@ -9,6 +9,7 @@
  */
 #include "lookup/address/domains.h"
 #include "lookup/user/account.h"
+#include "mail/address.h"
 #include "wire/lookup.h"
 
 struct resolver {
@@ -17,6 +18,11 @@ struct resolver {
 	struct user_source	 users;
 };
 
+enum parsed { PARSED_NONE, PARSED_ADDRESS, PARSED_BAD, PARSED_TROUBLE };
+
+/* The address, its domain in the form that configuration and DNS know. One that was an address and has no such form met our own
+ * trouble. PARSED_BAD: *why says what is wrong. */
+enum parsed		resolve_address(struct slice text, bool bare_ok, struct arena *, struct address *out, const char **why);
 /* What can be said without asking about users. ROUTE_NONE:
  * they have to be asked. Slices live in the arena. */
 enum route_verdict	resolve_known(const struct resolver *, struct slice address, struct arena *, struct route *out);

@@ -24,9 +24,7 @@ unwilling(struct session *s)
 static enum done
 refuse(struct session *s, enum sentence no)
 {
-	struct slice text = sentence_text(no);
-
-	return session_reject(s, "MAIL", &s->tx->reverse_path, NULL, "%.*s", (int)text.len - 2, text.p);
+	return session_reject_sentence(s, "MAIL", &s->tx->reverse_path, NULL, no);
 }
 
 static enum done
@@ -87,6 +85,8 @@ take_params(struct session *s, struct slice argument)
 	if (s->tx->envid.p == NULL)
 		return refuse(s, SAY_NO_MEMORY);
 	s->tx->body = params.body == BODY_NONE ? BODY_7BIT : params.body;	/* RFC 6152 2: not said means 7BIT */
+	if (sender_is_watched(s) && s->tx->reverse_path.len > 0)
+		return sender_judge_path(s);
 	session_say(s, SAY_MAIL_OK);
 	return DONE_OK;
 }

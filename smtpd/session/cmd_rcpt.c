@@ -90,9 +90,7 @@ draw_id(struct session *s)
 static enum done
 say(struct session *s, const struct pending *p, enum sentence no)
 {
-	struct slice text = sentence_text(no);
-
-	return session_reject(s, "RCPT", &s->tx->reverse_path, &p->address, "%.*s", (int)text.len - 2, text.p);
+	return session_reject_sentence(s, "RCPT", &s->tx->reverse_path, &p->address, no);
 }
 
 /*

@@ -20,6 +20,7 @@
 #define WRITE_A_TURN	65536		/* bytes of one session a round: nobody else waits for a large message */
 #define RATE_LEAST	256		/* bytes a second, on the average, once data_timeout is used up */
 #define SIZE_LIMIT	UINT32_MAX	/* what an envelope's size can say */
+#define COMPLETED_MAX	CONTENT_INLINE_MAX	/* bytes of a header that may be completed: it is kept in memory until it ends */
 #define OVERRUN		(1024 * 1024)	/* read and thrown away behind the size limit, beside as much again as the limit */
 
 static const enum sentence fault_sentences[CONTENT_FAULT_COUNT] = {
@@ -41,10 +42,12 @@ fault(struct transaction *tx, enum content_fault what)
 static void
 on_field(void *arg, enum header_field field, struct slice value)
 {
-	struct transaction *tx = arg;
+	struct session *s = arg;
 
-	if (field == HEADER_MESSAGE_ID && tx->message_id.len == 0)
-		tx->message_id = arena_slice(&tx->arena, value);
+	if (field == HEADER_MESSAGE_ID && s->tx->message_id.len == 0)
+		s->tx->message_id = arena_slice(&s->tx->arena, value);
+	if (field == HEADER_FROM && sender_is_watched(s))
+		sender_read_from(s, value);
 }
 
 /* The bytes in memory have changed. */
@@ -62,12 +65,14 @@ void
 content_begin(struct session *s)
 {
 	struct transaction *tx = s->tx;
+	size_t most = s->settings->header_size;
 
-	header_scan_init(&tx->scan, s->settings->header_size, on_field, tx);
+	tx->completes = s->home->role == ROLE_SUBMISSION;
+	header_scan_init(&tx->scan, tx->completes && most > COMPLETED_MAX ? COMPLETED_MAX : most, on_field, s);
 	tx->data_began = loop_now(s->home->loop);
 	if (received_print(s, &tx->content) == -1)
 		fault(tx, CONTENT_NO_MEMORY);
-	tx->size = buf_len(&tx->content);
+	tx->size = tx->trace_size = buf_len(&tx->content);
 	account(s);
 }
 
@@ -80,6 +85,29 @@ scan(struct session *s, struct slice run)
 		fault(tx, CONTENT_HEADER_TOO_LONG);
 	if (tx->scan.counts[HEADER_RECEIVED] > s->settings->max_hops)
 		fault(tx, CONTENT_LOOPS);
+}
+
+/*
+ * Where the header ends, and before what follows: the fields that it lacks, and the empty line where the body began without one. Whoever
+ * reads on behind a line that is no field must not find a From there that we have not seen.
+ */
+static void
+complete(struct session *s)
+{
+	struct transaction *tx = s->tx;
+	size_t at = tx->trace_size + tx->scan.size - (tx->scan.closed ? 2 : 0);
+	struct buf added;
+
+	tx->complete = true;
+	buf_init(&added, 4096);
+	if (missing_print(s, &added) == -1)
+		fault(tx, CONTENT_NO_MEMORY);
+	if (!tx->scan.closed && at < tx->size)
+		(void)buf_puts(&added, "\r\n");
+	if (tx->fault == CONTENT_FINE && buf_insert(&tx->content, at, buf_slice(&added)) == -1)
+		fault(tx, CONTENT_NO_MEMORY);
+	tx->size += buf_len(&added);
+	buf_fini(&added);
 }
 
 static uint64_t
@@ -101,6 +129,18 @@ add(struct session *s, struct slice run)
 		scan(s, run);
 	if (tx->fault == CONTENT_FINE && buf_put_slice(&tx->content, run) == -1)
 		fault(tx, CONTENT_NO_MEMORY);
+	if (tx->completes && !tx->complete && tx->fault == CONTENT_FINE && tx->scan.result == HEADER_DONE)
+		complete(s);
+}
+
+/* All bytes have come. */
+static void
+end_header(struct session *s)
+{
+	if (s->tx->fault != CONTENT_FINE)
+		return;
+	(void)header_scan_end(&s->tx->scan);
+	add(s, slice_of("", 0));
 }
 
 /* Back to commands, with this reply. */
@@ -137,13 +177,19 @@ on_verdict(void *arg, enum submit_verdict verdict, struct slice text)
 	session_resume(s);
 }
 
-static void
-refuse(struct session *s, enum sentence no)
+void
+content_refuse(struct session *s, const char *reply)
 {
-	struct slice text = sentence_text(no);
-
 	s->home->refusals++;
-	session_reject(s, "END-OF-MESSAGE", &s->tx->reverse_path, NULL, "%.*s", (int)text.len - 2, text.p);
+	session_reject(s, "END-OF-MESSAGE", &s->tx->reverse_path, NULL, "%s", reply);
+	close_with(s, false);
+}
+
+void
+content_refuse_sentence(struct session *s, enum sentence no)
+{
+	s->home->refusals++;
+	session_reject_sentence(s, "END-OF-MESSAGE", &s->tx->reverse_path, NULL, no);
 	close_with(s, false);
 }
 
@@ -151,14 +197,12 @@ refuse(struct session *s, enum sentence no)
 static void
 end_bare(struct session *s)
 {
-	struct slice text = sentence_text(SAY_BARE);
-
-	session_reject(s, verb_name(s->last), &s->tx->reverse_path, NULL, "%.*s", (int)text.len - 2, text.p);
+	session_reject_sentence(s, verb_name(s->last), &s->tx->reverse_path, NULL, SAY_BARE);
 	session_end(s, NULL);
 }
 
 static int
-hand_in(struct session *s)
+submit(struct session *s)
 {
 	struct transaction *tx = s->tx;
 	struct submit_message message = { .token = s->login.token, .large = tx->file == FILE_OPEN, .crc = tx->crc };
@@ -171,34 +215,35 @@ hand_in(struct session *s)
 	return 0;
 }
 
-/* The end, or that of a chunk with something wrong, has been seen and all of the content is where it has to be. */
-static void
-finish(struct session *s)
+void
+content_hand_in(struct session *s)
 {
 	struct transaction *tx = s->tx;
 
-	if (tx->fault == CONTENT_FINE) {
-		(void)header_scan_end(&tx->scan);
-		scan(s, slice_of("", 0));
-	}
-	if (tx->fault == CONTENT_BARE) {
-		end_bare(s);
-		return;
-	}
-	if (tx->fault != CONTENT_FINE) {
-		refuse(s, fault_sentences[tx->fault]);
-		return;
-	}
 	log_event(EVENT_MESSAGE_ID, LOG_LEVEL_INFO, s->number, LOG_ID(KEY_ID, tx->ticket.id),
 	    LOG_SLICE(KEY_MESSAGE_ID, tx->message_id.p != NULL ? tx->message_id : slice_of("", 0)));
-	if (hand_in(s) == -1) {
-		refuse(s, SAY_NOT_QUEUED);
+	if (submit(s) == -1) {
+		content_refuse_sentence(s, SAY_NOT_QUEUED);
 		return;
 	}
 	/* What is in memory has been copied into the frame. */
 	buf_reset(&tx->content);
 	account(s);
 	session_go(s, PHASE_VERDICT);
+}
+
+/* The end, or that of a chunk with something wrong, has been seen and all of the content is where it has to be. */
+static void
+finish(struct session *s)
+{
+	struct transaction *tx = s->tx;
+
+	if (tx->fault == CONTENT_BARE)
+		end_bare(s);
+	else if (tx->fault != CONTENT_FINE)
+		content_refuse_sentence(s, fault_sentences[tx->fault]);
+	else if (!sender_is_watched(s) || sender_judge_from(s) == DONE_OK)
+		content_hand_in(s);
 }
 
 /* The disk begins with what is there: queue's sync, which the client waits for, then finds most of it done. Only advice; where
@@ -269,6 +314,8 @@ wants_file(const struct session *s)
 {
 	const struct transaction *tx = s->tx;
 
+	if (tx->completes && !tx->complete)
+		return false;
 	return tx->file != FILE_NONE || transaction_is_large(tx) || s->home->content_bytes > CONTENT_MEMORY_MAX;
 }
 
@@ -383,6 +430,8 @@ content_input(struct session *s)
 	account(s);
 	stream_consume(s->stream, had - in.len);
 	tx->ended = result == DOT_END;
+	if (tx->ended)
+		end_header(s);
 	if (result == DOT_BARE) {
 		end_bare(s);
 		return;
@@ -434,8 +483,10 @@ content_chunk(struct session *s)
 	struct transaction *tx = s->tx;
 
 	tx->ended = s->chunk.last && s->chunk.left == 0;
-	if (tx->ended)
+	if (tx->ended) {
 		end_last_line(s);
+		end_header(s);
+	}
 	account(s);
 	pump(s);
 }

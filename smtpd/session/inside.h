@@ -24,6 +24,7 @@ enum phase_id {
 	PHASE_GREETING,		/* connected; nothing said yet */
 	PHASE_COMMAND,		/* waiting for a whole line */
 	PHASE_SKIP,		/* passing over a line that is too long */
+	PHASE_SENDER,		/* lookup was asked whose an address is, of MAIL or of From */
 	PHASE_ROUTES,		/* lookup was asked about recipients */
 	PHASE_AUTH,		/* a challenge is out */
 	PHASE_AUTH_WAIT,	/* lookup was asked about a login */
@@ -112,6 +113,9 @@ void		session_reset(struct session *);		/* ends the transaction, if any */
 /* Logs a reject in Postfix's words and says the reply; either of from, to may be NULL. */
 enum done	session_reject(struct session *, const char *command, const struct slice *from, const struct slice *to,
 		    const char *reply, ...) __attribute__((format(printf, 5, 6)));
+enum done	session_reject_sentence(struct session *, const char *command, const struct slice *from, const struct slice *to, enum sentence);
+/* Only logs it: this would have been said. */
+void		session_warn_reject(const struct session *, const char *command, const struct slice *from, const char *reply);
 const char	*session_where(const struct session *);		/* "RCPT", "CONNECT"; for the log */
 
 /* lines.c */
@@ -161,6 +165,13 @@ void		rcpt_flush(struct session *);			/* asks about those that wait */
 int		address_complete(struct session *, struct address *);
 struct slice	address_canonical(struct arena *, const struct address *);	/* p NULL: memory */
 
+/* sender.c */
+bool		sender_is_watched(const struct session *);	/* somebody is logged in, and may not write as anybody */
+enum done	sender_judge_path(struct session *);		/* MAIL's; answers MAIL, now or later */
+void		sender_read_from(struct session *, struct slice value);	/* of the field */
+/* At the end of the message. OK: it goes on; LATER: or when lookup has answered; REFUSED: the client has been told. */
+enum done	sender_judge_from(struct session *);
+
 /* secure.c */
 void		secure_begin(struct session *);			/* the next bytes are TLS; the session may be over afterwards */
 void		secure_opened(void *session);			/* stream_ops.on_open */
@@ -187,10 +198,17 @@ bool		content_fits(const struct session *, uint64_t size);
 void		content_expect(struct session *, uint64_t size);	/* so many bytes are announced */
 /* Patience with a sender of so many bytes since then. */
 void		content_extend(struct session *, int64_t began, uint64_t bytes);
+/* The message is whole and nothing is wrong with it: to queue. */
+void		content_hand_in(struct session *);
+/* It is not taken: says so, and commands follow. */
+void		content_refuse(struct session *, const char *reply);
+void		content_refuse_sentence(struct session *, enum sentence);
 void		content_file_late(struct session *);
 void		content_verdict_late(struct session *);
 
 /* received.c */
 int		received_print(struct session *, struct buf *out);
+/* Date and Message-ID, those of them that a submission lacks (RFC 6409 8); 0, or -1: memory. */
+int		missing_print(struct session *, struct buf *out);
 
 #endif

@@ -9,10 +9,8 @@
 void
 lines_bare(struct session *s)
 {
-	struct slice text = sentence_text(SAY_BARE);
-
 	session_count(s, VERB_UNKNOWN, false);
-	session_reject(s, session_where(s), NULL, NULL, "%.*s", (int)text.len - 2, text.p);
+	session_reject_sentence(s, session_where(s), NULL, NULL, SAY_BARE);
 	(void)session_end(s, NULL);
 }
 

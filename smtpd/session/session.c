@@ -42,6 +42,7 @@ static const struct phase {
 	[PHASE_GREETING]= { "greeting", SETTING(greeting_delay),	input_greeting,	late_greeting,		false },
 	[PHASE_COMMAND]	= { "command",	SETTING(command_timeout),	lines_command,	late_client,		true },
 	[PHASE_SKIP]	= { "skip",	SETTING(command_timeout),	lines_skip,	late_client,		true },
+	[PHASE_SENDER]	= { "sender",	FIXED(MINUTES(1)),		NULL,		late_client,		false },
 	[PHASE_ROUTES]	= { "routes",	FIXED(MINUTES(1)),		NULL,		late_client,		false },
 	[PHASE_AUTH]	= { "auth",	SETTING(command_timeout),	auth_input,	late_client,		true },
 	[PHASE_AUTH_WAIT] = { "login",	FIXED(MINUTES(2)),		NULL,		auth_late,		false },
@@ -127,17 +128,13 @@ session_sayf(struct session *s, const char *format, ...)
 	(void)stream_puts(s->stream, text);
 }
 
-enum done
-session_reject(struct session *s, const char *command, const struct slice *from, const struct slice *to, const char *reply, ...)
+static void
+note_reject(const struct session *s, enum log_event event, const char *command, const struct slice *from, const struct slice *to,
+    const char *text)
 {
 	struct log_field fields[8];
 	size_t n = 0;
-	char text[1024];
-	va_list ap;
 
-	va_start(ap, reply);
-	vsnprintf(text, sizeof(text), reply, ap);
-	va_end(ap);
 	if (s->tx != NULL && s->tx->ticket.id != 0)
 		fields[n++] = LOG_ID(KEY_ID, s->tx->ticket.id);
 	fields[n++] = LOG_STR(KEY_COMMAND, command);
@@ -149,9 +146,35 @@ session_reject(struct session *s, const char *command, const struct slice *from,
 		fields[n++] = LOG_SLICE(KEY_TO, *to);
 	fields[n++] = LOG_STR(KEY_PROTO, s->esmtp ? "ESMTP" : "SMTP");
 	fields[n++] = LOG_STR(KEY_HELO, s->helo);
-	log_event_put(EVENT_REJECT, LOG_LEVEL_INFO, s->number, fields, n);
+	log_event_put(event, LOG_LEVEL_INFO, s->number, fields, n);
+}
+
+enum done
+session_reject(struct session *s, const char *command, const struct slice *from, const struct slice *to, const char *reply, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, reply);
+	vsnprintf(text, sizeof(text), reply, ap);
+	va_end(ap);
+	note_reject(s, EVENT_REJECT, command, from, to, text);
 	session_sayf(s, "%s\r\n", text);
 	return DONE_REFUSED;
+}
+
+enum done
+session_reject_sentence(struct session *s, const char *command, const struct slice *from, const struct slice *to, enum sentence no)
+{
+	struct slice text = sentence_text(no);
+
+	return session_reject(s, command, from, to, "%.*s", (int)text.len - 2, text.p);
+}
+
+void
+session_warn_reject(const struct session *s, const char *command, const struct slice *from, const char *reply)
+{
+	note_reject(s, EVENT_REJECT_WARNING, command, from, NULL, reply);
 }
 
 void
@@ -235,7 +258,7 @@ session_free(void *arg)
 static void
 count_open(struct session *s)
 {
-	if (s->phase == PHASE_DATA || s->phase == PHASE_CHUNK || s->phase == PHASE_FILE || s->phase == PHASE_VERDICT)
+	if (s->phase == PHASE_DATA || s->phase == PHASE_CHUNK || s->phase == PHASE_FILE || s->phase == PHASE_SENDER || s->phase == PHASE_VERDICT)
 		session_count(s, s->last, false);
 	if (s->phase == PHASE_AUTH || s->phase == PHASE_AUTH_WAIT)
 		session_count(s, VERB_AUTH, false);

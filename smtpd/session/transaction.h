@@ -25,6 +25,13 @@ enum content_fault {
 
 enum file_state { FILE_NONE, FILE_ASKED, FILE_OPEN };
 
+/* The mailboxes of From, of which the sender of a submission may have to own each. */
+struct sender_claim {
+	const char	*wrong;		/* why the field cannot be relied on; NULL: it can */
+	uint32_t	count;		/* 0: there is no From */
+	struct slice	addresses[SENDER_ADDRESSES_MAX];
+};
+
 /* A RCPT whose reply waits. */
 struct pending {
 	struct slice		address, original, orcpt;
@@ -58,6 +65,10 @@ struct transaction {
 	struct dot_reader	 dots;
 	struct header_scan	 scan;
 	struct slice		 message_id;
+	struct sender_claim	 from;		/* read when senders are watched */
+	bool			 completes;	/* a submission: what its header lacks is added where it ends ... */
+	bool			 complete;	/* ... and has been */
+	size_t			 trace_size;	/* bytes of our trace header in front of what the client sent */
 	enum content_fault	 fault;
 	bool			 chunked;	/* BDAT has begun */
 	bool			 ended;		/* the final dot, or the last chunk, has been seen */

@@ -32,6 +32,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		abort();
 	if (whole.result == HEADER_DONE && (whole.size != bytes.size || whole.size > len || a != b))
 		abort();
+	if (whole.result == HEADER_DONE && whole.closed != bytes.closed)
+		abort();
 	if (whole.result == HEADER_DONE && memcmp(whole.counts, bytes.counts, sizeof(whole.counts)) != 0)
 		abort();
 	return 0;

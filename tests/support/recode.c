@@ -66,9 +66,11 @@ RECODE_ARENA(route_question, struct route_question)
 RECODE_ARENA(route_answer, struct route_answer)
 RECODE(mailbox_question, struct mailbox_question)
 RECODE(mailbox_answer, struct mailbox_answer)
+RECODE(sender_question, struct sender_question)
+RECODE(sender_answer, struct sender_answer)
 RECODE_PLAIN(lookup_generation, uint64_t)
 ROWS(lookup, ROW_OF(route_question), ROW_OF(route_answer), ROW_OF(mailbox_question), ROW_OF(mailbox_answer),
-    ROW_OF(lookup_generation));
+    ROW_OF(lookup_generation), ROW_OF(sender_question), ROW_OF(sender_answer));
 
 RECODE(auth_begin, struct auth_begin)
 RECODE(auth_piece, struct auth_piece)

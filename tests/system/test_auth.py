@@ -69,7 +69,7 @@ def test_mechanisms(start, authority, mechanism, user):
         client.user, client.password = user, PASSWORD
         how = {"PLAIN": client.auth_plain, "LOGIN": client.auth_login}[mechanism]
         assert client.auth(mechanism, how)[0] == 235
-        client.sendmail("bob@local.test", ["alice@local.test"], MESSAGE)
+        client.sendmail(f"{user}@local.test", ["alice@local.test"], MESSAGE)
     assert mta.wait_mails("alice")
 
 

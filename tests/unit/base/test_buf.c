@@ -32,6 +32,30 @@ test_append_and_drop(void **state)
 }
 
 static void
+test_insert(void **state)
+{
+	static const struct { size_t dropped, at; const char *text, *want; int result; } rows[] = {
+		{ 0, 0, "ab", "ab0123456789", 0 }, { 0, 5, "ab", "01234ab56789", 0 }, { 0, 10, "ab", "0123456789ab", 0 },
+		{ 0, 4, "", "0123456789", 0 }, { 7, 0, "abcdefghi", "abcdefghi789", 0 }, { 7, 3, "abcdefghi", "789abcdefghi", 0 },
+		{ 10, 0, "ab", "ab", 0 }, { 0, 5, "abc", "0123456789", -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct buf b;
+
+		ROW(i, rows[i].want);
+		buf_init(&b, 12);
+		buf_puts(&b, "0123456789");
+		buf_drop(&b, rows[i].dropped);
+		assert_int_equal(buf_insert(&b, rows[i].at, slice_str(rows[i].text)), rows[i].result);
+		assert_int_equal(b.failed, rows[i].result == -1);
+		assert_slice(buf_slice(&b), rows[i].want);
+		buf_fini(&b);
+	}
+}
+
+static void
 test_limit_is_sticky(void **state)
 {
 	struct buf b;
@@ -147,7 +171,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_append_and_drop), cmocka_unit_test(test_limit_is_sticky),
+		cmocka_unit_test(test_append_and_drop), cmocka_unit_test(test_limit_is_sticky), cmocka_unit_test(test_insert),
 		cmocka_unit_test(test_limit_zero),      cmocka_unit_test(test_printf),
 		cmocka_unit_test(test_random_walk),     cmocka_unit_test(test_no_memory),
 	};

@@ -229,6 +229,7 @@ static const struct {
 	{ "users = \"file:/p\" mechanisms = { \"PLAIN\", \"SCRAM-SHA-256\", \"SCRAM-SHA-256-PLUS\", \"LOGIN\" }", true },
 	{ "users = \"file:/p\" mechanisms = { \"plain\" }", false }, { "users = \"file:/p\" mechanisms = { \"XOAUTH2\" }", false },
 	{ "users = \"dovecot:/p\" mechanisms = { \"XOAUTH2\" }", true }, { "users = \"dovecot:/p\" mechanisms = { \"X OAUTH2\" }", false },
+	{ "senders = \"file:/p\" sender-rights = \"warn\"", true }, { "senders = \"/p\"", false }, { "sender-rights = \"no\"", false },
 };
 
 static void

@@ -58,6 +58,12 @@ static const struct row {
 	    { .key = KEY_HELO, .type = LOG_TYPE_SLICE, .text = { "a\nb", 3 } } } },
 	  "postfix/smtpd[9]: NOQUEUE: reject: RCPT from mail.example.net[192.0.2.7]: 554 5.7.1 <x@example.com>: Relay access "
 	  "denied; from=<> to=<x@example.com> proto=ESMTP helo=<a\\x0ab>" },
+	{ &smtpd, { .event = EVENT_REJECT_WARNING, .level = LOG_LEVEL_INFO, .session = 9, .count = 4,
+	    .fields = { { .key = KEY_COMMAND, .type = LOG_TYPE_SLICE, .text = { "MAIL", 4 } },
+	    { .key = KEY_CLIENT, .type = LOG_TYPE_SLICE, .text = { "unknown[192.0.2.7]", 18 } },
+	    { .key = KEY_TEXT, .type = LOG_TYPE_SLICE, .text = { "553 5.7.1 <e@x.example>: no", 27 } },
+	    { .key = KEY_FROM, .type = LOG_TYPE_SLICE, .text = { "e@x.example", 11 } } } },
+	  "postfix/smtpd[9]: NOQUEUE: reject_warning: MAIL from unknown[192.0.2.7]: 553 5.7.1 <e@x.example>: no; from=<e@x.example>" },
 	{ &smtpd, { .event = EVENT_TLS, .level = LOG_LEVEL_INFO, .session = 9, .count = 3,
 	    .fields = { { .key = KEY_KIND, .type = LOG_TYPE_SLICE, .text = { "Anonymous TLS connection established from", 41 } },
 	    { .key = KEY_CLIENT, .type = LOG_TYPE_SLICE, .text = { "mail.example.net[192.0.2.7]", 27 } },

@@ -118,6 +118,77 @@ test_too_long(void **state)
 }
 
 static size_t told_len;
+static bool told_cut;
+
+/* Told of a field: is it all of it? `pad` spaces stand before the last letter, on a line of its own when folded. */
+static const struct {
+	size_t	pad;
+	bool	folded, cut;
+} cuts[] = {
+	{ 0, false, false }, { 900, false, false }, { 985, false, false }, { 1100, false, true }, { 5000, false, true },
+	{ 900, true, false }, { 1100, true, true }, { 5000, true, true },
+};
+
+static void
+tell_cut(void *arg, enum header_field field, struct slice value)
+{
+	const struct header_scan *scan = arg;
+
+	(void)value;
+	if (field == HEADER_FROM)
+		told_cut = scan->cut;
+	else
+		assert_false(scan->cut);
+}
+
+/* Who relies on a value has to know that something of it is missing, however the bytes came. */
+static void
+test_cut(void **state)
+{
+	struct header_scan scan;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+		struct buf in;
+
+		buf_init(&in, 10000);
+		buf_printf(&in, "Date: x\r\nFrom: a@b%s%*sx\r\nSubject: y\r\n\r\n", cuts[i].folded ? "\r\n" : "", (int)cuts[i].pad + 1, "");
+		for (size_t piece = 1; piece <= buf_len(&in); piece += 97) {
+			struct slice rest = buf_slice(&in);
+
+			ROW(i, "cut");
+			header_scan_init(&scan, 10000, tell_cut, &scan);
+			while (rest.len > 0) {
+				size_t n = rest.len < piece ? rest.len : piece;
+
+				header_scan_feed(&scan, slice_of(rest.p, n));
+				slice_drop(&rest, n);
+			}
+			assert_true(scan.closed);
+			assert_int_equal(told_cut, cuts[i].cut);
+		}
+		buf_fini(&in);
+	}
+}
+
+static void
+test_closed(void **state)
+{
+	static const struct { const char *in; bool closed; } ends[] = {
+		{ "Subject: x\r\n\r\n", true }, { "\r\n", true }, { "Subject: x\r\n\r\nbody", true }, { "Subject: x\r\n", false },
+		{ "Subject: x\r\nbody\r\n", false }, { "body\r\n\r\n", false }, { "", false },
+	};
+	struct header_scan scan;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		ROW(i, ends[i].in);
+		header_scan_init(&scan, 1000, NULL, NULL);
+		header_scan_feed(&scan, slice_str(ends[i].in));
+		assert_int_equal(header_scan_end(&scan), HEADER_DONE);
+		assert_int_equal(scan.closed, ends[i].closed);
+	}
+}
 
 static void
 tell_len(void *arg, enum header_field field, struct slice value)
@@ -163,7 +234,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_rows), cmocka_unit_test(test_cut), cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_hops),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_long_value),

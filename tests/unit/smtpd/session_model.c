@@ -379,3 +379,35 @@ model_bdat_huge(struct model *m)
 	heard(m, refusal != 0 ? refusal : 552);
 	close_session(m);
 }
+
+/* RFC 5322 2.2: fields are lines with a name and a colon, or go on with a space; an empty line ends them, and so does any other. */
+static bool
+is_field(const char *line, size_t len, bool first)
+{
+	size_t name = strcspn(line, ":\r");
+
+	if (len > 0 && (line[0] == ' ' || line[0] == '\t'))
+		return !first;
+	return name > 0 && name < len && line[name] == ':' && strcspn(line, " ") > name;
+}
+
+size_t
+model_header(const struct model_message *message, bool *closed)
+{
+	char text[MODEL_CONTENT + 1];
+	size_t at = 0;
+
+	memcpy(text, message->content, message->len);
+	text[message->len] = '\0';
+	*closed = false;
+	while (at < message->len) {
+		const char *end = strstr(text + at, "\r\n");
+		size_t len = end != NULL ? (size_t)(end - text) - at : message->len - at;
+
+		*closed = len == 0;
+		if (len == 0 || !is_field(text + at, len, at == 0))
+			break;
+		at += len + 2;
+	}
+	return at;
+}

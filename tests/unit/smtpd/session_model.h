@@ -74,5 +74,7 @@ enum model_chunk { MODEL_CHUNK_GOOD, MODEL_CHUNK_ODD, MODEL_CHUNK_LOST };	/* as 
 void	model_bdat(struct model *, enum model_chunk, const char *bytes, size_t size, bool last, enum model_verdict);
 /* A chunk of a size that nobody waits for. */
 void	model_bdat_huge(struct model *);
+/* Bytes of the header, its empty line (closed) not counted. */
+size_t	model_header(const struct model_message *, bool *closed);
 
 #endif

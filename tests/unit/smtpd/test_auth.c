@@ -7,9 +7,8 @@
 #include <sys/socket.h>
 
 #include "base/fd.h"
-#include "smtpd/session/inside.h"
 #include "tests/support/testing.h"
-#include "tests/unit/smtpd/world.h"
+#include "tests/unit/smtpd/lobby.h"
 
 #define STRANGER	"192.0.2.7"
 #define FRIEND		"10.1.2.3"
@@ -19,9 +18,7 @@
 #define LATER		"AUTH PLAIN AGxhdGVyAHg=\r\n"
 #define HOLD		"AUTH PLAIN AGhvbGQAeA==\r\n"
 
-static struct world w;
-static struct home home;
-static struct session *session;		/* NULL: over */
+static struct lobby lobby;
 static struct channel *lookup;		/* the auth wire's other end */
 static unsigned begun, cancelled, resumed;
 static bool forgetful;
@@ -151,49 +148,29 @@ open_lookup(const char *mechanisms)
 
 	channel_close(&lookup);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
-	assert_non_null(lookup = channel_open(w.loop, pair[0], &ops, NULL, &err));
-	logins_wire(home.logins, pair[1]);
+	assert_non_null(lookup = channel_open(lobby.w.loop, pair[0], &ops, NULL, &err));
+	logins_wire(lobby.home.logins, pair[1]);
 	auth_mechanisms_put(channel_begin(lookup, AUTH_MECHANISMS), slice_str(mechanisms));
 	assert_int_equal(channel_end(lookup), 0);
-	world_run_round(&w);
+	world_run_round(&lobby.w);
 }
 
 /* --- the fixture --- */
 
+/* Who may write as whom is test_sender's business. */
 static void
-closed(void *arg, struct session *s)
+all_senders(struct conf *conf)
 {
-	(void)arg;
-	assert_true(s == session);
-	session = NULL;
-}
-
-static bool
-grant(void *arg, struct session *s, enum client_charge charge)
-{
-	(void)arg;
-	(void)charge;
-	return s == session;
+	conf->submission.sender_rights = SENDER_RIGHTS_OFF;
 }
 
 static int
 setup(void **state)
 {
-	static char users[] = "file:/etc/posthorn/passwd";
-	struct err err;
-
 	(void)state;
-	world_open(&w, ROLE_SUBMISSION);
-	w.conf.submission.users = users;
 	begun = cancelled = resumed = 0;
 	forgetful = false;
-	home = (struct home){ .loop = w.loop, .role = ROLE_SUBMISSION, .closed = closed, .charge = grant, .number_base = 1 };
-	home.settings = settings_new(&w.conf, NULL, &err);
-	home.intake = intake_new(w.loop, &err);
-	home.routes = routes_new(w.loop, &err);
-	home.logins = logins_new(w.loop, &err);
-	intake_wire(home.intake, world_queue_end(&w));
-	routes_wire(home.routes, world_lookup_end(&w));
+	lobby_open(&lobby, all_senders);
 	open_lookup("PLAIN LOGIN SCRAM-SHA-256-PLUS");
 	return 0;
 }
@@ -202,58 +179,17 @@ static int
 teardown(void **state)
 {
 	(void)state;
-	if (session != NULL)
-		session_kill(session);
-	world_run_round(&w);
 	channel_close(&lookup);
-	logins_free(&home.logins);
-	routes_free(&home.routes);
-	intake_free(&home.intake);
-	transaction_pool_fini(&home.pool);
-	settings_drop(&home.settings);
-	world_close(&w);
+	lobby_close(&lobby);
 	return 0;
-}
-
-static void
-hello_ends(void)
-{
-	world_expect(&w, "250-DSN");
-	world_expect(&w, "250-SMTPUTF8");
-	world_expect(&w, "250-CHUNKING");
-	world_expect(&w, "250 ENHANCEDSTATUSCODES");
-}
-
-/* A client that has said EHLO; the lines behind 8BITMIME are still to be read. */
-static void
-hello(const char *ip, bool secure)
-{
-	struct sockaddress peer;
-	struct err err;
-	int pair[2];
-
-	if (session != NULL)
-		session_kill(session);
-	world_hang_up(&w);
-	assert_int_equal(sockaddress_parse(slice_str(ip), 40000, &peer), 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
-	w.client = pair[0];
-	assert_non_null(session = session_open(&home, pair[1], &peer, settings_trust(home.settings, &peer), &err));
-	session->secure = secure;
-	session_begin(session);
-	world_expect(&w, "220 ");
-	world_talk(&w, "EHLO client.example\r\n", "250-mx.example.net");
-	world_expect(&w, "250-PIPELINING");
-	world_expect(&w, "250-SIZE 1000000");
-	world_expect(&w, "250-8BITMIME");
 }
 
 static void
 hello_secure(void)
 {
-	hello(STRANGER, true);
-	world_expect(&w, "250-AUTH PLAIN LOGIN");
-	hello_ends();
+	lobby_hello(&lobby, STRANGER, true);
+	world_expect(&lobby.w, "250-AUTH PLAIN LOGIN");
+	lobby_hello_ends(&lobby);
 }
 
 /* --- what is offered --- */
@@ -264,28 +200,28 @@ test_offers(void **state)
 	static const char exporter[] = "exporter bytes";
 
 	(void)state;
-	hello(STRANGER, false);
-	hello_ends();
-	world_talk(&w, BOB, "538 5.7.11");
-	world_talk(&w, MAIL, "530 5.7.0");
-	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=<>\r\n", "530 5.7.0");
+	lobby_hello(&lobby, STRANGER, false);
+	lobby_hello_ends(&lobby);
+	world_talk(&lobby.w, BOB, "538 5.7.11");
+	world_talk(&lobby.w, MAIL, "530 5.7.0");
+	world_talk(&lobby.w, "MAIL FROM:<a@example.org> AUTH=<>\r\n", "530 5.7.0");
 	hello_secure();
-	session->bindings.count = 1;
-	session->bindings.each[0].type = BINDING_TLS_EXPORTER;
-	session->bindings.each[0].len = sizeof(exporter) - 1;
-	memcpy(session->bindings.each[0].data, exporter, sizeof(exporter));
-	world_talk(&w, "EHLO again\r\n", "250-mx.example.net");
-	world_expect(&w, "250-PIPELINING");
-	world_expect(&w, "250-SIZE 1000000");
-	world_expect(&w, "250-8BITMIME");
-	world_expect(&w, "250-AUTH PLAIN LOGIN SCRAM-SHA-256-PLUS");
-	hello_ends();
-	world_talk(&w, "AUTH SCRAM-SHA-256-PLUS\r\n", "334 ");
+	lobby.session->bindings.count = 1;
+	lobby.session->bindings.each[0].type = BINDING_TLS_EXPORTER;
+	lobby.session->bindings.each[0].len = sizeof(exporter) - 1;
+	memcpy(lobby.session->bindings.each[0].data, exporter, sizeof(exporter));
+	world_talk(&lobby.w, "EHLO again\r\n", "250-mx.example.net");
+	world_expect(&lobby.w, "250-PIPELINING");
+	world_expect(&lobby.w, "250-SIZE 1000000");
+	world_expect(&lobby.w, "250-8BITMIME");
+	world_expect(&lobby.w, "250-AUTH PLAIN LOGIN SCRAM-SHA-256-PLUS");
+	lobby_hello_ends(&lobby);
+	world_talk(&lobby.w, "AUTH SCRAM-SHA-256-PLUS\r\n", "334 ");
 	assert_int_equal(last.channel_count, 1);
 	assert_int_equal(last.type, BINDING_TLS_EXPORTER);
-	world_talk(&w, "*\r\n", "501 5.7.0");
+	world_talk(&lobby.w, "*\r\n", "501 5.7.0");
 	hello_secure();
-	world_talk(&w, "AUTH SCRAM-SHA-256-PLUS\r\n", "504 5.5.4");	/* nothing to bind to */
+	world_talk(&lobby.w, "AUTH SCRAM-SHA-256-PLUS\r\n", "504 5.5.4");	/* nothing to bind to */
 }
 
 /* Nobody may do without: networks that may relay elsewhere neither. */
@@ -293,12 +229,12 @@ static void
 test_required(void **state)
 {
 	(void)state;
-	hello(FRIEND, true);
-	world_expect(&w, "250-AUTH PLAIN LOGIN");
-	hello_ends();
-	world_talk(&w, MAIL, "530 5.7.0");
-	world_talk(&w, BOB, "235 2.7.0");
-	world_talk(&w, MAIL, "250 2.1.0");
+	lobby_hello(&lobby, FRIEND, true);
+	world_expect(&lobby.w, "250-AUTH PLAIN LOGIN");
+	lobby_hello_ends(&lobby);
+	world_talk(&lobby.w, MAIL, "530 5.7.0");
+	world_talk(&lobby.w, BOB, "235 2.7.0");
+	world_talk(&lobby.w, MAIL, "250 2.1.0");
 	assert_int_equal(last.client_len, 4);
 	assert_memory_equal(last.client, "\12\1\2\3", 4);
 	assert_true(last.secure);
@@ -308,11 +244,11 @@ static void
 test_elsewhere(void **state)
 {
 	(void)state;
-	home.role = ROLE_MX;
-	hello(STRANGER, true);
-	hello_ends();
-	world_talk(&w, BOB, "503 5.5.1 Error: authentication not enabled");
-	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=<>\r\n", "555 5.5.4");
+	lobby.home.role = ROLE_MX;
+	lobby_hello(&lobby, STRANGER, true);
+	lobby_hello_ends(&lobby);
+	world_talk(&lobby.w, BOB, "503 5.5.1 Error: authentication not enabled");
+	world_talk(&lobby.w, "MAIL FROM:<a@example.org> AUTH=<>\r\n", "555 5.5.4");
 	assert_int_equal(begun, 0);
 }
 
@@ -323,31 +259,31 @@ test_a_message(void **state)
 {
 	(void)state;
 	hello_secure();
-	world_talk(&w, "auth plain AGJvYgBwZW5jaWw=\r\n", "235 2.7.0 Authentication successful");
+	world_talk(&lobby.w, "auth plain AGJvYgBwZW5jaWw=\r\n", "235 2.7.0 Authentication successful");
 	assert_string_equal(last.mechanism, "PLAIN");
-	world_talk(&w, "MAIL FROM:<bob@example.net> AUTH=e+3Dmc2@example.com SIZE=10\r\n", "250 2.1.0");
-	world_talk(&w, "RCPT TO:<x@elsewhere.example>\r\n", "250 2.1.5");
-	session->secure = false;	/* there is no TLS whose facts Received could tell; ESMTPSA is the system test's */
-	world_talk(&w, "DATA\r\n", "354 ");
-	world_talk(&w, "Subject: x\r\n\r\n.\r\n", "250 2.0.0");
-	assert_int_equal(w.stored_count, 1);
-	assert_true(w.stored[0].token.high == 7 && w.stored[0].token.low == 9);
-	assert_non_null(strstr(buf_cstr(&w.stored[0].content), " with ESMTPA id "));
-	assert_null(strstr(buf_cstr(&w.stored[0].content), "bob"));	/* a login is nobody's business */
-	assert_true(world_logged(&w, "=PLAIN"));
-	assert_true(world_logged(&w, "=bob\n"));
-	session->secure = true;
-	world_talk(&w, BOB, "503 5.5.1 Error: already authenticated");
-	world_talk(&w, MAIL, "250");
-	world_talk(&w, BOB, "503 5.5.1");
-	world_talk(&w, "RSET\r\n", "250");
-	world_talk(&w, "EHLO client.example\r\n", "250-");	/* who is in stays in */
+	world_talk(&lobby.w, "MAIL FROM:<bob@example.net> AUTH=e+3Dmc2@example.com SIZE=10\r\n", "250 2.1.0");
+	world_talk(&lobby.w, "RCPT TO:<x@elsewhere.example>\r\n", "250 2.1.5");
+	lobby.session->secure = false;	/* there is no TLS whose facts Received could tell; ESMTPSA is the system test's */
+	world_talk(&lobby.w, "DATA\r\n", "354 ");
+	world_talk(&lobby.w, "Subject: x\r\n\r\n.\r\n", "250 2.0.0");
+	assert_int_equal(lobby.w.stored_count, 1);
+	assert_true(lobby.w.stored[0].token.high == 7 && lobby.w.stored[0].token.low == 9);
+	assert_non_null(strstr(buf_cstr(&lobby.w.stored[0].content), " with ESMTPA id "));
+	assert_null(strstr(buf_cstr(&lobby.w.stored[0].content), "bob"));	/* a login is nobody's business */
+	assert_true(world_logged(&lobby.w, "=PLAIN"));
+	assert_true(world_logged(&lobby.w, "=bob\n"));
+	lobby.session->secure = true;
+	world_talk(&lobby.w, BOB, "503 5.5.1 Error: already authenticated");
+	world_talk(&lobby.w, MAIL, "250");
+	world_talk(&lobby.w, BOB, "503 5.5.1");
+	world_talk(&lobby.w, "RSET\r\n", "250");
+	world_talk(&lobby.w, "EHLO client.example\r\n", "250-");	/* who is in stays in */
 	for (int i = 0; i < 8; i++)
-		world_expect(&w, "250");
-	world_talk(&w, MAIL, "250");
-	world_talk(&w, "QUIT\r\n", "221");
-	world_expect_close(&w);
-	world_until(&w, &cancelled, 1);
+		world_expect(&lobby.w, "250");
+	world_talk(&lobby.w, MAIL, "250");
+	world_talk(&lobby.w, "QUIT\r\n", "221");
+	world_expect_close(&lobby.w);
+	world_until(&lobby.w, &cancelled, 1);
 }
 
 static void
@@ -355,12 +291,12 @@ test_mail_parameter(void **state)
 {
 	(void)state;
 	hello_secure();
-	world_talk(&w, BOB, "235");
-	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=\r\n", "501 5.5.4");
-	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=a=b\r\n", "501 5.5.4");
-	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=a+3g\r\n", "501 5.5.4");
-	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=<> AUTH=<>\r\n", "501 5.5.4");
-	world_talk(&w, "MAIL FROM:<a@example.org> AUTH=<>\r\n", "250 2.1.0");
+	world_talk(&lobby.w, BOB, "235");
+	world_talk(&lobby.w, "MAIL FROM:<a@example.org> AUTH=\r\n", "501 5.5.4");
+	world_talk(&lobby.w, "MAIL FROM:<a@example.org> AUTH=a=b\r\n", "501 5.5.4");
+	world_talk(&lobby.w, "MAIL FROM:<a@example.org> AUTH=a+3g\r\n", "501 5.5.4");
+	world_talk(&lobby.w, "MAIL FROM:<a@example.org> AUTH=<> AUTH=<>\r\n", "501 5.5.4");
+	world_talk(&lobby.w, "MAIL FROM:<a@example.org> AUTH=<>\r\n", "250 2.1.0");
 }
 
 /* --- dialogues --- */
@@ -396,10 +332,10 @@ test_dialogues(void **state)
 		ROW(i, dialogues[i].name);
 		hello_secure();
 		for (size_t k = 0; k < 5 && dialogues[i].talk[k][0] != NULL; k++)
-			world_talk(&w, dialogues[i].talk[k][0], dialogues[i].talk[k][1]);
+			world_talk(&lobby.w, dialogues[i].talk[k][0], dialogues[i].talk[k][1]);
 	}
-	assert_null(strstr(buf_cstr(&w.texts), "cGVuY2ls"));
-	assert_null(strstr(buf_cstr(&w.texts), "pencil"));
+	assert_null(strstr(buf_cstr(&lobby.w.texts), "cGVuY2ls"));
+	assert_null(strstr(buf_cstr(&lobby.w.texts), "pencil"));
 }
 
 /* Three, and it is over; log readers see each in Postfix's words, and nothing of the client's that could be a line of its own. */
@@ -408,13 +344,13 @@ test_three_failures(void **state)
 {
 	(void)state;
 	hello_secure();
-	world_talk(&w, BOB_WRONG, "535 5.7.8 Error: authentication failed");
-	assert_true(world_logged(&w, "unknown[192.0.2.7]: SASL PLAIN authentication failed: authentication failure, sasl_username=b\\x0ab"));
-	world_talk(&w, BOB_WRONG, "535 5.7.8");
-	world_talk(&w, BOB_WRONG, "535 5.7.8");
-	world_expect(&w, "421 4.7.0");
-	world_expect_close(&w);
-	assert_int_equal(w.events[EVENT_TOO_MANY_ERRORS], 1);
+	world_talk(&lobby.w, BOB_WRONG, "535 5.7.8 Error: authentication failed");
+	assert_true(world_logged(&lobby.w, "unknown[192.0.2.7]: SASL PLAIN authentication failed: authentication failure, sasl_username=b\\x0ab"));
+	world_talk(&lobby.w, BOB_WRONG, "535 5.7.8");
+	world_talk(&lobby.w, BOB_WRONG, "535 5.7.8");
+	world_expect(&lobby.w, "421 4.7.0");
+	world_expect_close(&lobby.w);
+	assert_int_equal(lobby.w.events[EVENT_TOO_MANY_ERRORS], 1);
 }
 
 static void
@@ -422,31 +358,31 @@ test_lookup_goes(void **state)
 {
 	(void)state;
 	hello_secure();
-	world_say(&w, HOLD);				/* while it checks */
-	world_until(&w, &begun, 1);
+	world_say(&lobby.w, HOLD);				/* while it checks */
+	world_until(&lobby.w, &begun, 1);
 	open_lookup("PLAIN LOGIN");
-	world_expect(&w, "454 4.7.0");
-	assert_true(world_logged(&w, "SASL PLAIN authentication failed: Connection lost to authentication server"));
-	world_talk(&w, "AUTH LOGIN\r\n", "334 ");	/* while the client thinks */
+	world_expect(&lobby.w, "454 4.7.0");
+	assert_true(world_logged(&lobby.w, "SASL PLAIN authentication failed: Connection lost to authentication server"));
+	world_talk(&lobby.w, "AUTH LOGIN\r\n", "334 ");	/* while the client thinks */
 	open_lookup("PLAIN LOGIN");
-	world_talk(&w, "Ym9i\r\n", "454 4.7.0");
+	world_talk(&lobby.w, "Ym9i\r\n", "454 4.7.0");
 	channel_close(&lookup);				/* and for good */
-	world_run_round(&w);
-	world_talk(&w, BOB, "454 4.7.0");
+	world_run_round(&lobby.w);
+	world_talk(&lobby.w, BOB, "454 4.7.0");
 	open_lookup("PLAIN LOGIN");
-	world_talk(&w, BOB, "235 2.7.0");
-	world_talk(&w, MAIL, "250");
+	world_talk(&lobby.w, BOB, "235 2.7.0");
+	world_talk(&lobby.w, MAIL, "250");
 	open_lookup("PLAIN LOGIN");			/* the next one hears of bob */
-	world_until(&w, &resumed, 1);
-	world_talk(&w, "RSET\r\n", "250");
-	world_talk(&w, MAIL, "250");
-	world_talk(&w, "RSET\r\n", "250");
+	world_until(&lobby.w, &resumed, 1);
+	world_talk(&lobby.w, "RSET\r\n", "250");
+	world_talk(&lobby.w, MAIL, "250");
+	world_talk(&lobby.w, "RSET\r\n", "250");
 	forgetful = true;
 	open_lookup("PLAIN LOGIN");			/* and that one has never heard of him */
-	world_until(&w, &resumed, 2);
-	world_run_round(&w);
-	world_talk(&w, MAIL, "421 4.3.2");
-	world_expect_close(&w);
+	world_until(&lobby.w, &resumed, 2);
+	world_run_round(&lobby.w);
+	world_talk(&lobby.w, MAIL, "421 4.3.2");
+	world_expect_close(&lobby.w);
 }
 
 /* A client that goes, or says more than it may, takes its attempt with it. */
@@ -464,24 +400,24 @@ test_rude_clients(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		ROW(i, rows[i].said);
 		hello_secure();
-		world_talk(&w, rows[i].said, rows[i].answer);
-		world_expect_close(&w);
+		world_talk(&lobby.w, rows[i].said, rows[i].answer);
+		world_expect_close(&lobby.w);
 	}
 	assert_int_equal(begun, 0);
 	hello_secure();
-	world_talk(&w, "AUTH PLAIN\r\n", "334 ");
-	world_talk(&w, "AGJvYgBwZW5jaWw=\r\nNOOP\r\n", "554 5.5.0");
-	world_expect_close(&w);
+	world_talk(&lobby.w, "AUTH PLAIN\r\n", "334 ");
+	world_talk(&lobby.w, "AGJvYgBwZW5jaWw=\r\nNOOP\r\n", "554 5.5.0");
+	world_expect_close(&lobby.w);
 	hello_secure();
-	world_talk(&w, "AUTH PLAIN\r\n", "334 ");
-	world_talk(&w, "AGJvYgBwZW5jaWw=\n", "550 5.6.11");
-	world_expect_close(&w);
+	world_talk(&lobby.w, "AUTH PLAIN\r\n", "334 ");
+	world_talk(&lobby.w, "AGJvYgBwZW5jaWw=\n", "550 5.6.11");
+	world_expect_close(&lobby.w);
 	hello_secure();
-	world_say(&w, HOLD);
-	world_until(&w, &begun, 3);
-	world_hang_up(&w);
-	session_kill(session);
-	world_until(&w, &cancelled, 3);
+	world_say(&lobby.w, HOLD);
+	world_until(&lobby.w, &begun, 3);
+	world_hang_up(&lobby.w);
+	session_kill(lobby.session);
+	world_until(&lobby.w, &cancelled, 3);
 }
 
 static void
@@ -495,19 +431,19 @@ test_long_lines(void **state)
 	memcpy(line, "AUTH PLAIN ", 11);
 	memcpy(line + 11 + 12276, "\r\n", 3);		/* 12,288 with the verb, and CRLF */
 	line[11 + 12276 - 1] = 'A';
-	world_talk(&w, line, "535 5.7.8");
+	world_talk(&lobby.w, line, "535 5.7.8");
 	assert_int_equal(last.response_len, 12276 / 4 * 3);
 	memset(line + 11, 'A', 16000);
 	memcpy(line + 14000, "\r\n", 3);
-	world_talk(&w, line, "500 5.5.6");
-	world_talk(&w, "AUTH PLAIN\r\n", "334 ");
-	world_talk(&w, line, "500 5.5.6");
-	world_until(&w, &cancelled, 1);
-	world_talk(&w, "NOOP\r\n", "250");
+	world_talk(&lobby.w, line, "500 5.5.6");
+	world_talk(&lobby.w, "AUTH PLAIN\r\n", "334 ");
+	world_talk(&lobby.w, line, "500 5.5.6");
+	world_until(&lobby.w, &cancelled, 1);
+	world_talk(&lobby.w, "NOOP\r\n", "250");
 	memcpy(line, "NOOP", 4);
 	memcpy(line + 3000, "\r\n", 3);
-	world_talk(&w, line, "500 5.5.2");		/* other commands are no longer for it */
-	world_talk(&w, BOB, "235");
+	world_talk(&lobby.w, line, "500 5.5.2");		/* other commands are no longer for it */
+	world_talk(&lobby.w, BOB, "235");
 }
 
 #define AUTH(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)

@@ -4,7 +4,7 @@
  * world — a receiver with everything around it in one process: a client, a queue, a lookup and a log, over socket pairs.
  *
  * Addresses at example.net are local: user*, postmaster and tag* exist, later* is trouble, odd* is invalid, anything else is unknown. Other
- * domains are remote.
+ * domains are remote. A login may write as the local-part that it is, of any domain; later* is trouble there, too.
  */
 #include "base/buf.h"
 #include "event/loop.h"
@@ -58,6 +58,7 @@ struct world {
 	struct channel		*lookup;
 	bool			 hold_answers;
 	unsigned		 questions, asked;	/* frames; addresses */
+	unsigned		 senders_asked;		/* addresses that somebody wants to write as */
 	uint64_t		 held_serial;
 	struct route		 held_routes[ROUTE_ADDRESSES_MAX];
 	uint32_t		 held_count;

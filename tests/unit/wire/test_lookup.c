@@ -1,6 +1,7 @@
 /* test_lookup — questions and answers about addresses. */
 #include "tests/unit/wire/codec.h"
 
+#include "wire/auth.h"
 #include "wire/lookup.h"
 
 #define LOOKUP(name)	codec_of(recode_lookup, recode_lookup_count, name)
@@ -197,11 +198,57 @@ test_generation(void **state)
 
 #define BUF(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+static void
+test_sender_question(void **state)
+{
+	struct sender_question in = { .serial = UINT64_MAX, .login = codec_fill('l', AUTH_LOGIN_MAX), .count = 2,
+		.addresses = { codec_fill('a', ADDRESS_FIELD_MAX), SLICE_LIT("user@example.org") } };
+	static const struct { const char *login, *address; uint32_t count; bool good; } rows[] = {
+		{ "bob", "bob@example.org", 1, true }, { "", "bob@example.org", 1, false }, { "bob", "", 1, false },
+		{ "bob", "bob@example.org", 0, false }, { "bob", "bob@example.org", SENDER_ADDRESSES_MAX, true },
+	};
+
+	(void)state;
+	sender_question_put(&b, &in);
+	codec_check(LOOKUP("sender_question"), &b);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ROW(i, rows[i].login);
+		in.login = slice_str(rows[i].login);
+		in.count = rows[i].count;
+		for (uint32_t k = 0; k < SENDER_ADDRESSES_MAX; k++)
+			in.addresses[k] = slice_str(rows[i].address);
+		buf_reset(&b);
+		sender_question_put(&b, &in);
+		assert_int_equal(codec_try(LOOKUP("sender_question"), buf_slice(&b)), rows[i].good ? 0 : -1);
+	}
+}
+
+static void
+test_sender_answer(void **state)
+{
+	static const struct { struct sender_answer answer; bool good; } rows[] = {
+		{ { 1, SENDER_OWN, 0 }, true }, { { 1, SENDER_FOREIGN, 0 }, true },
+		{ { 1, SENDER_FOREIGN, SENDER_ADDRESSES_MAX - 1 }, true }, { { 1, SENDER_TRY_LATER, 0 }, true },
+		{ { 1, SENDER_NONE, 0 }, false }, { { 1, SENDER_VERDICT_COUNT, 0 }, false }, { { 1, SENDER_OWN, 1 }, false },
+		{ { 1, SENDER_FOREIGN, SENDER_ADDRESSES_MAX }, false },
+	};
+
+	(void)state;
+	sender_answer_put(&b, &(struct sender_answer){ UINT64_MAX, SENDER_FOREIGN, 3 });
+	codec_check(LOOKUP("sender_answer"), &b);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ROW(i, "");
+		buf_reset(&b);
+		sender_answer_put(&b, &rows[i].answer);
+		assert_int_equal(codec_try(LOOKUP("sender_answer"), buf_slice(&b)), rows[i].good ? 0 : -1);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BUF(test_route_question), BUF(test_route_answer), BUF(test_bad_routes), BUF(test_mailbox_question),
+		BUF(test_route_question), BUF(test_route_answer), BUF(test_bad_routes), BUF(test_sender_question), BUF(test_sender_answer), BUF(test_mailbox_question),
 		BUF(test_mailbox_answer), BUF(test_mailbox_rules), BUF(test_generation),
 	};
 

@@ -1,0 +1,22 @@
+#ifndef TEST_SMTPD_LOBBY_H
+#define TEST_SMTPD_LOBBY_H
+/*
+ * lobby — one session of a submission worker, opened by hand, so that a test may say that it stands below TLS or is logged in. The world
+ * around it is world.h's, whose own smtpd has nothing to do here.
+ */
+#include "smtpd/session/inside.h"
+#include "tests/unit/smtpd/world.h"
+
+struct lobby {
+	struct world	 w;
+	struct home	 home;
+	struct session	*session;	/* NULL: over */
+};
+
+void	lobby_open(struct lobby *, void (*configure)(struct conf *));	/* configure NULL: nothing to change */
+void	lobby_close(struct lobby *);
+/* A client that has said EHLO; the lines behind 8BITMIME are still to be read. */
+void	lobby_hello(struct lobby *, const char *ip, bool secure);
+void	lobby_hello_ends(struct lobby *);		/* those behind AUTH, or where it would stand */
+
+#endif
