@@ -269,8 +269,27 @@ large_file(void *arg, uint64_t id)
 	return fd;
 }
 
+/* ETRN: whoever may submit for a domain that is not ours may ask for its mail. */
+static enum submit_verdict
+on_flush(void *arg, enum wire_role role, const struct auth_token *token, struct slice domain)
+{
+	struct queue *q = arg;
+
+	if (q->stopping)
+		return VERDICT_TRY_LATER;
+	switch (claim_of(q, role, token)) {
+	case CLAIM_ANY:
+		return operators_retry(q->operators, domain) == 0 ? VERDICT_STARTED : VERDICT_TRY_LATER;
+	case CLAIM_OURS:
+		return VERDICT_REFUSED;
+	default:
+		return VERDICT_TRY_LATER;
+	}
+}
+
 const struct submits_ops queue_submits_ops = {
 	.message = on_message,
+	.flush = on_flush,
 	.ids = give_ids,
 	.large_file = large_file,
 	.large_drop = large_drop,

@@ -27,7 +27,9 @@ struct client {
 	TAILQ_ENTRY(client)	 link;
 	struct operators	*all;
 	struct queue		*queue;
-	struct channel		*channel;	/* NULL: it is gone */
+	struct channel		*channel;	/* NULL: it is gone, or there is none */
+	bool			 own;		/* no tool's: an order of our own, without a channel */
+	bool			 gone;
 	bool			 may_change;
 	bool			 busy;		/* the store was asked something for it */
 	struct arena		 arena;		/* of the request under way */
@@ -56,6 +58,7 @@ struct client {
 
 /* operator.c */
 void	client_say(struct client *, bool ok, const char *format, ...) __attribute__((format(printf, 3, 4)));	/* the OUTCOME */
+void	client_done(struct client *);		/* its order has ended: one of our own goes */
 /* The store has answered. True: the client is still there; otherwise it is freed now. */
 bool	client_is_back(struct client *);
 bool	client_domain(struct slice arg, struct slice *domain);	/* "@domain", or "all": empty. False: an id, then */

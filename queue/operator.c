@@ -5,6 +5,7 @@
  * tells (SO_PEERCRED). What the verbs do is in listing.c, steer.c and pinning.c.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -12,9 +13,12 @@
 
 #include "base/fd.h"
 #include "base/mem.h"
+#include "mail/address.h"
 
 #define CLIENTS_MAX	64
 #define ITEM_ARENA_MAX	(4 * 1024 * 1024)
+#define ORDERS_MAX	64
+#define ORDER_AGAIN	INT64_C(60000)	/* ms before the same order is carried out again */
 #define REQUEST_MAX	(OPERATOR_ARGS_MAX * (OPERATOR_ARG_MAX + 16) + 4096)
 
 struct operators {
@@ -24,6 +28,10 @@ struct operators {
 	TAILQ_HEAD(, client)	 clients;
 	uint32_t		 count;
 	struct arena		 item;		/* of the ITEM in the making */
+	struct {
+		uint64_t	 hash;
+		int64_t		 at;
+	}			 orders[ORDERS_MAX];	/* our own of the last minute: whose mail, and when */
 };
 
 struct operators *
@@ -61,6 +69,7 @@ client_close(struct client *c)
 {
 	TAILQ_REMOVE(&c->all->clients, c, link);
 	c->all->count--;
+	c->gone = true;
 	pinning_end(c);
 	channel_close(&c->channel);
 	timer_stop(&c->pause);
@@ -72,10 +81,17 @@ bool
 client_is_back(struct client *c)
 {
 	c->busy = false;
-	if (c->channel != NULL)
+	if (!c->gone)
 		return true;
 	loop_discard(c->queue->loop, &c->discard, client_free, c);
 	return false;
+}
+
+void
+client_done(struct client *c)
+{
+	if (c->own && !c->gone)
+		client_close(c);
 }
 
 void
@@ -100,12 +116,17 @@ client_say(struct client *c, bool ok, const char *format, ...)
 	struct buf text;
 	va_list ap;
 
-	if (c->channel == NULL)
+	if (c->channel == NULL && !c->own)
 		return;
 	buf_init(&text, CONTROL_TEXT_MAX);
 	va_start(ap, format);
 	(void)buf_vprintf(&text, format, ap);
 	va_end(ap);
+	if (c->own) {
+		log_info("retry %.*s: %s", SLICE_FMT(c->args[0]), buf_cstr(&text));
+		buf_fini(&text);
+		return;
+	}
 	control_text_put(channel_begin(c->channel, CONTROL_OUTCOME),
 	    &(struct control_text){ .ok = ok, .text = buf_slice(&text) });
 	(void)channel_end(c->channel);
@@ -139,33 +160,38 @@ static const struct verb verbs[] = {
 	{ "delete",  true,  NULL,          steer_delete,  "deleted" },
 };
 
+static const struct verb *
+verb_named(struct slice name)
+{
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (slice_eq(name, slice_str(verbs[i].name)))
+			return &verbs[i];
+	return NULL;
+}
+
 static int
 on_request(void *arg, struct reader *r, int fd)
 {
 	struct client *c = arg;
 	struct operator_request request;
+	const struct verb *verb;
 
 	(void)fd;
 	if (operator_request_get(r, &request) == -1 || c->looking != LOOKING_NONE || c->verb != NULL || c->busy)
 		return -1;
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		const struct verb *verb = &verbs[i];
-
-		if (!slice_eq(request.verb, slice_str(verb->name)))
-			continue;
-		arena_reset(&c->arena);
-		c->count = 0;
-		if (c->queue->store == NULL)
-			client_say(c, false, "the queue is stopping");
-		else if (verb->changes && !c->may_change)
-			client_say(c, false, "only root may do that");
-		else if (verb->look != NULL)
-			verb->look(c, &request);
-		else
-			steer(c, verb, &request);
-		return 0;
-	}
-	client_say(c, false, "the queue knows no such verb");
+	verb = verb_named(request.verb);
+	arena_reset(&c->arena);
+	c->count = 0;
+	if (verb == NULL)
+		client_say(c, false, "the queue knows no such verb");
+	else if (c->queue->store == NULL)
+		client_say(c, false, "the queue is stopping");
+	else if (verb->changes && !c->may_change)
+		client_say(c, false, "only root may do that");
+	else if (verb->look != NULL)
+		verb->look(c, &request);
+	else
+		steer(c, verb, &request);
 	return 0;
 }
 
@@ -195,33 +221,51 @@ static const struct channel_ops channel_ops = {
 	.on_drained = client_drained,
 };
 
-static void
-client_new(struct operators *o, int fd)
+/* In no list yet. NULL: too many, or no memory. */
+static struct client *
+client_new(struct operators *o)
 {
 	struct client *c = o->count < CLIENTS_MAX ? mem_zalloc(sizeof(*c)) : NULL;
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
 
-	if (c == NULL || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1 ||
-	    timer_init(&c->pause, o->queue->loop, steer_go_on, c) == -1) {
+	if (c == NULL || timer_init(&c->pause, o->queue->loop, steer_go_on, c) == -1) {
 		mem_free(c);
-		fd_close(&fd);
-		return;
+		return NULL;
 	}
 	c->all = o;
 	c->queue = o->queue;
 	c->item = &o->item;
-	c->may_change = peer.uid == 0 || peer.uid == geteuid();
 	arena_init(&c->arena, REQUEST_MAX);
 	idset_init(&c->shown);
 	idset_init(&c->unsettled);
-	c->channel = channel_open(o->queue->loop, fd, &channel_ops, c, NULL);
-	if (c->channel == NULL) {
-		client_free(c);
+	return c;
+}
+
+static void
+client_join(struct client *c)
+{
+	TAILQ_INSERT_TAIL(&c->all->clients, c, link);
+	c->all->count++;
+}
+
+static void
+client_connect(struct operators *o, int fd)
+{
+	struct client *c = client_new(o);
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (c == NULL || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1) {
+		fd_close(&fd);
+		if (c != NULL)
+			client_free(c);
 		return;
 	}
-	TAILQ_INSERT_TAIL(&o->clients, c, link);
-	o->count++;
+	c->may_change = peer.uid == 0 || peer.uid == geteuid();
+	c->channel = channel_open(o->queue->loop, fd, &channel_ops, c, NULL);
+	if (c->channel == NULL)
+		client_free(c);
+	else
+		client_join(c);
 }
 
 static void
@@ -232,7 +276,7 @@ on_connect(void *arg, int what)
 
 	(void)what;
 	if (fd != -1)
-		client_new(o, fd);
+		client_connect(o, fd);
 	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 		log_warn("a tool could not connect: %s", strerror(errno));
 }
@@ -245,6 +289,51 @@ operators_listen(struct operators *o, int fd)
 	o->fd = fd;
 	if (fd_nonblock(fd) == -1 || watch_start(&o->watch, o->queue->loop, fd, WATCH_READ, on_connect, o) == -1)
 		log_error("no memory to listen for operators");
+}
+
+/* Where this order may be noted down; NULL: it was given a moment ago, or there is no place for one more. */
+static int64_t *
+place_of(struct operators *o, uint64_t hash, bool *again)
+{
+	int64_t now = loop_now(o->queue->loop);
+	size_t oldest = 0;
+
+	*again = false;
+	for (size_t i = 0; i < ORDERS_MAX; i++) {
+		if (o->orders[i].hash == hash && o->orders[i].at != 0) {
+			oldest = i;
+			*again = now - o->orders[i].at < ORDER_AGAIN;
+			break;
+		}
+		if (o->orders[i].at < o->orders[oldest].at)
+			oldest = i;
+	}
+	if (o->orders[oldest].at != 0 && now - o->orders[oldest].at < ORDER_AGAIN)
+		return NULL;
+	o->orders[oldest].hash = hash;
+	return &o->orders[oldest].at;
+}
+
+int
+operators_retry(struct operators *o, struct slice domain)
+{
+	char name[DOMAIN_MAX + 2];
+	struct operator_request request = { .count = 1 };
+	struct client *c;
+	bool again;
+	int64_t *at = place_of(o, hash_slice_nocase(domain), &again);
+
+	if (at == NULL)
+		return again ? 0 : -1;
+	if ((c = client_new(o)) == NULL)
+		return -1;
+	*at = loop_now(o->queue->loop);
+	c->own = true;
+	client_join(c);
+	(void)snprintf(name, sizeof(name), "@%.*s", SLICE_FMT(domain));
+	request.args[0] = slice_str(name);
+	steer(c, verb_named(SLICE_LIT("retry")), &request);
+	return 0;
 }
 
 void

@@ -151,6 +151,7 @@ end(struct client *c)
 	idset_init(&c->shown);
 	idset_fini(&c->unsettled);
 	idset_init(&c->unsettled);
+	client_done(c);
 }
 
 static void
@@ -246,7 +247,7 @@ steer_go_on(void *arg)
 {
 	struct client *c = arg;
 
-	if (c->verb == NULL || c->channel == NULL || c->busy)
+	if (c->verb == NULL || c->gone || c->busy)
 		return;
 	if (c->arg == c->nargs)
 		conclude(c);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "base/mem.h"
+#include "mail/extension.h"
 #include "smtpd/identity.h"
 
 /* Settings are checked against their rows' bounds long before; this only keeps a wild number from wrapping. */
@@ -56,6 +57,10 @@ settings_free(struct settings *s)
 	mem_free(s->networks);
 	mem_free(s->exempt);
 	mem_free(s->xclient.v);
+	mem_free(s->xforward.v);
+	for (uint32_t i = 0; i < s->withholding_count; i++)
+		mem_free(s->withholdings[i].networks.v);
+	mem_free(s->withholdings);
 	mem_free(s->mx_ports);
 	mem_free(s);
 }
@@ -89,11 +94,38 @@ copy_networks(struct network **to, uint32_t *count, const struct conf_networks *
 	return 0;
 }
 
+static uint32_t
+bits_of(const struct conf_strings *extensions)
+{
+	uint32_t bits = 0;
+
+	for (uint32_t i = 0; i < extensions->count; i++)
+		bits |= EXTENSION_BIT(extension_named(slice_str(extensions->v[i])));
+	return bits;
+}
+
+static int
+copy_withholdings(struct settings *s, const struct conf *conf)
+{
+	s->withholdings = mem_array(conf->clients_count + 1, sizeof(s->withholdings[0]));
+	if (s->withholdings == NULL)
+		return -1;
+	for (uint32_t i = 0; i < conf->clients_count; i++) {
+		struct withholding *w = &s->withholdings[s->withholding_count++];
+
+		*w = (struct withholding){ .extensions = bits_of(&conf->clients[i].withhold) };
+		if (copy_networks(&w->networks.v, &w->networks.count, &conf->clients[i].networks) == -1)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 copy_listener(struct served *out, const struct conf *conf, const struct conf_listener *from, const struct files *files, struct err *err)
 {
 	out->role = from->role;
 	out->implicit = from->implicit_tls;
+	out->withheld = bits_of(&from->withhold);
 	out->at.v = mem_dup(from->at.v, from->at.count * sizeof(from->at.v[0]));
 	if (out->at.v == NULL)
 		return err_set(err, "no memory for settings");
@@ -116,7 +148,7 @@ copy_listeners(struct settings *s, const struct conf *conf, const struct files *
 		s->served[s->served_count++] = (struct served){ 0 };
 		if (copy_listener(&s->served[i], conf, &conf->listeners[i], files, err) == -1)
 			return -1;
-		s->has_own |= s->served[i].tls != NULL || s->served[i].proxy.count > 0;
+		s->has_own |= s->served[i].tls != NULL || s->served[i].proxy.count > 0 || s->served[i].withheld != 0;
 	}
 	return 0;
 }
@@ -139,7 +171,9 @@ settings_new(const struct conf *conf, const struct files *files, struct err *err
 	s->hostname = slice_dup(slice_str(conf->hostname));
 	if (s->hostname == NULL || copy_networks(&s->networks, &s->network_count, &conf->trusted_networks) == -1 ||
 	    copy_networks(&s->exempt, &s->exempt_count, &conf->smtpd.client_exempt) == -1 ||
-	    copy_networks(&s->xclient.v, &s->xclient.count, &conf->smtpd.xclient_networks) == -1 || copy_ports(s, conf) == -1) {
+	    copy_networks(&s->xclient.v, &s->xclient.count, &conf->smtpd.xclient_networks) == -1 ||
+	    copy_networks(&s->xforward.v, &s->xforward.count, &conf->smtpd.xforward_networks) == -1 ||
+	    copy_withholdings(s, conf) == -1 || copy_ports(s, conf) == -1) {
 		(void)err_set(err, "no memory for settings");
 		settings_free(s);
 		return NULL;
@@ -209,6 +243,23 @@ bool
 settings_xclient(const struct settings *s, const struct sockaddress *peer)
 {
 	return any_holds(s->xclient.v, s->xclient.count, peer);
+}
+
+bool
+settings_xforward(const struct settings *s, const struct sockaddress *peer)
+{
+	return any_holds(s->xforward.v, s->xforward.count, peer);
+}
+
+uint32_t
+settings_withheld(const struct settings *s, const struct served *served, const struct sockaddress *peer)
+{
+	uint32_t bits = served != NULL ? served->withheld : 0;
+
+	for (uint32_t i = 0; i < s->withholding_count; i++)
+		if (any_holds(s->withholdings[i].networks.v, s->withholdings[i].networks.count, peer))
+			bits |= s->withholdings[i].extensions;
+	return bits;
 }
 
 bool

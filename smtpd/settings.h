@@ -11,8 +11,15 @@
 
 struct tls_context;
 
+/* What is not offered to some. */
+struct withholding {
+	struct conf_networks	 networks;
+	uint32_t		 extensions;	/* EXTENSION_BITs */
+};
+
 /* What is served where: of one listener. */
 struct served {
+	uint32_t		 withheld;	/* EXTENSION_BITs: not offered there */
 	struct conf_addresses	 at;
 	enum listener_role	 role;
 	struct tls_context	*tls;		/* NULL: no TLS */
@@ -39,6 +46,9 @@ struct settings {
 	struct network	*networks;		/* those who may relay */
 	uint32_t	 network_count;
 	struct conf_networks xclient;		/* those who may say for whom they speak */
+	struct conf_networks xforward;		/* those who may say from whom they got a message */
+	struct withholding *withholdings;
+	uint32_t	 withholding_count;
 	uint16_t	*mx_ports;		/* where mx workers accept connections */
 	uint32_t	 mx_port_count;
 	struct served	*served;		/* of all roles: connections are handed over between them */
@@ -55,6 +65,9 @@ void		 settings_drop(struct settings **);
 const struct served *settings_served(const struct settings *, int fd);
 bool		 settings_proxied(const struct settings *, int fd, const struct sockaddress *peer);	/* a PROXY header comes first */
 bool		 settings_xclient(const struct settings *, const struct sockaddress *);
+bool		 settings_xforward(const struct settings *, const struct sockaddress *);
+/* EXTENSION_BITs of what this peer is not offered, there (NULL: at no listener in particular). */
+uint32_t	 settings_withheld(const struct settings *, const struct served *, const struct sockaddress *peer);
 bool		 settings_trust(const struct settings *, const struct sockaddress *);
 bool		 settings_exempt(const struct settings *, const struct sockaddress *);
 

@@ -8,6 +8,7 @@
 
 #include "base/fmt.h"
 #include "mail/address.h"
+#include "mail/extension.h"
 
 struct checker {
 	const struct conf	*conf;
@@ -348,6 +349,23 @@ check_listener_tls(const struct checker *ck, uint32_t item)
 }
 
 static void
+check_withheld(const struct checker *ck, const char *section, uint32_t item, const struct conf_strings *withhold)
+{
+	for (uint32_t i = 0; i < withhold->count; i++)
+		if (extension_named(slice_str(withhold->v[i])) == EXTENSION_NONE)
+			mistake_text(ck, section, item, "withhold", withhold->v[i], "is no extension that is offered: one that EHLO's answer names would be right");
+}
+
+static void
+check_offers(const struct checker *ck)
+{
+	for (uint32_t i = 0; i < ck->conf->listener_count; i++)
+		check_withheld(ck, "listener", i, &ck->conf->listeners[i].withhold);
+	for (uint32_t i = 0; i < ck->conf->clients_count; i++)
+		check_withheld(ck, "clients", i, &ck->conf->clients[i].withhold);
+}
+
+static void
 check_tls(const struct checker *ck)
 {
 	for (uint32_t i = 0; i < ck->conf->tls_count; i++)
@@ -446,6 +464,7 @@ static void (*const checks[])(const struct checker *) = {
 	check_directories,
 	check_listeners,
 	check_tls,
+	check_offers,
 	check_domains,
 	check_submission,
 	check_queue,

@@ -46,6 +46,13 @@ struct conf_listener {			/* listener "NAME" { } */
 	struct conf_strings	 tls;		/* names of tls sections, the default first; none: no TLS */
 	bool			 implicit_tls;	/* TLS from the first byte (RFC 8314), no STARTTLS */
 	struct conf_networks	 proxy;		/* whose connections begin with a PROXY header */
+	struct conf_strings	 withhold;	/* what EHLO does not offer there: keywords of mail/extension.h */
+};
+
+struct conf_clients {			/* clients "NAME" { } */
+	char			*name;
+	struct conf_networks	 networks;
+	struct conf_strings	 withhold;	/* keywords of mail/extension.h */
 };
 
 /* The oldest version of TLS that is spoken. */
@@ -81,6 +88,7 @@ struct conf_smtpd {
 	int64_t	max_hops;
 	int64_t	header_size;		/* most bytes of header */
 	struct conf_networks xclient_networks;	/* who may say for whom it speaks */
+	struct conf_networks xforward_networks;	/* who may say from whom it got a message */
 };
 
 /* What becomes of a sender's address that is not the login's. */
@@ -166,10 +174,11 @@ struct conf {
 	struct conf_mda		 mda;
 	struct conf_lookup	 lookup;
 	struct conf_log		 log;
-	uint32_t		 listener_count, domain_count, tls_count;
+	uint32_t		 listener_count, domain_count, tls_count, clients_count;
 	struct conf_listener	*listeners;
 	struct conf_domain	*domains;
 	struct conf_tls		*tls;
+	struct conf_clients	*clients;
 };
 
 #define CONF_MEMORY_MAX	(4u * 1024 * 1024)	/* most that one configuration may take */

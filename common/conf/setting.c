@@ -72,6 +72,8 @@ static const struct setting smtpd_rows[] = {
 	  "the longest header of a message", NULL },
 	{ "xclient-networks", SETTING_NETWORKS, FIELD(conf_smtpd, xclient_networks), "", NULL, NULL,
 	  "clients that may say by XCLIENT for whom they speak: proxies and tests, which then have the rights of those", NULL },
+	{ "xforward-networks", SETTING_NETWORKS, FIELD(conf_smtpd, xforward_networks), "", NULL, NULL,
+	  "clients that may say by XFORWARD from whom they got a message, for the log: content filters", NULL },
 };
 
 static const char *const sender_rights_names[] = { "reject", "warn", "off", NULL };
@@ -235,6 +237,14 @@ static const struct setting listener_rows[] = {
 	{ "proxy", SETTING_NETWORKS, FIELD(conf_listener, proxy), "", NULL, NULL,
 	  "proxies whose connections begin with a PROXY header (version 1 or 2), which names the client; nobody relays through "
 	  "one at a listener whose role is mx", NULL },
+	{ "withhold", SETTING_STRINGS, FIELD(conf_listener, withhold), "", "1", "20",
+	  "extensions that are neither offered nor taken there, by the keywords of EHLO's answer: \"CHUNKING\", \"DSN\" ...", NULL },
+};
+
+static const struct setting clients_rows[] = {
+	{ "networks", SETTING_NETWORKS, FIELD(conf_clients, networks), "", NULL, NULL, "which clients they are", NULL },
+	{ "withhold", SETTING_STRINGS, FIELD(conf_clients, withhold), "", "1", "20",
+	  "extensions that are neither offered to them nor taken from them, beside those of the listener", NULL },
 };
 
 static const struct setting domain_rows[] = {
@@ -253,6 +263,8 @@ const struct section conf_sections[] = {
 	{ "", "What stands outside of every section.", ROWS(root_rows), 0, NULL, 0, 0, 0, 0, 0 },
 	TITLED("listener", "Where clients come in. Without any: one named \"mx\" with the defaults.", listener_rows,
 	    "a name of your choice", listeners, listener_count, conf_listener, name, 64),
+	TITLED("clients", "Clients that cannot do with something.", clients_rows,
+	    "a name of your choice", clients, clients_count, conf_clients, name, 64),
 	TITLED("tls", "Who this host is in TLS; listeners name it.", tls_rows,
 	    "a name of your choice", tls, tls_count, conf_tls, name, 64),
 	TITLED("domain", "A domain whose mail is delivered here; one outside ASCII by its A-labels (xn--). Without any: the hostname, with system users.", domain_rows,

@@ -179,22 +179,24 @@ on_auth(struct slice value, struct mail_params *out)
 
 static const struct {
 	struct slice		keyword;
+	enum extension		extension;
 	enum param_result	(*fn)(struct slice value, struct mail_params *);
 } mail_table[] = {
-	{ SLICE_LIT("SIZE"), on_size },
-	{ SLICE_LIT("BODY"), on_body },
-	{ SLICE_LIT("SMTPUTF8"), on_smtputf8 },
-	{ SLICE_LIT("AUTH"), on_auth },
-	{ SLICE_LIT("RET"), on_ret },
-	{ SLICE_LIT("ENVID"), on_envid },
+	{ SLICE_LIT("SIZE"),		EXTENSION_SIZE,		on_size },
+	{ SLICE_LIT("BODY"),		EXTENSION_8BITMIME,	on_body },
+	{ SLICE_LIT("SMTPUTF8"),	EXTENSION_SMTPUTF8,	on_smtputf8 },
+	{ SLICE_LIT("AUTH"),		EXTENSION_AUTH,		on_auth },
+	{ SLICE_LIT("RET"),		EXTENSION_DSN,		on_ret },
+	{ SLICE_LIT("ENVID"),		EXTENSION_DSN,		on_envid },
 };
 
 static const struct {
 	struct slice		keyword;
+	enum extension		extension;
 	enum param_result	(*fn)(struct slice value, struct rcpt_params *);
 } rcpt_table[] = {
-	{ SLICE_LIT("NOTIFY"), on_notify },
-	{ SLICE_LIT("ORCPT"), on_orcpt },
+	{ SLICE_LIT("NOTIFY"),		EXTENSION_DSN,		on_notify },
+	{ SLICE_LIT("ORCPT"),		EXTENSION_DSN,		on_orcpt },
 };
 
 /* The next parameter without its spaces; false when there is none. A missing space in front is *bad. */
@@ -215,25 +217,25 @@ next_param(struct slice *in, struct slice *param, bool *bad)
 }
 
 static enum param_result
-mail_param(struct slice param, struct mail_params *out)
+mail_param(struct slice param, uint32_t withheld, struct mail_params *out)
 {
 	struct slice value, keyword = slice_split(param, '=', &value);
 
 	for (size_t i = 0; i < sizeof(mail_table) / sizeof(mail_table[0]); i++)
 		if (slice_caseeq(keyword, mail_table[i].keyword))
-			return mail_table[i].fn(value, out);
+			return withheld & EXTENSION_BIT(mail_table[i].extension) ? PARAM_UNKNOWN : mail_table[i].fn(value, out);
 	return PARAM_UNKNOWN;
 }
 
 enum param_result
-params_mail(struct slice in, struct mail_params *out, struct slice *which)
+params_mail(struct slice in, uint32_t withheld, struct mail_params *out, struct slice *which)
 {
 	struct mail_params params = { 0 };
 	enum param_result result;
 	bool bad;
 
 	while (next_param(&in, which, &bad)) {
-		result = bad ? PARAM_BAD : mail_param(*which, &params);
+		result = bad ? PARAM_BAD : mail_param(*which, withheld, &params);
 		if (result != PARAM_OK)
 			return result;
 	}
@@ -242,18 +244,18 @@ params_mail(struct slice in, struct mail_params *out, struct slice *which)
 }
 
 static enum param_result
-rcpt_param(struct slice param, struct rcpt_params *out)
+rcpt_param(struct slice param, uint32_t withheld, struct rcpt_params *out)
 {
 	struct slice value, keyword = slice_split(param, '=', &value);
 
 	for (size_t i = 0; i < sizeof(rcpt_table) / sizeof(rcpt_table[0]); i++)
 		if (slice_caseeq(keyword, rcpt_table[i].keyword))
-			return rcpt_table[i].fn(value, out);
+			return withheld & EXTENSION_BIT(rcpt_table[i].extension) ? PARAM_UNKNOWN : rcpt_table[i].fn(value, out);
 	return PARAM_UNKNOWN;
 }
 
 enum param_result
-params_rcpt(struct slice in, struct rcpt_params *out, struct slice *which)
+params_rcpt(struct slice in, uint32_t withheld, struct rcpt_params *out, struct slice *which)
 {
 	enum param_result result;
 	bool bad;
@@ -261,7 +263,7 @@ params_rcpt(struct slice in, struct rcpt_params *out, struct slice *which)
 	out->notify = 0;
 	out->orcpt_len = 0;
 	while (next_param(&in, which, &bad)) {
-		result = bad ? PARAM_BAD : rcpt_param(*which, out);
+		result = bad ? PARAM_BAD : rcpt_param(*which, withheld, out);
 		if (result != PARAM_OK)
 			return result;
 	}

@@ -7,6 +7,7 @@
  * A parameter that was not offered is PARAM_UNKNOWN (555); one that is offered but wrong, or said twice, is PARAM_BAD (501).
  */
 #include "mail/envelope.h"
+#include "mail/extension.h"
 
 enum param_result { PARAM_NONE, PARAM_OK, PARAM_UNKNOWN, PARAM_BAD };
 
@@ -27,8 +28,8 @@ struct rcpt_params {
 	size_t		orcpt_len;	/* 0: not said */
 };
 
-/* Read all of `in`. On trouble *which is the parameter, borrowed from `in`. */
-enum param_result	params_mail(struct slice in, struct mail_params *out, struct slice *which);
-enum param_result	params_rcpt(struct slice in, struct rcpt_params *out, struct slice *which);
+/* Read all of `in`. withheld: EXTENSION_BITs of what was not offered. On trouble *which is the parameter, borrowed from `in`. */
+enum param_result	params_mail(struct slice in, uint32_t withheld, struct mail_params *out, struct slice *which);
+enum param_result	params_rcpt(struct slice in, uint32_t withheld, struct rcpt_params *out, struct slice *which);
 
 #endif

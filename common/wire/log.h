@@ -31,7 +31,7 @@ enum log_event {		/* the line's shape; the table of shapes is in control/logger/
 	EVENT_REJECT_WARNING,	/* the same with "reject_warning": it would have been refused */
 	EVENT_TLS,		/* "Anonymous TLS connection established from CLIENT: TEXT"; KIND is the phrase up to CLIENT */
 	EVENT_TLS_FAILED,	/* "SSL_accept error from CLIENT: TEXT"; KIND likewise */
-	EVENT_CLIENT,		/* ID: client=HOST[IP][, sasl_method=PLAIN, sasl_username=bob] */
+	EVENT_CLIENT,		/* ID: client=HOST[IP][, sasl_method=PLAIN, sasl_username=bob][, orig_queue_id=..., orig_client=HOST[IP]] */
 	EVENT_MESSAGE_ID,	/* ID: message-id=<> */
 	EVENT_QUEUED,		/* ID: from=<>, size=, nrcpt= (queue active) */
 	EVENT_DELIVERY,		/* ID: to=<>, [orig_to=<>,] relay=, delay=, delays=, dsn=, status= (TEXT) */
@@ -50,7 +50,7 @@ enum log_event {		/* the line's shape; the table of shapes is in control/logger/
 enum log_key {
 	KEY_NONE, KEY_ID, KEY_CLIENT, KEY_COMMAND, KEY_TEXT, KEY_FROM, KEY_TO, KEY_ORIG_TO, KEY_PROTO, KEY_HELO, KEY_SIZE, KEY_NRCPT,
 	KEY_RELAY, KEY_DELAY, KEY_DELAYS, KEY_STATUS, KEY_ACTION, KEY_NEW_ID, KEY_KIND, KEY_MESSAGE_ID, KEY_SASL_METHOD,
-	KEY_SASL_USERNAME, KEY_COUNT
+	KEY_SASL_USERNAME, KEY_ORIG_ID, KEY_ORIG_CLIENT, KEY_COUNT
 };
 
 enum log_type { LOG_TYPE_NONE, LOG_TYPE_NUMBER, LOG_TYPE_SLICE, LOG_TYPE_ID, LOG_TYPE_STATUS, LOG_TYPE_COUNT };

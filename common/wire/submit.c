@@ -1,4 +1,5 @@
 /* submit — the frames between smtpd and queue as bytes. */
+#include "mail/address.h"
 #include "wire/submit.h"
 
 void
@@ -72,6 +73,25 @@ submit_message_get(struct reader *r, struct arena *arena, struct submit_message 
 	if (out->envelope.count == 0 || !untried(&out->envelope))
 		reader_fail(r);
 	if (out->content.len != (out->large ? 0 : out->envelope.size))
+		reader_fail(r);
+	return reader_end(r);
+}
+
+void
+submit_flush_put(struct buf *b, const struct submit_flush *flush)
+{
+	put_u64(b, flush->serial);
+	put_token(b, &flush->token);
+	put_slice(b, flush->domain);
+}
+
+int
+submit_flush_get(struct reader *r, struct submit_flush *out)
+{
+	out->serial = get_u64(r);
+	get_token(r, &out->token);
+	out->domain = get_text(r, DOMAIN_MAX);
+	if (out->domain.len == 0)
 		reader_fail(r);
 	return reader_end(r);
 }

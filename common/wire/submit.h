@@ -10,6 +10,7 @@
  *	smtpd → queue	MESSAGE			envelope and content, or envelope and "it is in the large file"
  *			LARGE_OPEN		give me a file for this id
  *			LARGE_DROP		the client went away; forget that file
+ *			FLUSH			a client asks for the mail of its domain (ETRN); answered by a VERDICT
  *			WANT_IDS		few ids are left (given-up transactions used some); no body
  *
  * queue knows from the supervisor, not from the peer,
@@ -23,7 +24,7 @@
 
 enum submit_frame {
 	SUBMIT_NONE, SUBMIT_IDS, SUBMIT_ROOM, SUBMIT_VERDICT, SUBMIT_LARGE_FILE,
-	SUBMIT_MESSAGE, SUBMIT_LARGE_OPEN, SUBMIT_LARGE_DROP, SUBMIT_WANT_IDS, SUBMIT_FRAME_COUNT
+	SUBMIT_MESSAGE, SUBMIT_LARGE_OPEN, SUBMIT_LARGE_DROP, SUBMIT_WANT_IDS, SUBMIT_FLUSH, SUBMIT_FRAME_COUNT
 };
 
 enum submit_verdict {
@@ -32,6 +33,7 @@ enum submit_verdict {
 	VERDICT_TRY_LATER,	/* 451: our trouble */
 	VERDICT_NO_SPACE,	/* 452 4.3.1 */
 	VERDICT_REFUSED,	/* 550: this wire may not claim that */
+	VERDICT_STARTED,	/* a FLUSH: its mail is being tried */
 	VERDICT_COUNT
 };
 
@@ -48,6 +50,12 @@ struct submit_message {
 	bool		large;		/* the content is in the file of this id */
 	uint32_t	crc;		/* crc32c of the large content */
 	struct slice	content;	/* inline, envelope.size bytes: Received, then what came, not dot-stuffed */
+};
+
+struct submit_flush {
+	uint64_t		serial;
+	struct auth_token	token;		/* of a login; zero: nobody's */
+	struct slice		domain;		/* 1 to DOMAIN_MAX bytes */
 };
 
 struct submit_verdict_of {
@@ -70,6 +78,8 @@ int	submit_room_get(struct reader *, bool *);
 void	submit_message_put(struct buf *, const struct submit_message *);
 /* The content is borrowed from the frame, the envelope lives in the arena. */
 int	submit_message_get(struct reader *, struct arena *, struct submit_message *);
+void	submit_flush_put(struct buf *, const struct submit_flush *);
+int	submit_flush_get(struct reader *, struct submit_flush *);
 void	submit_verdict_put(struct buf *, const struct submit_verdict_of *);
 int	submit_verdict_get(struct reader *, struct submit_verdict_of *);
 void	submit_large_put(struct buf *, const struct submit_large *);

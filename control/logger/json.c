@@ -27,6 +27,7 @@ static const char *const key_names[KEY_COUNT] = {
 	[KEY_RELAY] = "relay", [KEY_DELAY] = "delay_ms", [KEY_DELAYS] = "delays_ms", [KEY_STATUS] = "dsn", [KEY_ACTION] = "status",
 	[KEY_NEW_ID] = "new_queue_id", [KEY_KIND] = "kind", [KEY_MESSAGE_ID] = "message_id",
 	[KEY_SASL_METHOD] = "sasl_method", [KEY_SASL_USERNAME] = "sasl_username",
+	[KEY_ORIG_ID] = "orig_queue_id", [KEY_ORIG_CLIENT] = "orig_client",
 };
 
 static const char *const level_names[LOG_LEVEL_COUNT] = {

@@ -332,10 +332,28 @@ on_want_ids(void *arg, struct reader *r, int fd)
 	return 0;
 }
 
+static int
+on_flush(void *arg, struct reader *r, int fd)
+{
+	struct submit_wire *w = arg;
+	struct submit_flush flush;
+	enum submit_verdict verdict;
+
+	(void)fd;
+	if (submit_flush_get(r, &flush) == -1)
+		return -1;
+	verdict = w->all->ops->flush(w->all->arg, w->role, &flush.token, flush.domain);
+	submit_verdict_put(channel_begin(w->channel, SUBMIT_VERDICT), &(struct submit_verdict_of){ .serial = flush.serial, .verdict = verdict,
+	    .text = slice_of("", 0) });
+	(void)channel_end(w->channel);
+	return 0;
+}
+
 static const struct frame_handler handlers[SUBMIT_FRAME_COUNT] = {
 	[SUBMIT_MESSAGE]    = { "message", on_message, false },
 	[SUBMIT_LARGE_OPEN] = { "large-open", on_large_open, false },
 	[SUBMIT_LARGE_DROP] = { "large-drop", on_large_drop, false },
+	[SUBMIT_FLUSH]      = { "flush", on_flush, false },
 	[SUBMIT_WANT_IDS]   = { "want-ids", on_want_ids, false },
 };
 

@@ -18,6 +18,8 @@ struct submits_ops {
 	/* A well-formed message with a good id; the owner checks the claim, commits, and answers. Takes the message. The token
 	 * is what smtpd says who has sent it. */
 	void	(*message)(void *arg, enum wire_role, const struct auth_token *, struct message *, uint32_t large_crc, struct submit_reply *);
+	/* A client asks for the mail of its domain: VERDICT_STARTED, or why not. */
+	enum submit_verdict (*flush)(void *arg, enum wire_role, const struct auth_token *, struct slice domain);
 	/* Ids that nobody had before. -1: none to be had now. */
 	int	(*ids)(void *arg, uint32_t count, uint64_t *first);
 	/* A write-only descriptor for a large content, or -1 (no space, disk trouble). */

@@ -43,23 +43,29 @@ is_offered(const struct session *s, struct slice mechanism)
 bool
 auth_is_offered(const struct session *s)
 {
-	return s->home->role == ROLE_SUBMISSION && s->settings->logins && s->secure;
+	return s->home->role == ROLE_SUBMISSION && s->settings->logins && s->secure && offers_has(s, EXTENSION_AUTH);
 }
 
 void
-auth_print_offer(const struct session *s, char *out, size_t size)
+auth_print_mechanisms(const struct session *s, struct buf *out)
 {
 	struct slice rest = logins_mechanisms(s->home->logins), name;
-	size_t len = 0;
 
-	out[0] = '\0';
-	while (auth_is_offered(s) && rest.p != NULL && rest.len > 0) {
+	while (rest.p != NULL && rest.len > 0) {
 		name = slice_split(rest, ' ', &rest);
-		if (is_usable(s, name) && len + name.len + sizeof("250-AUTH \r\n") < size)
-			len += (size_t)snprintf(out + len, size - len, "%s %.*s", len == 0 ? "250-AUTH" : "", SLICE_FMT(name));
+		if (is_usable(s, name))
+			buf_printf(out, " %.*s", SLICE_FMT(name));
 	}
-	if (len > 0)
-		(void)snprintf(out + len, size - len, "\r\n");
+}
+
+bool
+auth_has_mechanism(const struct session *s)
+{
+	char text[AUTH_MECHANISMS_MAX + 2];
+	struct buf out = { .mem = text, .cap = sizeof(text), .max = sizeof(text) };
+
+	auth_print_mechanisms(s, &out);
+	return auth_is_offered(s) && buf_len(&out) > 0;
 }
 
 bool
@@ -212,7 +218,7 @@ auth_input(struct session *s)
 static enum sentence
 unwilling(const struct session *s)
 {
-	if (s->home->role != ROLE_SUBMISSION || !s->settings->logins)
+	if (s->home->role != ROLE_SUBMISSION || !s->settings->logins || !offers_has(s, EXTENSION_AUTH))
 		return SAY_NO_AUTH;
 	if (!s->secure)
 		return SAY_AUTH_INSECURE;

@@ -12,6 +12,8 @@
 static enum sentence
 unwilling(const struct session *s, enum chunk_result parsed)
 {
+	if (!offers_has(s, EXTENSION_CHUNKING))
+		return SAY_NO_CHUNKING;
 	if (parsed != CHUNK_GOOD)
 		return SAY_BDAT_SYNTAX;
 	if (s->tx->count == 0)

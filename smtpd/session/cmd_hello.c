@@ -39,8 +39,6 @@ cmd_helo(struct session *s, struct slice argument)
 enum done
 cmd_ehlo(struct session *s, struct slice argument)
 {
-	char offer[AUTH_MECHANISMS_MAX + 32];
-
 	if (!hello_acceptable(argument)) {
 		session_say(s, SAY_EHLO_SYNTAX);
 		return DONE_REFUSED;
@@ -48,9 +46,6 @@ cmd_ehlo(struct session *s, struct slice argument)
 	session_reset(s);
 	hello_keep(s, argument);
 	s->esmtp = true;
-	auth_print_offer(s, offer, sizeof(offer));
-	session_sayf(s, "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n%s%s250-8BITMIME\r\n%s250-DSN\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
-	    "250 ENHANCEDSTATUSCODES\r\n", s->settings->hostname, (unsigned long long)s->settings->message_size,
-	    secure_offered(s) ? "250-STARTTLS\r\n" : "", s->may_xclient ? "250-XCLIENT NAME ADDR PORT PROTO HELO\r\n" : "", offer);
+	offers_say(s);
 	return DONE_OK;
 }

@@ -32,9 +32,8 @@ bad_parameter(struct session *s, enum param_result result, struct slice which)
 {
 	char shown[80];
 
-	session_sayf(s, "%s: %s\r\n", result == PARAM_UNKNOWN ? "555 5.5.4 Unsupported option" : "501 5.5.4 Bad option",
-	    fmt_escaped(shown, sizeof(shown), which));
-	return DONE_REFUSED;
+	return session_reject(s, "MAIL", &s->tx->reverse_path, NULL, "%s: %s",
+	    result == PARAM_UNKNOWN ? "555 5.5.4 Unsupported option" : "501 5.5.4 Bad option", fmt_escaped(shown, sizeof(shown), which));
 }
 
 /* The path, into the transaction. */
@@ -66,13 +65,12 @@ take_params(struct session *s, struct slice argument)
 {
 	struct mail_params params;
 	struct slice which;
-	enum param_result result = params_mail(argument, &params, &which);
+	uint32_t withheld = s->withheld | (auth_is_offered(s) ? 0 : EXTENSION_BIT(EXTENSION_AUTH));
+	enum param_result result = params_mail(argument, withheld, &params, &which);
 	enum sentence no = unwilling(s);
 
 	if (no != SAY_NONE)
 		return refuse(s, no);
-	if (result == PARAM_OK && params.has_auth && !auth_is_offered(s))
-		result = PARAM_UNKNOWN;
 	if (result != PARAM_OK)
 		return bad_parameter(s, result, which);
 	if (!params.smtputf8 && !slice_is_ascii(s->tx->reverse_path))

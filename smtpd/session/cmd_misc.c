@@ -41,19 +41,12 @@ cmd_help(struct session *s, struct slice argument)
 	return say(s, SAY_HELP);
 }
 
-/* RFC 5321 3.5.3: 252, since who asks may be harvesting addresses. */
+/* Old guides show it, and sendmail's answer to it. */
 enum done
-cmd_vrfy(struct session *s, struct slice argument)
+cmd_verb(struct session *s, struct slice argument)
 {
 	(void)argument;
-	return say(s, SAY_VRFY);
-}
-
-enum done
-cmd_expn(struct session *s, struct slice argument)
-{
-	(void)argument;
-	return say(s, SAY_NO_EXPN);
+	return say(s, SAY_VERBOSE);
 }
 
 enum done

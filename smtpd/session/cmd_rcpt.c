@@ -74,6 +74,27 @@ refuse_sentence(struct session *s, enum sentence no)
 	return refuse(s, "%.*s", (int)text.len - 2, text.p);
 }
 
+static void
+log_client(const struct session *s)
+{
+	const struct forwarded *f = s->forwarded;
+	struct log_field fields[6];
+	char original[2 * NAME_MAX_TEXT];
+	size_t n = 0;
+
+	fields[n++] = LOG_ID(KEY_ID, s->tx->ticket.id);
+	fields[n++] = LOG_STR(KEY_CLIENT, s->client);
+	fields[n++] = LOG_STR(KEY_SASL_METHOD, s->login.live ? s->mechanism : "");
+	fields[n++] = LOG_STR(KEY_SASL_USERNAME, s->login.live ? s->login.name : "");
+	if (f != NULL) {
+		snprintf(original, sizeof(original), "%s[%s]", f->name[0] != '\0' ? f->name : "unknown",
+		    f->address[0] != '\0' ? f->address : "unknown");
+		fields[n++] = LOG_STR(KEY_ORIG_ID, f->ident);
+		fields[n++] = LOG_STR(KEY_ORIG_CLIENT, original);
+	}
+	log_event_put(EVENT_CLIENT, LOG_LEVEL_INFO, s->number, fields, n);
+}
+
 /* The id is drawn when there is somebody to deliver to, and log lines carry it from here on. */
 static int
 draw_id(struct session *s)
@@ -82,8 +103,7 @@ draw_id(struct session *s)
 		return 0;
 	if (intake_take_id(s->home->intake, &s->tx->ticket) == -1)
 		return -1;
-	log_event(EVENT_CLIENT, LOG_LEVEL_INFO, s->number, LOG_ID(KEY_ID, s->tx->ticket.id), LOG_STR(KEY_CLIENT, s->client),
-	    LOG_STR(KEY_SASL_METHOD, s->login.live ? s->mechanism : ""), LOG_STR(KEY_SASL_USERNAME, s->login.live ? s->login.name : ""));
+	log_client(s);
 	return 0;
 }
 
@@ -239,7 +259,7 @@ take_params(struct session *s, struct slice argument, struct pending *now)
 	struct slice which;
 	char shown[80];
 
-	switch (params_rcpt(argument, &params, &which)) {
+	switch (params_rcpt(argument, s->withheld, &params, &which)) {
 	case PARAM_OK:
 		now->notify = params.notify;
 		now->orcpt = arena_slice(&s->tx->arena, slice_of(params.orcpt, params.orcpt_len));

@@ -13,6 +13,8 @@
 #include "smtp/xclient.h"
 #include "smtpd/session/inside.h"
 
+#define ATTRIBUTES	(XCLIENT_BIT(XCLIENT_NAME) | XCLIENT_BIT(XCLIENT_ADDR) | XCLIENT_BIT(XCLIENT_PORT) | XCLIENT_BIT(XCLIENT_PROTO) | \
+			 XCLIENT_BIT(XCLIENT_HELO))
 #define IPV6_MARK	SLICE_LIT("IPV6:")
 
 static struct slice
@@ -86,6 +88,7 @@ take_address(struct session *s, const struct xclient_value *v)
 	s->address = address;
 	/* A name that came with another address is not this one's. */
 	snprintf(s->name, sizeof(s->name), "unknown");
+	s->withheld = settings_withheld(s->settings, s->served, &address);
 	s->trusted = v->known && s->home->role != ROLE_MX && settings_trust(s->settings, &address);
 }
 
@@ -111,7 +114,7 @@ cmd_xclient(struct session *s, struct slice argument)
 	struct slice which;
 	char was[CLIENT_TEXT];
 
-	if (!s->may_xclient) {
+	if (!s->may_xclient || !offers_has(s, EXTENSION_XCLIENT)) {
 		session_say(s, SAY_NO_XCLIENT);
 		return DONE_REFUSED;
 	}
@@ -119,7 +122,7 @@ cmd_xclient(struct session *s, struct slice argument)
 		session_say(s, SAY_IN_PROGRESS);
 		return DONE_REFUSED;
 	}
-	if (xclient_parse(argument, &x, &which) == -1 || !all_good(&x)) {
+	if (xclient_parse(argument, ATTRIBUTES, &x, &which) == -1 || !all_good(&x)) {
 		session_say(s, SAY_XCLIENT_SYNTAX);
 		return DONE_REFUSED;
 	}

@@ -6,6 +6,7 @@
  * A session is always in one phase. session_go is the one door between them: it sets the deadline and leaves a trace.
  */
 #include "event/stream.h"
+#include "mail/extension.h"
 #include "mail/path.h"
 #include "smtp/chunk.h"
 #include "smtp/command.h"
@@ -26,6 +27,8 @@ enum phase_id {
 	PHASE_SKIP,		/* passing over a line that is too long */
 	PHASE_SENDER,		/* lookup was asked whose an address is, of MAIL or of From */
 	PHASE_ROUTES,		/* lookup was asked about recipients */
+	PHASE_VERIFY,		/* lookup was asked about the address of VRFY or EXPN */
+	PHASE_FLUSH,		/* queue was asked for a domain's mail */
 	PHASE_AUTH,		/* a challenge is out */
 	PHASE_AUTH_WAIT,	/* lookup was asked about a login */
 	PHASE_DATA,		/* content */
@@ -50,6 +53,11 @@ struct chunk_state {
 	bool		last;
 	enum sentence	refusal;	/* SAY_NONE: its bytes are content */
 	int64_t		began;
+};
+
+/* What XFORWARD says of the next message; empty: not said. */
+struct forwarded {
+	char	name[NAME_MAX_TEXT + 1], address[SOCKADDRESS_TEXT], ident[NAME_MAX_TEXT + 1];
 };
 
 struct session {
@@ -87,6 +95,11 @@ struct session {
 	}			 bindings;	/* what the TLS connection gives to bind a login to; none without TLS */
 	struct discard		 discard;
 	bool			 may_xclient;	/* say for whom it speaks */
+	bool			 may_xforward;	/* say from whom it got a message */
+	struct forwarded	*forwarded;	/* NULL: it did not */
+	uint32_t		 withheld;	/* EXTENSION_BITs: not offered here, or not to it */
+	struct routes_ask	 ask;		/* PHASE_VERIFY */
+	struct promise		 flush;		/* PHASE_FLUSH */
 	char			 name[NAME_MAX_TEXT + 1];	/* "unknown" */
 	struct sockaddress	 address;
 	char			 client[CLIENT_TEXT];
@@ -148,6 +161,9 @@ enum done	cmd_vrfy(struct session *, struct slice argument);
 enum done	cmd_expn(struct session *, struct slice argument);
 enum done	cmd_starttls(struct session *, struct slice argument);
 enum done	cmd_xclient(struct session *, struct slice argument);
+enum done	cmd_xforward(struct session *, struct slice argument);
+enum done	cmd_etrn(struct session *, struct slice argument);
+enum done	cmd_verb(struct session *, struct slice argument);
 enum done	cmd_unknown(struct session *, struct slice argument);
 enum done	cmd_foreign(struct session *, struct slice argument);
 
@@ -156,8 +172,17 @@ enum done	cmd_auth(struct session *, struct slice argument);
 void		auth_input(struct session *);			/* the client's answer to a challenge */
 void		auth_late(struct session *);
 bool		auth_is_offered(const struct session *);
-void		auth_print_offer(const struct session *, char *out, size_t);	/* EHLO's line with CRLF, or nothing */
+bool		auth_has_mechanism(const struct session *);	/* there is one to offer now */
+void		auth_print_mechanisms(const struct session *, struct buf *out);	/* " PLAIN LOGIN" */
 bool		auth_may_relay(const struct session *);		/* who may submit for others than us */
+
+/* offers.c */
+bool		offers_has(const struct session *, enum extension);	/* it is not withheld */
+void		offers_say(struct session *);			/* EHLO's answer */
+
+/* cmd_etrn.c, cmd_xforward.c */
+void		etrn_late(struct session *);
+void		xforward_forget(struct session *);
 
 /* cmd_rcpt.c */
 void		rcpt_flush(struct session *);			/* asks about those that wait */

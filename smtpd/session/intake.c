@@ -239,6 +239,17 @@ intake_give_id(struct intake *in, struct ticket *ticket)
 	*ticket = (struct ticket){ 0 };
 }
 
+/* What has been written goes; its answer is awaited. -1: the wire has not taken it. */
+static int
+await(struct intake *in, struct promise *p, uint64_t serial, void (*fn)(void *, enum submit_verdict, struct slice), void *arg)
+{
+	if (channel_end(in->channel) == -1)
+		return -1;
+	*p = (struct promise){ .serial = serial, .fn = fn, .arg = arg };
+	hash_insert(&in->promises, &p->node, hash_u64(serial));
+	return 0;
+}
+
 int
 intake_submit(struct intake *in, const struct ticket *ticket, struct submit_message *message, struct promise *p,
     void (*fn)(void *, enum submit_verdict, struct slice), void *arg)
@@ -248,11 +259,19 @@ intake_submit(struct intake *in, const struct ticket *ticket, struct submit_mess
 	message->serial = ++in->serial;
 	message->id = ticket->id;
 	submit_message_put(channel_begin(in->channel, SUBMIT_MESSAGE), message);
-	if (channel_end(in->channel) == -1)
+	return await(in, p, message->serial, fn, arg);
+}
+
+int
+intake_flush(struct intake *in, const struct auth_token *token, struct slice domain, struct promise *p,
+    void (*fn)(void *, enum submit_verdict, struct slice), void *arg)
+{
+	struct submit_flush flush = { .serial = ++in->serial, .token = *token, .domain = domain };
+
+	if (in->channel == NULL)
 		return -1;
-	*p = (struct promise){ .serial = message->serial, .fn = fn, .arg = arg };
-	hash_insert(&in->promises, &p->node, hash_u64(p->serial));
-	return 0;
+	submit_flush_put(channel_begin(in->channel, SUBMIT_FLUSH), &flush);
+	return await(in, p, flush.serial, fn, arg);
 }
 
 void

@@ -19,7 +19,7 @@ struct ticket {
 	uint32_t	life;
 };
 
-/* A message that was handed in; lives inside its transaction. Zeroed: none. */
+/* A message that was handed in, or a question; lives inside its transaction or session. Zeroed: none. */
 struct promise {
 	struct hash_node	 node;
 	uint64_t		 serial;	/* 0: not in flight */
@@ -49,6 +49,9 @@ bool		 intake_knows(const struct intake *, const struct ticket *);	/* false: que
 
 /* Spends message->id; fills in its serial. -1: no wire, the id is of another life, or far too much waits: then nothing was sent. */
 int		 intake_submit(struct intake *, const struct ticket *, struct submit_message *, struct promise *,
+		    void (*fn)(void *, enum submit_verdict, struct slice), void *arg);
+/* Asks for the mail of a domain to be tried now. -1: no wire. */
+int		 intake_flush(struct intake *, const struct auth_token *, struct slice domain, struct promise *,
 		    void (*fn)(void *, enum submit_verdict, struct slice), void *arg);
 void		 intake_forget(struct intake *, struct promise *);	/* the client is gone; not in flight: nothing */
 

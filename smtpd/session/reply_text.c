@@ -48,6 +48,17 @@ static const struct slice sentences[SENTENCE_COUNT] = {
 	[SAY_IN_PROGRESS]	= SLICE_LIT("503 5.5.1 Error: MAIL transaction in progress\r\n"),
 	[SAY_XCLIENT_SYNTAX]	= SLICE_LIT("501 5.5.4 Syntax: XCLIENT attribute=value...\r\n"),
 	[SAY_TOO_MANY_SESSIONS]	= SLICE_LIT("421 4.7.0 Error: too many connections\r\n"),
+	[SAY_XFORWARD_SYNTAX]	= SLICE_LIT("501 5.5.4 Syntax: XFORWARD attribute=value...\r\n"),
+	[SAY_ADDRESS_SYNTAX]	= SLICE_LIT("501 5.1.3 Bad recipient address syntax\r\n"),
+	[SAY_NO_USER]		= SLICE_LIT("550 5.1.1 User unknown\r\n"),
+	[SAY_NO_LIST]		= SLICE_LIT("550 5.1.1 That is a mailbox and no list\r\n"),		/* RFC 5321 3.5.2 */
+	[SAY_VERBOSE]		= SLICE_LIT("250 2.0.0 Ok, but there is no more to say\r\n"),
+	/* RFC 1985 5.3 */
+	[SAY_STARTED]		= SLICE_LIT("250 2.0.0 Queuing started\r\n"),
+	[SAY_NOT_STARTED]	= SLICE_LIT("458 4.3.0 Unable to queue messages\r\n"),
+	[SAY_NOT_FOR_YOU]	= SLICE_LIT("459 4.7.0 Node not allowed\r\n"),
+	[SAY_ETRN_SYNTAX]	= SLICE_LIT("501 5.5.4 Syntax: ETRN domain\r\n"),
+	[SAY_NO_CHUNKING]	= SLICE_LIT("502 5.5.1 Error: CHUNKING is not offered here\r\n"),
 	[SAY_NO_TLS]		= SLICE_LIT("502 5.5.1 Error: TLS is not served here\r\n"),
 	[SAY_TLS_ALREADY]	= SLICE_LIT("554 5.5.1 Error: TLS already active\r\n"),
 	[SAY_TLS_LATER]		= SLICE_LIT("454 4.7.0 TLS not available due to local problem\r\n"),

@@ -12,7 +12,7 @@
 bool
 secure_offered(const struct session *s)
 {
-	return s->served != NULL && s->served->tls != NULL && !s->served->implicit && !s->secure;
+	return s->served != NULL && s->served->tls != NULL && !s->served->implicit && !s->secure && offers_has(s, EXTENSION_STARTTLS);
 }
 
 static void

@@ -44,6 +44,8 @@ static const struct phase {
 	[PHASE_SKIP]	= { "skip",	SETTING(command_timeout),	lines_skip,	late_client,		true },
 	[PHASE_SENDER]	= { "sender",	FIXED(MINUTES(1)),		NULL,		late_client,		false },
 	[PHASE_ROUTES]	= { "routes",	FIXED(MINUTES(1)),		NULL,		late_client,		false },
+	[PHASE_VERIFY]	= { "verify",	FIXED(MINUTES(1)),		NULL,		late_client,		false },
+	[PHASE_FLUSH]	= { "flush",	FIXED(MINUTES(1)),		NULL,		etrn_late,		false },
 	[PHASE_AUTH]	= { "auth",	SETTING(command_timeout),	auth_input,	late_client,		true },
 	[PHASE_AUTH_WAIT] = { "login",	FIXED(MINUTES(2)),		NULL,		auth_late,		false },
 	[PHASE_DATA]	= { "data",	SETTING(data_timeout),		content_input,	late_client,		true },
@@ -227,6 +229,7 @@ session_junk(struct session *s)
 void
 session_reset(struct session *s)
 {
+	xforward_forget(s);
 	if (s->tx == NULL)
 		return;
 	s->home->content_bytes -= s->tx->counted;
@@ -260,6 +263,8 @@ count_open(struct session *s)
 {
 	if (s->phase == PHASE_DATA || s->phase == PHASE_CHUNK || s->phase == PHASE_FILE || s->phase == PHASE_SENDER || s->phase == PHASE_VERDICT)
 		session_count(s, s->last, false);
+	if (s->phase == PHASE_VERIFY || s->phase == PHASE_FLUSH)
+		session_count(s, s->last, false);
 	if (s->phase == PHASE_AUTH || s->phase == PHASE_AUTH_WAIT)
 		session_count(s, VERB_AUTH, false);
 	for (uint32_t i = 0; s->tx != NULL && i < s->tx->pending_count; i++)
@@ -281,6 +286,8 @@ session_end(struct session *s, const char *reply)
 	log_event(EVENT_DISCONNECT, LOG_LEVEL_INFO, s->number, LOG_STR(KEY_CLIENT, s->client),
 	    LOG_STR(KEY_TEXT, print_counts(s, counts, sizeof(counts))));
 	session_reset(s);
+	routes_cancel(s->home->routes, &s->ask);
+	intake_forget(s->home->intake, &s->flush);
 	logins_end(s->home->logins, &s->login);
 	s->home->closed(s->home->arg, s);
 	loop_discard(s->home->loop, &s->discard, session_free, s);
@@ -412,6 +419,8 @@ session_open(struct home *home, int fd, const struct sockaddress *peer, bool tru
 	snprintf(s->name, sizeof(s->name), "unknown");
 	snprintf(s->client, sizeof(s->client), "%s[%s]", s->name, s->peer);
 	s->may_xclient = settings_xclient(s->settings, peer);
+	s->may_xforward = settings_xforward(s->settings, peer);
+	s->withheld = settings_withheld(s->settings, s->served, peer);
 	log_event(EVENT_CONNECT, LOG_LEVEL_INFO, s->number, LOG_STR(KEY_CLIENT, s->client));
 	return s;
 

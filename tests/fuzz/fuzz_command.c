@@ -27,12 +27,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		abort();
 	if ((chunk_parse(command.argument, &chunk) == CHUNK_LOST) != (chunk.size > CHUNK_SIZE_MAX))
 		abort();
-	if (xclient_parse(command.argument, &xclient, &which) == 0 && xclient.values[XCLIENT_NONE].given)
+	if (xclient_parse(command.argument, ~0u, &xclient, &which) == 0 && xclient.values[XCLIENT_NONE].given)
 		abort();
 	if (command_take_label(&command.argument, command.verb == VERB_MAIL ? "FROM:" : "TO:") == 0 &&
 	    path_take(&command.argument, true, true, &arena, &path, &why) == 0) {
-		(void)params_mail(command.argument, &params, &which);
-		(void)params_rcpt(command.argument, &rcpt, &which);
+		(void)params_mail(command.argument, 0, &params, &which);
+		(void)params_rcpt(command.argument, 0, &rcpt, &which);
 	}
 	arena_fini(&arena);
 	return 0;

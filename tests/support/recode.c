@@ -59,8 +59,9 @@ RECODE_PLAIN(submit_room, bool)
 RECODE_ARENA(submit_message, struct submit_message)
 RECODE(submit_verdict, struct submit_verdict_of)
 RECODE(submit_large, struct submit_large)
+RECODE(submit_flush, struct submit_flush)
 ROWS(submit, ROW_OF(submit_ids), ROW_OF(submit_room), ROW_OF(submit_message), ROW_OF(submit_verdict),
-     ROW_OF(submit_large));
+     ROW_OF(submit_large), ROW_OF(submit_flush));
 
 RECODE_ARENA(route_question, struct route_question)
 RECODE_ARENA(route_answer, struct route_answer)

@@ -94,6 +94,70 @@ test_leases(void **state)
 	stage_status_is(s, "messages", 0);
 }
 
+static void
+flush(struct stage_set *s, const char *domain, enum submit_verdict wanted)
+{
+	uint32_t before = s->verdicts[VERDICT_STARTED] + s->verdicts[VERDICT_TRY_LATER] + s->verdicts[VERDICT_REFUSED], after = before;
+
+	submit_flush_put(channel_begin(s->smtpd.channel, SUBMIT_FLUSH), &(struct submit_flush){ 7, s->token, slice_str(domain) });
+	assert_int_equal(channel_end(s->smtpd.channel), 0);
+	for (int i = 0; i < 1000 && after == before; i++) {
+		stage_rounds(s, 2);
+		after = s->verdicts[VERDICT_STARTED] + s->verdicts[VERDICT_TRY_LATER] + s->verdicts[VERDICT_REFUSED];
+	}
+	assert_int_equal(after, before + 1);
+	if (wanted != VERDICT_NONE)
+		assert_true(s->verdicts[wanted] > 0);
+}
+
+/* ETRN: mail that waits for a domain is tried at once, that of others is not; who asks again within a minute changes nothing. */
+static void
+test_flush(void **state)
+{
+	struct stage_set *s = *state;
+	char name[40];
+
+	stage_smtpd(s, ROLE_TRUSTED);
+	stage_lookup(s);
+	stage_agent(s, 0, false, 10, NULL);
+	(void)stage_submit(s, "a@client.test", "b@far.test", 1);
+	stage_report(s, stage_job(s, 0), ACTION_DELAYED, soon, true);
+	(void)stage_submit(s, "a@client.test", "b@other.test", 1);
+	stage_report(s, stage_job(s, 1), ACTION_DELAYED, soon, true);
+	stage_until(s, &s->committed_count, 2);
+	flush(s, "FAR.test", VERDICT_STARTED);
+	assert_int_equal(s->verdicts[VERDICT_STARTED], 1);
+	assert_string_equal(stage_job(s, 2)->first, "b@far.test");
+	stage_report(s, &s->jobs[2], ACTION_DELAYED, soon, true);
+	stage_until(s, &s->committed_count, 3);
+	flush(s, "far.test", VERDICT_NONE);
+	assert_int_equal(s->verdicts[VERDICT_STARTED], 2);
+	stage_rounds(s, 100);
+	assert_int_equal(s->job_count, 3);
+	for (int i = 0; i < 70; i++) {
+		(void)snprintf(name, sizeof(name), "d%d.test", i);
+		flush(s, name, VERDICT_NONE);
+	}
+	assert_int_equal(s->verdicts[VERDICT_STARTED] + s->verdicts[VERDICT_TRY_LATER], 72);
+	assert_true(s->verdicts[VERDICT_TRY_LATER] > 0);	/* so many domains a minute and no more */
+	stage_operator(s, "count", NULL);			/* a tool still finds room */
+	assert_true(s->ok);
+}
+
+/* A worker for strangers may not ask, whatever it says. */
+static void
+test_flush_of_strangers(void **state)
+{
+	struct stage_set *s = *state;
+
+	stage_smtpd(s, ROLE_MX);
+	stage_lookup(s);
+	flush(s, "far.test", VERDICT_REFUSED);
+	s->token = (struct auth_token){ 1, 2 };
+	flush(s, "far.test", VERDICT_REFUSED);
+	assert_int_equal(s->verdicts[VERDICT_REFUSED], 2);
+}
+
 /* What an operator was told is done survives whatever comes next. */
 static void
 test_orders_are_durable(void **state)
@@ -351,7 +415,7 @@ main(void)
 {
 #define CASE(t)	cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(test_agent_dies), CASE(test_other_takes_over), CASE(test_dead_before_hello), CASE(test_leases), CASE(test_orders_are_durable),
+		CASE(test_agent_dies), CASE(test_other_takes_over), CASE(test_dead_before_hello), CASE(test_leases), CASE(test_flush), CASE(test_flush_of_strangers), CASE(test_orders_are_durable),
 		CASE(test_deadly_job), CASE(test_delete), CASE(test_delete_gives_room), CASE(test_agent_dies_with_deleted),
 		CASE(test_hold), CASE(test_many), CASE(test_domain_outside_ascii), CASE(test_less_memory),
 	};

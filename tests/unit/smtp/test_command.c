@@ -138,7 +138,7 @@ test_mail_params(void **state)
 		struct slice which;
 
 		ROW(i, rows[i].in);
-		assert_int_equal(params_mail(slice_str(rows[i].in), &params, &which), rows[i].result);
+		assert_int_equal(params_mail(slice_str(rows[i].in), 0, &params, &which), rows[i].result);
 		if (rows[i].result == PARAM_OK) {
 			assert_true(params.has_size == rows[i].has_size && params.size == rows[i].size);
 			assert_int_equal(params.body, rows[i].body);
@@ -185,7 +185,7 @@ test_mail_dsn(void **state)
 		struct slice which;
 
 		ROW(i, rows[i].in);
-		assert_int_equal(params_mail(slice_str(rows[i].in), &params, &which), rows[i].result);
+		assert_int_equal(params_mail(slice_str(rows[i].in), 0, &params, &which), rows[i].result);
 		if (rows[i].result == PARAM_OK) {
 			assert_int_equal(params.ret, rows[i].ret);
 			assert_slice(slice_of(params.envid, params.envid_len), rows[i].envid);
@@ -248,7 +248,7 @@ test_rcpt_params(void **state)
 		struct slice which;
 
 		ROW(i, rows[i].in);
-		assert_int_equal(params_rcpt(slice_str(rows[i].in), &params, &which), rows[i].result);
+		assert_int_equal(params_rcpt(slice_str(rows[i].in), 0, &params, &which), rows[i].result);
 		if (rows[i].result == PARAM_OK) {
 			assert_int_equal(params.notify, rows[i].notify);
 			assert_slice(slice_of(params.orcpt, params.orcpt_len), rows[i].orcpt);

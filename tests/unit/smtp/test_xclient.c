@@ -5,6 +5,9 @@
 #include "smtp/xclient.h"
 #include "tests/support/testing.h"
 
+#define ALL	(XCLIENT_BIT(XCLIENT_NAME) | XCLIENT_BIT(XCLIENT_ADDR) | XCLIENT_BIT(XCLIENT_PORT) | XCLIENT_BIT(XCLIENT_PROTO) | \
+		 XCLIENT_BIT(XCLIENT_HELO))
+
 static const struct {
 	const char	*argument;
 	const char	*got;		/* name/addr/port/proto/helo; - absent, ? unknown; NULL: refused */
@@ -50,7 +53,7 @@ test_rows(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct slice which;
 		struct buf got;
-		int result = xclient_parse(slice_str(rows[i].argument), &x, &which);
+		int result = xclient_parse(slice_str(rows[i].argument), ALL, &x, &which);
 
 		ROW(i, rows[i].argument);
 		assert_int_equal(result, rows[i].got == NULL ? -1 : 0);
@@ -59,7 +62,7 @@ test_rows(void **state)
 			continue;
 		}
 		buf_init(&got, 2000);
-		for (enum xclient_attribute a = XCLIENT_NAME; a < XCLIENT_COUNT; a++)
+		for (enum xclient_attribute a = XCLIENT_NAME; a <= XCLIENT_HELO; a++)
 			put(&got, &x.values[a]);
 		assert_string_equal(buf_cstr(&got), rows[i].got);
 		buf_fini(&got);
@@ -76,16 +79,32 @@ test_long(void **state)
 
 	(void)state;
 	memset(text + 5, 'x', XCLIENT_VALUE_MAX);
-	assert_int_equal(xclient_parse(slice_str(text), &x, &which), 0);
+	assert_int_equal(xclient_parse(slice_str(text), ALL, &x, &which), 0);
 	assert_int_equal(x.values[XCLIENT_HELO].len, XCLIENT_VALUE_MAX);
 	text[5 + XCLIENT_VALUE_MAX] = 'x';
-	assert_int_equal(xclient_parse(slice_str(text), &x, &which), -1);
+	assert_int_equal(xclient_parse(slice_str(text), ALL, &x, &which), -1);
+}
+
+/* XFORWARD has attributes that XCLIENT has not. */
+static void
+test_attributes(void **state)
+{
+	static struct xclient x;
+	struct slice which;
+
+	(void)state;
+	assert_int_equal(xclient_parse(SLICE_LIT("NAME=a IDENT=1234"), ALL, &x, &which), -1);
+	assert_slice(which, "IDENT=1234");
+	assert_int_equal(xclient_parse(SLICE_LIT("ident=12+2B SOURCE=LOCAL"), XCLIENT_BIT(XCLIENT_IDENT) | XCLIENT_BIT(XCLIENT_SOURCE), &x, &which), 0);
+	assert_string_equal(x.values[XCLIENT_IDENT].text, "12+");
+	assert_string_equal(x.values[XCLIENT_SOURCE].text, "LOCAL");
+	assert_int_equal(xclient_parse(SLICE_LIT("NAME=a"), XCLIENT_BIT(XCLIENT_IDENT), &x, &which), -1);
 }
 
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_long) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_long), cmocka_unit_test(test_attributes) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -59,16 +59,7 @@ lobby_close(struct lobby *l)
 	world_close(&l->w);
 }
 
-void
-lobby_hello_ends(struct lobby *l)
-{
-	world_expect(&l->w, "250-DSN");
-	world_expect(&l->w, "250-SMTPUTF8");
-	world_expect(&l->w, "250-CHUNKING");
-	world_expect(&l->w, "250 ENHANCEDSTATUSCODES");
-}
-
-void
+const char *
 lobby_hello(struct lobby *l, const char *ip, bool secure)
 {
 	struct sockaddress peer;
@@ -85,8 +76,5 @@ lobby_hello(struct lobby *l, const char *ip, bool secure)
 	l->session->secure = secure;
 	session_begin(l->session);
 	world_expect(&l->w, "220 ");
-	world_talk(&l->w, "EHLO client.example\r\n", "250-mx.example.net");
-	world_expect(&l->w, "250-PIPELINING");
-	world_expect(&l->w, "250-SIZE 1000000");
-	world_expect(&l->w, "250-8BITMIME");
+	return world_ehlo(&l->w);
 }

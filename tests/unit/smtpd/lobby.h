@@ -15,8 +15,7 @@ struct lobby {
 
 void	lobby_open(struct lobby *, void (*configure)(struct conf *));	/* configure NULL: nothing to change */
 void	lobby_close(struct lobby *);
-/* A client that has said EHLO; the lines behind 8BITMIME are still to be read. */
-void	lobby_hello(struct lobby *, const char *ip, bool secure);
-void	lobby_hello_ends(struct lobby *);		/* those behind AUTH, or where it would stand */
+/* A client that has said EHLO; what it was offered, as world_ehlo says. */
+const char *lobby_hello(struct lobby *, const char *ip, bool secure);
 
 #endif

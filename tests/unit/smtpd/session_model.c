@@ -168,6 +168,22 @@ auth(struct model *m, const struct model_row *row)
 	return nothing(m, row);
 }
 
+/* Only who may relay hears more than the code of the row. */
+static unsigned
+vrfy(struct model *m, const struct model_row *row)
+{
+	return m->rules->may_relay ? row->trusted_code : row->code;
+}
+
+/* RFC 1985: it is no part of a transaction. */
+static unsigned
+etrn(struct model *m, const struct model_row *row)
+{
+	if (!m->hello || m->mail)
+		return 503;
+	return vrfy(m, row);
+}
+
 const struct model_row model_rows[] = {
 	{ "HELO client.example\r\n", hello, .code = 250, .junk = true, .last = true },
 	{ "EHLO [192.0.2.1]\r\n", hello, .code = 250, .junk = true, .last = true },
@@ -199,9 +215,18 @@ const struct model_row model_rows[] = {
 	{ "NOOP\r\n", nothing, .code = 250, .junk = true },
 	{ "NOOP \xc3\xa4 <\r\n", nothing, .code = 250, .junk = true },
 	{ "HELP\r\n", nothing, .code = 214, .junk = true },
-	{ "VRFY user1\r\n", nothing, .code = 252, .junk = true },
-	{ "VRFY \xc3\xa4\r\n", nothing, .code = 252, .junk = true },
-	{ "EXPN list\r\n", nothing, .code = 502, .junk = true },
+	{ "VRFY user1@example.net\r\n", vrfy, .code = 252, .trusted_code = 250, .junk = true },
+	{ "VRFY <nobody@example.net>\r\n", vrfy, .code = 252, .trusted_code = 550, .junk = true },
+	{ "VRFY later@example.net\r\n", vrfy, .code = 252, .trusted_code = 451, .junk = true },
+	{ "VRFY x@elsewhere.example\r\n", vrfy, .code = 252, .trusted_code = 252, .junk = true },
+	{ "VRFY \xc3\xa4\r\n", vrfy, .code = 252, .trusted_code = 501, .junk = true },
+	{ "EXPN list\r\n", vrfy, .code = 502, .trusted_code = 550, .junk = true },
+	{ "EXPN user1@example.net\r\n", vrfy, .code = 502, .trusted_code = 550, .junk = true },
+	{ "VERB\r\n", nothing, .code = 250, .junk = true },
+	{ "ETRN example.org\r\n", etrn, .code = 459, .trusted_code = 250, .junk = true, .last = true },
+	{ "ETRN @later.example\r\n", etrn, .code = 459, .trusted_code = 458, .junk = true, .last = true },
+	{ "ETRN two words\r\n", etrn, .code = 459, .trusted_code = 501, .junk = true, .last = true },
+	{ "XFORWARD NAME=x\r\n", nothing, .code = 550, .junk = true },
 	{ "WHAT\r\n", nothing, .code = 500, .junk = true },
 	{ "\r\n", nothing, .code = 500, .junk = true },
 	{ "STARTTLS\r\n", nothing, .code = 502, .last = true },			/* not offered */
@@ -220,7 +245,8 @@ const size_t model_row_count = sizeof(model_rows) / sizeof(model_rows[0]);
 static bool
 out_of_place(const struct model *m, const struct model_row *row)
 {
-	return (row->fn == data && (!m->hello || !m->mail || m->chunked)) || (row->fn == auth && !m->hello);
+	return (row->fn == data && (!m->hello || !m->mail || m->chunked)) || (row->fn == auth && !m->hello) ||
+	    (row->fn == etrn && (!m->hello || m->mail));
 }
 
 void

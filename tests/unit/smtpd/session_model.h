@@ -52,6 +52,7 @@ struct model_row {
 	const char	*say;		/* with its line end */
 	unsigned	(*fn)(struct model *, const struct model_row *);	/* the reply's code; moves the model on */
 	unsigned	 code;		/* what the argument is worth, when the command is allowed */
+	unsigned	 trusted_code;	/* the same to those who may relay, of rows that make a difference */
 	const char	*address;	/* canonical, of MAIL and RCPT */
 	bool		 junk;		/* brings no mail any further */
 	bool		 last;		/* the client has to wait for the reply */

@@ -37,8 +37,7 @@ enter(const char *login)
 {
 	if (lobby.w.loop == NULL)
 		lobby_open(&lobby, configure);
-	lobby_hello(&lobby, "192.0.2.7", false);
-	lobby_hello_ends(&lobby);
+	(void)lobby_hello(&lobby, "192.0.2.7", false);
 	if (login == NULL)
 		return;
 	lobby.session->login.live = true;

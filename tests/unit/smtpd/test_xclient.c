@@ -53,15 +53,7 @@ begin(void)
 {
 	world_connect(&w, PROXY);
 	world_expect(&w, "220");
-	world_talk(&w, "EHLO proxy.example\r\n", "250-mx.example.net");
-	world_expect(&w, "250-PIPELINING");
-	world_expect(&w, "250-SIZE");
-	world_expect(&w, "250-XCLIENT NAME ADDR PORT PROTO HELO");
-	world_expect(&w, "250-8BITMIME");
-	world_expect(&w, "250-DSN");
-	world_expect(&w, "250-SMTPUTF8");
-	world_expect(&w, "250-CHUNKING");
-	world_expect(&w, "250 ENHANCEDSTATUSCODES");
+	assert_non_null(strstr(world_ehlo(&w), " XCLIENT NAME ADDR PORT PROTO HELO "));
 }
 
 static void
@@ -110,7 +102,7 @@ test_refused(void **state)
 	world_talk(&w, "BDAT 1\r\nx", "250");
 	world_talk(&w, "XCLIENT ADDR=192.0.2.66\r\n", "503 5.5.1 Error: MAIL transaction in progress");
 	world_talk(&w, "BDAT 0 LAST\r\n", "250 2.0.0 Ok: queued");
-	assert_non_null(strstr(buf_cstr(&w.stored[0].content), "Received: from proxy.example (unknown [" PROXY "])\r\n"));
+	assert_non_null(strstr(buf_cstr(&w.stored[0].content), "Received: from client.example (unknown [" PROXY "])\r\n"));
 }
 
 /* The next words belong to another client: they must not have been sent by this one. */

@@ -54,6 +54,8 @@ struct world {
 	struct stored		 stored[MESSAGES_MAX];
 	size_t			 stored_count;
 	unsigned		 drops;		/* LARGE_DROP */
+	unsigned		 flushes;	/* ETRN: later* is trouble, not* may not, hold* gets no answer */
+	char			 flushed[300];	/* the last one's domain */
 
 	struct channel		*lookup;
 	bool			 hold_answers;
@@ -88,6 +90,8 @@ void	world_expect_close(struct world *);		/* runs until smtpd has closed; unread
 /* Runs until *flag is not 0. */
 void	world_until(struct world *, const unsigned *counter, unsigned least);
 void	world_run_round(struct world *);		/* what is ready now, and no waiting */
+/* Says EHLO; what it offers, each keyword and its words with a space in front and one behind, lives until the next call. */
+const char *world_ehlo(struct world *);
 void	world_hello(struct world *, const char *ip);	/* connected, greeted, EHLO done */
 void	world_queue(struct world *);			/* a new life of queue: new wire, new ids */
 void	world_lookup(struct world *);

@@ -1,6 +1,7 @@
 /* test_submit — the frames between smtpd and queue. */
 #include "tests/unit/wire/codec.h"
 
+#include "mail/address.h"
 #include "wire/submit.h"
 
 #define SUBMIT(name)	codec_of(recode_submit, recode_submit_count, name)
@@ -176,13 +177,27 @@ test_large(void **state)
 	assert_int_equal(codec_try(SUBMIT("submit_large"), buf_slice(&b)), -1);
 }
 
+static void
+test_flush(void **state)
+{
+	struct submit_flush in = { .serial = UINT64_MAX, .token = { 3, 4 }, .domain = codec_fill('d', DOMAIN_MAX) };
+
+	(void)state;
+	submit_flush_put(&b, &in);
+	codec_check(SUBMIT("submit_flush"), &b);
+	in.domain = SLICE_LIT("");
+	buf_reset(&b);
+	submit_flush_put(&b, &in);
+	assert_int_equal(codec_try(SUBMIT("submit_flush"), buf_slice(&b)), -1);
+}
+
 #define BUF(fn)	cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		BUF(test_ids), BUF(test_room), BUF(test_message), BUF(test_claims), BUF(test_verdict), BUF(test_large),
+		BUF(test_ids), BUF(test_room), BUF(test_message), BUF(test_claims), BUF(test_verdict), BUF(test_large), BUF(test_flush),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

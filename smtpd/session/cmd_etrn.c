@@ -1,0 +1,52 @@
+/*
+ * cmd_etrn — ETRN (RFC 1985): a host that has been away asks for the mail that waits for its domain. It starts an attempt and gives
+ * nobody anything that he would not get anyway, but it is work; so it is for those who may relay, as smtpd sees it and queue again.
+ */
+#include "mail/address.h"
+#include "smtpd/session/inside.h"
+
+static void
+on_verdict(void *arg, enum submit_verdict verdict, struct slice text)
+{
+	static const enum sentence sentences[VERDICT_COUNT] = {
+		[VERDICT_NONE] = SAY_NOT_STARTED, [VERDICT_DURABLE] = SAY_NOT_STARTED, [VERDICT_STARTED] = SAY_STARTED,
+		[VERDICT_TRY_LATER] = SAY_NOT_STARTED, [VERDICT_NO_SPACE] = SAY_NOT_STARTED, [VERDICT_REFUSED] = SAY_NOT_FOR_YOU,
+	};
+	struct session *s = arg;
+
+	(void)text;
+	session_say(s, sentences[verdict]);
+	session_count(s, VERB_ETRN, verdict == VERDICT_STARTED);
+	session_go(s, PHASE_COMMAND);
+	session_resume(s);
+}
+
+void
+etrn_late(struct session *s)
+{
+	intake_forget(s->home->intake, &s->flush);
+	on_verdict(s, VERDICT_TRY_LATER, slice_of("", 0));
+}
+
+static enum done
+refuse(struct session *s, enum sentence no)
+{
+	session_say(s, no);
+	return DONE_REFUSED;
+}
+
+enum done
+cmd_etrn(struct session *s, struct slice argument)
+{
+	if (!auth_may_relay(s) || !offers_has(s, EXTENSION_ETRN))
+		return refuse(s, SAY_NOT_FOR_YOU);
+	/* RFC 1985 5.3: "@" would be its subdomains, too, "#" a queue of that name; Postfix reads both as the domain. */
+	if (argument.len > 0 && (argument.p[0] == '@' || argument.p[0] == '#'))
+		slice_drop(&argument, 1);
+	if (!domain_valid(argument))
+		return refuse(s, SAY_ETRN_SYNTAX);
+	if (intake_flush(s->home->intake, &s->login.token, argument, &s->flush, on_verdict, s) == -1)
+		return refuse(s, SAY_NOT_STARTED);
+	session_go(s, PHASE_FLUSH);
+	return DONE_LATER;
+}
