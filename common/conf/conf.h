@@ -89,6 +89,7 @@ struct conf_submission {
 	int64_t	workers;		/* processes that check passwords */
 	int64_t	failures;		/* of one address within the window; 0: no limit */
 	int64_t	failure_window, failure_delay;	/* ms */
+	int64_t	login_messages, login_recipients;	/* an hour, of each login; 0: no limit */
 };
 
 struct conf_queue {

@@ -89,6 +89,10 @@ static const struct setting submission_rows[] = {
 	  "how long a failed login counts", NULL },
 	{ "auth-failure-delay", SETTING_DURATION, FIELD(conf_submission, failure_delay), "2s", NULL, "30s",
 	  "how long the answer to a failed login is held back; twice, then three times as long for the next ones, up to five", NULL },
+	{ "login-messages", SETTING_INT, FIELD(conf_submission, login_messages), "0", NULL, "1000000",
+	  "messages an hour from one login before more are put off (450); 0: no limit", NULL },
+	{ "login-recipients", SETTING_INT, FIELD(conf_submission, login_recipients), "0", NULL, "1000000",
+	  "the same for recipients; one message with more of them is refused (554); 0: no limit", NULL },
 };
 
 static const struct setting queue_rows[] = {

@@ -18,7 +18,7 @@
 #include "base/slice.h"
 
 #define ALLOWANCE_LOGINS	100000
-#define ALLOWANCE_MOST		1000000u		/* the highest limit */
+#define ALLOWANCE_MOST		1000000u		/* the highest limit, as settings have it */
 #define ALLOWANCE_PERIOD	INT64_C(3600000)	/* ms: the hour of "an hour" */
 #define ALLOWANCE_ONE		UINT64_C(3600000)	/* one message or recipient in a bucket: in a ms as much leaks as the limit says */
 
@@ -47,6 +47,13 @@ struct allowance_answer {
 	enum allowance_kind	kind;		/* LATER: the limit that takes longest */
 	int64_t			wait_ms;	/* LATER: until it fits, if nothing else comes */
 };
+
+/* As people and wires count it: whole seconds, none too few. */
+static inline uint32_t
+allowance_wait_s(const struct allowance_answer *answer)
+{
+	return (uint32_t)((answer->wait_ms + 999) / 1000);
+}
 
 struct allowances	*allowances_new(void);		/* NULL: no memory */
 void			 allowances_free(struct allowances **);
