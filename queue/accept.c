@@ -22,6 +22,8 @@ struct accept {			/* a message that is not promised yet */
 	uint32_t		 large_crc;
 	uint32_t		 asked;		/* answers of lookup to come; + 1 while asking */
 	enum submit_verdict	 verdict;	/* VERDICT_DURABLE as long as nothing is against it */
+	struct slice		 login;		/* it counts as a message of this one's; in the message's arena. Empty: nobody's */
+	uint32_t		 wait_s;	/* with a verdict that says so */
 };
 
 struct routing {		/* one recipient whose way lookup is asked for */
@@ -46,7 +48,9 @@ static void
 refuse(struct accept *a, enum submit_verdict verdict, struct slice text)
 {
 	a->queue->refused++;
-	submit_answer(&a->reply, verdict, text);
+	if (a->login.len > 0)
+		queue_discharge(a->queue, a->message, a->login);
+	submit_answer_wait(&a->reply, verdict, a->wait_s, text);
 	if (a->message->large)
 		large_drop(a->queue, a->message->id);
 	message_free(&a->message);
@@ -118,6 +122,48 @@ commit(struct accept *a)
 	store_commit(a->queue->store, &change, 0);
 }
 
+/* --- the limits of a login ----------------------------------------------------------------------- */
+
+struct limit_words {
+	enum submit_verdict	verdict;
+	struct slice		text;
+};
+
+static void
+refuse_for_now(struct accept *a, const struct allowance_answer *answer)
+{
+	static const struct limit_words words[ALLOWANCE_KINDS] = {
+		[ALLOWANCE_MESSAGES]   = { VERDICT_TOO_MUCH_MAIL, SLICE_LIT("the login has sent as many messages as it may in an hour") },
+		[ALLOWANCE_RECIPIENTS] = { VERDICT_TOO_MANY_NAMES, SLICE_LIT("the login has named as many recipients as it may in an hour") },
+	};
+
+	a->wait_s = allowance_wait_s(answer);
+	refuse(a, words[answer->kind].verdict, words[answer->kind].text);
+}
+
+/* `login` is empty where nobody has logged in: then there is no limit. */
+static void
+commit_for(struct accept *a, struct slice login)
+{
+	struct slice name = arena_slice(&a->message->arena, login);
+	struct allowance_answer answer = { .verdict = ALLOWANCE_FITS };
+
+	if (name.p == NULL) {
+		refuse(a, VERDICT_TRY_LATER, SLICE_LIT("no memory for the message"));
+		return;
+	}
+	if (name.len > 0)
+		answer = queue_charge(a->queue, a->message, name);
+	if (answer.counted)
+		a->login = name;
+	if (answer.verdict == ALLOWANCE_FITS)
+		commit(a);
+	else if (answer.verdict == ALLOWANCE_LATER)
+		refuse_for_now(a, &answer);
+	else
+		refuse(a, VERDICT_NEVER, SLICE_LIT("more recipients than the login may name in an hour"));
+}
+
 /* --- the claim: who may submit what is not ours ------------------------------------------------- */
 
 enum claim {
@@ -133,15 +179,16 @@ enum claim {
  * believed about them as a trusted wire is.
  */
 static enum claim
-claim_of(const struct queue *q, enum wire_role role, const struct auth_token *token)
+claim_of(const struct queue *q, enum wire_role role, const struct auth_token *token, struct slice *login)
 {
+	*login = SLICE_LIT("");
 	if (role == ROLE_MX)
 		return CLAIM_OURS;
 	if (role != ROLE_SUBMISSION || q->process->conf->submission.users[0] == '\0')
 		return CLAIM_ANY;
 	if (!token_is_set(token))
 		return CLAIM_OURS;
-	return logins_know(q->logins, token) ? CLAIM_ANY : CLAIM_LATER;
+	return logins_know(q->logins, token, login) ? CLAIM_ANY : CLAIM_LATER;
 }
 
 static void
@@ -197,6 +244,7 @@ on_message(void *arg, enum wire_role role, const struct auth_token *token, struc
 {
 	struct queue *q = arg;
 	struct accept *a = mem_zalloc(sizeof(*a));
+	struct slice login;
 
 	if (a == NULL || q->stopping || m->id >> 32 != store_epoch(q->store)) {
 		submit_answer(&reply, VERDICT_TRY_LATER, SLICE_LIT("the queue is busy with itself"));
@@ -210,9 +258,9 @@ on_message(void *arg, enum wire_role role, const struct auth_token *token, struc
 	m->envelope.arrival_ms = store_now(q->store);
 	*a = (struct accept){ .queue = q, .message = m, .reply = reply, .large_crc = large_crc,
 	    .verdict = VERDICT_DURABLE };
-	switch (claim_of(q, role, token)) {
+	switch (claim_of(q, role, token, &login)) {
 	case CLAIM_ANY:
-		commit(a);
+		commit_for(a, login);
 		break;
 	case CLAIM_LATER:
 		refuse(a, VERDICT_TRY_LATER, SLICE_LIT("the login is not known any more"));
@@ -274,10 +322,11 @@ static enum submit_verdict
 on_flush(void *arg, enum wire_role role, const struct auth_token *token, struct slice domain)
 {
 	struct queue *q = arg;
+	struct slice login;
 
 	if (q->stopping)
 		return VERDICT_TRY_LATER;
-	switch (claim_of(q, role, token)) {
+	switch (claim_of(q, role, token, &login)) {
 	case CLAIM_ANY:
 		return operators_retry(q->operators, domain) == 0 ? VERDICT_STARTED : VERDICT_TRY_LATER;
 	case CLAIM_OURS:

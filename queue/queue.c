@@ -392,6 +392,8 @@ queue_start(struct process *process, struct err *err)
 	q->schedule = schedule_new(q->loop, &queue_schedule_ops, q, err);
 	if (q->schedule == NULL || open_store(q, err) == -1 || make_rooms(q, err) == -1)
 		return -1;
+	if (queue_limits_start(q) == -1)
+		return err_set(err, "no memory to start");
 	take_up_all(q);
 	q->started = true;
 	queue_sweep_soon(q);
@@ -461,12 +463,14 @@ void
 queue_stop(struct process *process, int64_t within_ms)
 {
 	struct queue *q = &queue;
+	int64_t now_ms = store_now(q->store);
 
 	(void)within_ms;
 	q->stopping = true;
 	schedule_pause(q->schedule, TRANSPORT_RELAY, true);
 	schedule_pause(q->schedule, TRANSPORT_LOCAL, true);
 	store_close(&q->store);		/* callbacks of what is under way run in here */
+	queue_limits_stop(q, now_ms);
 	process_stopped(process);
 }
 
@@ -484,6 +488,7 @@ queue_free(void)
 	agents_free(&q->agents);
 	schedule_free(&q->schedule);
 	quotas_free(&q->quotas);
+	queue_limits_free(q);
 	timer_fini(&q->settle_again);
 	timer_fini(&q->route_again);
 	timer_fini(&q->sweep_timer);
@@ -497,7 +502,7 @@ queue_free(void)
 void
 queue_status(struct process *process, struct buf *out)
 {
-	const struct queue *q = &queue;
+	struct queue *q = &queue;
 	struct store_figures f;
 
 	(void)process;
@@ -506,7 +511,7 @@ queue_status(struct process *process, struct buf *out)
 	store_figures(q->store, &f);
 	(void)buf_printf(out, "messages %" PRIu64 "\nawake %zu\nspooled %" PRIu64 "\nevacuated %" PRIu64 "\nin-flight %" PRIu32 "\nmemory-content %zu\n", queue_count(q, NULL), q->by_id.count,
 	    f.spooled, f.evacuated, agents_in_flight(q->agents), q->memory_used);
-	(void)buf_printf(out, "logins %zu\n", logins_count(q->logins));
+	(void)buf_printf(out, "logins %zu\nlogins-limited %zu\n", logins_count(q->logins), queue_limited(q));
 	(void)buf_printf(out, "accepted %" PRIu64 "\nrefused %" PRIu64 "\ndelivered %" PRIu64 "\ndeferred %" PRIu64
 	    "\nbounced %" PRIu64 "\n", q->accepted, q->refused, q->delivered, q->deferred, q->bounced);
 	(void)buf_printf(out, "ring-segments %" PRIu32 "\nring-free %" PRIu32 "\nbatches %" PRIu64 "\nrecords %" PRIu64

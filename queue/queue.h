@@ -8,6 +8,7 @@
 #include "event/timer.h"
 #include "proc/service.h"
 #include "queue/agent/agent.h"
+#include "queue/intake/allowance.h"
 #include "queue/intake/login.h"
 #include "queue/intake/route.h"
 #include "queue/intake/submit.h"
@@ -31,6 +32,11 @@ struct queue {
 	struct submits		*submits;
 	struct logins		*logins;
 	struct operators	*operators;
+	struct allowances	*allowances;	/* what each login has sent */
+	struct timer		 allowances_due;	/* to be written down */
+	bool			 allowances_changed;	/* since they were */
+	bool			 allowances_failed;	/* the last time they could not be */
+	int64_t			 crowd_said_ms;	/* when the log was told that not all logins can be counted; 0: never */
 	struct hash		 by_id;
 	struct messages		 all;		/* promised, in order of acceptance */
 	struct messages		 due;		/* with fates that the store has not been told yet */
@@ -87,6 +93,16 @@ void		 queue_route(struct queue *, struct message *);
 void		 queue_unroute(struct queue *, struct message *);	/* the questions under way are forgotten */
 void		 queue_unroute_one(struct queue *, struct message *, uint32_t index);
 void		 queue_route_again(struct queue *);			/* those in lost_way */
+
+/* limit.c: what logins may send */
+int		 queue_limits_start(struct queue *);		/* with the store open. -1: no memory */
+void		 queue_limits_stop(struct queue *, int64_t now_ms);	/* the last word to the file; now_ms: store_now, before it was closed */
+void		 queue_limits_free(struct queue *);
+/* Counts the message, or logs why it may not be sent now. */
+struct allowance_answer queue_charge(struct queue *, const struct message *, struct slice login);
+/* What was counted is not accepted after all. */
+void		 queue_discharge(struct queue *, const struct message *, struct slice login);
+size_t		 queue_limited(struct queue *);			/* logins that may send nothing now */
 
 /* attempt.c */
 extern const struct schedule_ops queue_schedule_ops;

@@ -5,11 +5,12 @@
 
 #include "base/utf8.h"
 
+static const char hex[] = "0123456789abcdef";
+
 /* The piece at the front, taken off `in`, as it goes out: one byte of it, or a code point that may be shown. */
 static size_t
 take_piece(struct slice *in, bool utf8, char out[4])
 {
-	static const char hex[] = "0123456789abcdef";
 	unsigned char c = (unsigned char)in->p[0];
 	struct slice rest = *in;
 
@@ -95,4 +96,43 @@ const char *
 fmt_shown(char *out, size_t size, struct slice in)
 {
 	return fill(out, size, in, true);
+}
+
+/* The value of a digit as take_piece prints it, or -1. */
+static int
+hex_digit(char c)
+{
+	const char *at = c == '\0' ? NULL : strchr(hex, c);
+
+	return at == NULL ? -1 : (int)(at - hex);
+}
+
+/* The byte at the front, taken off `in`; -1: take_piece does not print that. */
+static int
+take_byte(struct slice *in)
+{
+	char again[4], c = in->p[0];
+	struct slice one = slice_of(&c, 1), printed;
+	int high, low;
+
+	if (c == '\\' && in->len >= 4 && in->p[1] == 'x' && (high = hex_digit(in->p[2])) >= 0 && (low = hex_digit(in->p[3])) >= 0)
+		c = (char)(high << 4 | low);
+	printed = slice_of(again, take_piece(&one, false, again));
+	if (!slice_starts(*in, printed))
+		return -1;
+	slice_drop(in, printed.len);
+	return (unsigned char)c;
+}
+
+int
+fmt_unescape(struct slice in, char *out, size_t size, size_t *len)
+{
+	int c;
+
+	for (*len = 0; in.len > 0; (*len)++) {
+		if (*len == size || (c = take_byte(&in)) == -1)
+			return -1;
+		out[*len] = (char)c;
+	}
+	return 0;
 }

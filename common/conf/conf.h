@@ -103,6 +103,7 @@ struct conf_submission {
 	enum sender_rights sender_rights;
 	char	*senders;		/* "file:/path"; empty: nobody may write as anybody but himself */
 	bool	hide_client;		/* Received names no client */
+	int64_t	login_messages, login_recipients;	/* an hour, of each login; 0: no limit */
 };
 
 struct conf_queue {

@@ -100,6 +100,10 @@ static const struct setting submission_rows[] = {
 	  "a whole domain, \"*\" every login", NULL },
 	{ "hide-client", SETTING_BOOL, FIELD(conf_submission, hide_client), "no", NULL, NULL,
 	  "leave the name and address of a client that has logged in out of the trace header", NULL },
+	{ "login-messages", SETTING_INT, FIELD(conf_submission, login_messages), "0", NULL, "1000000",
+	  "messages an hour from one login before more are put off (450); 0: no limit", NULL },
+	{ "login-recipients", SETTING_INT, FIELD(conf_submission, login_recipients), "0", NULL, "1000000",
+	  "the same for recipients; one message with more of them is refused (554); 0: no limit", NULL },
 };
 
 static const struct setting queue_rows[] = {
@@ -238,7 +242,7 @@ static const struct setting listener_rows[] = {
 	  "proxies whose connections begin with a PROXY header (version 1 or 2), which names the client; nobody relays through "
 	  "one at a listener whose role is mx", NULL },
 	{ "withhold", SETTING_STRINGS, FIELD(conf_listener, withhold), "", "1", "20",
-	  "extensions that are neither offered nor taken there, by the keywords of EHLO's answer: \"CHUNKING\", \"DSN\" ...", NULL },
+	  "extensions that are neither offered nor taken there, by the keywords of EHLO's answer, such as \"CHUNKING\"", NULL },
 };
 
 static const struct setting clients_rows[] = {

@@ -101,6 +101,7 @@ submit_verdict_put(struct buf *b, const struct submit_verdict_of *verdict)
 {
 	put_u64(b, verdict->serial);
 	put_u8(b, (uint8_t)verdict->verdict);
+	put_u32(b, verdict->wait_s);
 	put_text(b, verdict->text, SUBMIT_TEXT_MAX);
 }
 
@@ -109,6 +110,9 @@ submit_verdict_get(struct reader *r, struct submit_verdict_of *out)
 {
 	out->serial = get_u64(r);
 	out->verdict = (enum submit_verdict)get_enum(r, VERDICT_COUNT);
+	out->wait_s = get_u32(r);
+	if (out->wait_s > SUBMIT_WAIT_MAX)
+		reader_fail(r);
 	out->text = get_slice(r, SUBMIT_TEXT_MAX);
 	return reader_end(r);
 }

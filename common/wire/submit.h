@@ -18,9 +18,10 @@
  */
 #include "wire/fields.h"
 
-#define SUBMIT_VERSION		2
+#define SUBMIT_VERSION		3
 #define SUBMIT_TEXT_MAX		400
 #define SUBMIT_IDS_MAX		65536
+#define SUBMIT_WAIT_MAX		3600	/* s */
 
 enum submit_frame {
 	SUBMIT_NONE, SUBMIT_IDS, SUBMIT_ROOM, SUBMIT_VERDICT, SUBMIT_LARGE_FILE,
@@ -34,6 +35,9 @@ enum submit_verdict {
 	VERDICT_NO_SPACE,	/* 452 4.3.1 */
 	VERDICT_REFUSED,	/* 550: this wire may not claim that */
 	VERDICT_STARTED,	/* a FLUSH: its mail is being tried */
+	VERDICT_TOO_MUCH_MAIL,	/* 450 4.7.1: so many messages this login may not send now */
+	VERDICT_TOO_MANY_NAMES,	/* 450 4.7.1: nor name so many recipients */
+	VERDICT_NEVER,		/* 554 5.7.1: nor ever so many in one message */
 	VERDICT_COUNT
 };
 
@@ -61,7 +65,8 @@ struct submit_flush {
 struct submit_verdict_of {
 	uint64_t		serial;
 	enum submit_verdict	verdict;
-	struct slice		text;		/* for the log and the reply; may be empty */
+	uint32_t		wait_s;		/* TOO_...: until it would be taken, if nothing else comes; 0: not known */
+	struct slice		text;		/* for the log; may be empty */
 };
 
 struct submit_large {		/* LARGE_OPEN, LARGE_DROP, LARGE_FILE */

@@ -111,9 +111,13 @@ find(const struct logins *ls, const struct auth_token *token)
 }
 
 bool
-logins_know(const struct logins *ls, const struct auth_token *token)
+logins_know(const struct logins *ls, const struct auth_token *token, struct slice *out)
 {
-	return token_is_set(token) && find(ls, token) != NULL;
+	const struct login *login = token_is_set(token) ? find(ls, token) : NULL;
+
+	if (login != NULL)
+		*out = slice_of(login->name, login->len);
+	return login != NULL;
 }
 
 size_t

@@ -18,7 +18,8 @@ struct logins;
 struct logins	*logins_new(struct loop *, struct err *);
 void		 logins_free(struct logins **);
 int		 logins_attach(struct logins *, int fd, struct err *);	/* takes the wire; replaces an older one */
-bool		 logins_know(const struct logins *, const struct auth_token *);
+/* Whose it is; the name lives until the next round. False: nobody's. */
+bool		 logins_know(const struct logins *, const struct auth_token *, struct slice *login);
 size_t		 logins_count(const struct logins *);
 
 #endif

@@ -167,7 +167,7 @@ submits_free(struct submits **allp)
 }
 
 void
-submit_answer(struct submit_reply **rp, enum submit_verdict verdict, struct slice text)
+submit_answer_wait(struct submit_reply **rp, enum submit_verdict verdict, uint32_t wait_s, struct slice text)
 {
 	struct submit_reply *reply = *rp;
 	struct submit_wire *w = reply->wire;
@@ -175,12 +175,18 @@ submit_answer(struct submit_reply **rp, enum submit_verdict verdict, struct slic
 	*rp = NULL;
 	if (!w->gone) {
 		submit_verdict_put(channel_begin(w->channel, SUBMIT_VERDICT),
-		    &(struct submit_verdict_of){ .serial = reply->serial, .verdict = verdict, .text = text });
+		    &(struct submit_verdict_of){ .serial = reply->serial, .verdict = verdict, .wait_s = wait_s, .text = text });
 		(void)channel_end(w->channel);
 	}
 	mem_free(reply);
 	w->replies--;
 	free_if_done(w);
+}
+
+void
+submit_answer(struct submit_reply **rp, enum submit_verdict verdict, struct slice text)
+{
+	submit_answer_wait(rp, verdict, 0, text);
 }
 
 static void

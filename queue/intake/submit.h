@@ -34,5 +34,7 @@ int		 submits_attach(struct submits *, enum wire_role, uint32_t number, int fd, 
 void		 submits_room(struct submits *, bool);
 /* Answers and frees; the wire may be gone by now: then nothing is said. */
 void		 submit_answer(struct submit_reply **, enum submit_verdict, struct slice text);
+/* The same, and when it would be taken. */
+void		 submit_answer_wait(struct submit_reply **, enum submit_verdict, uint32_t wait_s, struct slice text);
 
 #endif

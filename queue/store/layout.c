@@ -65,7 +65,7 @@ static bool
 is_known(const char *name)
 {
 	static const char *const known[] = { ".", "..", "lock", "STORE.new", "journal", "spool", "db", "ballast",
-	    "holds", "corrupt", "lost+found" };
+	    "holds", "corrupt", "logins", "logins.new", "lost+found" };
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(name, known[i]) == 0)

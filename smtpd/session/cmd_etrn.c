@@ -6,17 +6,12 @@
 #include "smtpd/session/inside.h"
 
 static void
-on_verdict(void *arg, enum submit_verdict verdict, struct slice text)
+on_verdict(void *arg, const struct submit_verdict_of *v)
 {
-	static const enum sentence sentences[VERDICT_COUNT] = {
-		[VERDICT_NONE] = SAY_NOT_STARTED, [VERDICT_DURABLE] = SAY_NOT_STARTED, [VERDICT_STARTED] = SAY_STARTED,
-		[VERDICT_TRY_LATER] = SAY_NOT_STARTED, [VERDICT_NO_SPACE] = SAY_NOT_STARTED, [VERDICT_REFUSED] = SAY_NOT_FOR_YOU,
-	};
 	struct session *s = arg;
 
-	(void)text;
-	session_say(s, sentences[verdict]);
-	session_count(s, VERB_ETRN, verdict == VERDICT_STARTED);
+	session_say(s, v->verdict == VERDICT_STARTED ? SAY_STARTED : v->verdict == VERDICT_REFUSED ? SAY_NOT_FOR_YOU : SAY_NOT_STARTED);
+	session_count(s, VERB_ETRN, v->verdict == VERDICT_STARTED);
 	session_go(s, PHASE_COMMAND);
 	session_resume(s);
 }
@@ -25,7 +20,7 @@ void
 etrn_late(struct session *s)
 {
 	intake_forget(s->home->intake, &s->flush);
-	on_verdict(s, VERDICT_TRY_LATER, slice_of("", 0));
+	on_verdict(s, &(struct submit_verdict_of){ .verdict = VERDICT_TRY_LATER });
 }
 
 static enum done

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/crc32c.h"
@@ -152,28 +153,44 @@ close_with(struct session *s, bool ok)
 	session_go(s, PHASE_COMMAND);
 }
 
+/* Who is asked to wait reads it in a window of his mail program: minutes will do. */
 static void
-on_verdict(void *arg, enum submit_verdict verdict, struct slice text)
+say_no(struct session *s, const struct submit_verdict_of *no)
 {
-	static const enum sentence sentences[VERDICT_COUNT] = {
-		[VERDICT_NONE]		= SAY_NOT_QUEUED,
-		[VERDICT_TRY_LATER]	= SAY_NOT_QUEUED,
-		[VERDICT_NO_SPACE]	= SAY_NO_SPACE,
-		[VERDICT_REFUSED]	= SAY_NOT_ALLOWED,
+	static const struct { enum sentence sentence; const char *too; } noes[VERDICT_COUNT] = {
+		[VERDICT_NONE]		 = { SAY_NOT_QUEUED, NULL },
+		[VERDICT_TRY_LATER]	 = { SAY_NOT_QUEUED, NULL },
+		[VERDICT_NO_SPACE]	 = { SAY_NO_SPACE, NULL },
+		[VERDICT_REFUSED]	 = { SAY_NOT_ALLOWED, NULL },
+		[VERDICT_TOO_MUCH_MAIL]	 = { SAY_TOO_MUCH_MAIL, "much mail" },
+		[VERDICT_TOO_MANY_NAMES] = { SAY_TOO_MANY_NAMES, "many recipients" },
+		[VERDICT_NEVER]		 = { SAY_NEVER, NULL },
 	};
+	uint32_t minutes = no->wait_s / 60 + (no->wait_s % 60 != 0);
+
+	if (minutes > 0 && noes[no->verdict].too != NULL)
+		session_sayf(s, "450 4.7.1 Error: too %s from you, try again in %" PRIu32 " minute%s\r\n", noes[no->verdict].too,
+		    minutes, minutes == 1 ? "" : "s");
+	else
+		session_say(s, noes[no->verdict].sentence);
+}
+
+static void
+on_verdict(void *arg, const struct submit_verdict_of *v)
+{
 	struct session *s = arg;
 	char id[QUEUE_ID_LEN + 1], why[SUBMIT_TEXT_MAX];
 
 	queue_id_print(s->tx->ticket.id, id);
-	if (verdict == VERDICT_DURABLE) {
+	if (v->verdict == VERDICT_DURABLE) {
 		session_sayf(s, "250 2.0.0 Ok: queued as %s\r\n", id);
 		s->errors = s->junk = 0;
 		s->home->messages++;
 	} else {
-		log_warn("%s: not queued: %s", id, fmt_escaped(why, sizeof(why), text));
-		session_say(s, sentences[verdict]);
+		log_warn("%s: not queued: %s", id, fmt_escaped(why, sizeof(why), v->text));
+		say_no(s, v);
 	}
-	close_with(s, verdict == VERDICT_DURABLE);
+	close_with(s, v->verdict == VERDICT_DURABLE);
 	session_resume(s);
 }
 
@@ -397,7 +414,7 @@ void
 content_verdict_late(struct session *s)
 {
 	intake_forget(s->home->intake, &s->tx->promise);
-	on_verdict(s, VERDICT_TRY_LATER, SLICE_LIT("queue gave no answer"));
+	on_verdict(s, &(struct submit_verdict_of){ .verdict = VERDICT_TRY_LATER, .text = SLICE_LIT("queue gave no answer") });
 }
 
 /* Never longer than the phase's patience for the next byte, nor slower than RATE_LEAST in all. */

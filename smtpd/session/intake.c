@@ -93,7 +93,7 @@ fail_promise(struct hash_node *node, void *arg)
 	struct promise *p = CONTAINER_OF(node, struct promise, node);
 
 	keep(arg, p);
-	p->fn(p->arg, VERDICT_TRY_LATER, SLICE_LIT("queue is gone"));
+	p->fn(p->arg, &(struct submit_verdict_of){ .verdict = VERDICT_TRY_LATER, .text = SLICE_LIT("queue is gone") });
 }
 
 static void
@@ -241,7 +241,7 @@ intake_give_id(struct intake *in, struct ticket *ticket)
 
 /* What has been written goes; its answer is awaited. -1: the wire has not taken it. */
 static int
-await(struct intake *in, struct promise *p, uint64_t serial, void (*fn)(void *, enum submit_verdict, struct slice), void *arg)
+await(struct intake *in, struct promise *p, uint64_t serial, void (*fn)(void *, const struct submit_verdict_of *), void *arg)
 {
 	if (channel_end(in->channel) == -1)
 		return -1;
@@ -252,7 +252,7 @@ await(struct intake *in, struct promise *p, uint64_t serial, void (*fn)(void *, 
 
 int
 intake_submit(struct intake *in, const struct ticket *ticket, struct submit_message *message, struct promise *p,
-    void (*fn)(void *, enum submit_verdict, struct slice), void *arg)
+    void (*fn)(void *, const struct submit_verdict_of *), void *arg)
 {
 	if (!intake_knows(in, ticket) || channel_pending(in->channel) > WAITING_MAX)
 		return -1;
@@ -264,7 +264,7 @@ intake_submit(struct intake *in, const struct ticket *ticket, struct submit_mess
 
 int
 intake_flush(struct intake *in, const struct auth_token *token, struct slice domain, struct promise *p,
-    void (*fn)(void *, enum submit_verdict, struct slice), void *arg)
+    void (*fn)(void *, const struct submit_verdict_of *), void *arg)
 {
 	struct submit_flush flush = { .serial = ++in->serial, .token = *token, .domain = domain };
 
@@ -295,7 +295,7 @@ on_verdict(void *arg, struct reader *r, int fd)
 
 		if (p->serial == v.serial) {
 			keep(in, p);
-			p->fn(p->arg, v.verdict, v.text);
+			p->fn(p->arg, &v);
 			return 0;
 		}
 	}

@@ -23,7 +23,7 @@ struct ticket {
 struct promise {
 	struct hash_node	 node;
 	uint64_t		 serial;	/* 0: not in flight */
-	void			(*fn)(void *arg, enum submit_verdict, struct slice text);
+	void			(*fn)(void *arg, const struct submit_verdict_of *);	/* borrowed for the call */
 	void			*arg;
 };
 
@@ -49,10 +49,10 @@ bool		 intake_knows(const struct intake *, const struct ticket *);	/* false: que
 
 /* Spends message->id; fills in its serial. -1: no wire, the id is of another life, or far too much waits: then nothing was sent. */
 int		 intake_submit(struct intake *, const struct ticket *, struct submit_message *, struct promise *,
-		    void (*fn)(void *, enum submit_verdict, struct slice), void *arg);
+		    void (*fn)(void *, const struct submit_verdict_of *), void *arg);
 /* Asks for the mail of a domain to be tried now. -1: no wire. */
 int		 intake_flush(struct intake *, const struct auth_token *, struct slice domain, struct promise *,
-		    void (*fn)(void *, enum submit_verdict, struct slice), void *arg);
+		    void (*fn)(void *, const struct submit_verdict_of *), void *arg);
 void		 intake_forget(struct intake *, struct promise *);	/* the client is gone; not in flight: nothing */
 
 int		 intake_open_file(struct intake *, const struct ticket *, struct file_wish *, void (*fn)(void *, int), void *arg);

@@ -44,6 +44,7 @@ static const struct slice sentences[SENTENCE_COUNT] = {
 	[SAY_FOREIGN]		= SLICE_LIT("554 5.5.0 Error: this is not a web server\r\n"),
 	[SAY_TOO_MUCH_MAIL]	= SLICE_LIT("450 4.7.1 Error: too much mail from you, try again later\r\n"),
 	[SAY_TOO_MANY_NAMES]	= SLICE_LIT("450 4.7.1 Error: too many recipients from you, try again later\r\n"),
+	[SAY_NEVER]		= SLICE_LIT("554 5.7.1 Error: more recipients in one message than you may name in an hour\r\n"),
 	[SAY_NO_XCLIENT]	= SLICE_LIT("550 5.7.0 Error: insufficient authorization\r\n"),
 	[SAY_IN_PROGRESS]	= SLICE_LIT("503 5.5.1 Error: MAIL transaction in progress\r\n"),
 	[SAY_XCLIENT_SYNTAX]	= SLICE_LIT("501 5.5.4 Syntax: XCLIENT attribute=value...\r\n"),

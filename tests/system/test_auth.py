@@ -207,6 +207,86 @@ def test_logins_outlive_lookup(start, authority, sink, how):
     assert sink.wait(2)
 
 
+# -- what a login may send in an hour -----------------------------------------------------------------------------------
+
+
+def reply_to(mta, authority, login, recipients=1):
+    """The first reply that says no to a message of this login's in a session of its own, or the last: its code and its text."""
+    with connect(mta, authority) as client:
+        client.login(login, PASSWORD)
+        for word in [f"MAIL FROM:<{login}@local.test>"] + [f"RCPT TO:<r{i}@far.test>" for i in range(recipients)]:
+            code, text = client.docmd(word)
+            if code != 250:
+                return code, text.decode()
+        code, text = client.data(MESSAGE)
+        return code, text.decode()
+
+
+def wait_for_reply(mta, authority, login, wanted, never):
+    """The same, while processes come and go: until the wanted code came, with that other one never before it."""
+    codes = []
+
+    def came():
+        try:
+            codes.append(reply_to(mta, authority, login)[0])
+        except (smtplib.SMTPException, OSError) as error:
+            codes.append(getattr(error, "smtp_code", None))
+        return wanted in codes
+
+    wait_for(came, 20, lambda: f"{wanted}: {codes}")
+    assert never not in codes
+
+
+def test_a_login_sends_so_much_an_hour(start, authority, sink, tmp_path):
+    mta = start({"login-messages": 3, "login-recipients": 10})
+    for _ in range(3):
+        assert reply_to(mta, authority, "bob")[0] == 250
+    assert reply_to(mta, authority, "bob") == (450, "4.7.1 Error: too much mail from you, try again in 20 minutes")
+    mta.wait_log(r"warning: [0-9A-Z]{13}: login bob: login-messages is 3 an hour; a message to 1 fits in 1[0-9]{3} s$")
+    assert reply_to(mta, authority, "carol", 11)[0] == 554
+    assert reply_to(mta, authority, "carol", 10)[0] == 250
+    assert reply_to(mta, authority, "carol", 5) == (450, "4.7.1 Error: too many recipients from you, try again in 30 minutes")
+    assert reply_to(mta, authority, "alice")[0] == 250
+    assert "logins-limited 2\n" in mta.posthorn("status")
+    assert sum(len(transaction.recipients) for transaction in sink.wait(5)) == 14
+    mta.posthorn("queue", "backup", tmp_path / "backup")
+    assert not list((tmp_path / "backup").glob("logins*"))
+
+
+def test_a_reload_brings_other_limits(start, authority, sink):
+    mta = start({"login-messages": 1})
+    assert [reply_to(mta, authority, "bob")[0] for _ in range(2)] == [250, 450]
+    mta.conf.write_text(mta.conf.read_text().replace("login-messages = 1", "login-messages = 2"))
+    mta.reload()
+    wait_for_reply(mta, authority, "bob", 250, never=554)
+    wait_for_reply(mta, authority, "bob", 450, never=250)
+
+
+def written(mta, login):
+    """Thousandths of messages of this login's, as the file has them."""
+    path = mta.directory / "queue/logins"
+    lines = path.read_text().split("\n")[1:] if path.exists() else []
+    return sum(int(line.split()[0]) for line in lines if line.endswith(" " + login))
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_what_was_sent_outlives_queue(start, authority, sink, how):
+    mta = start({"login-messages": 3})
+    for _ in range(3):
+        assert reply_to(mta, authority, "bob")[0] == 250
+    if how == "killed":
+        wait_for(lambda: written(mta, "bob") > 2500, 20, "the file")
+        mta.kill_one("queue")
+    else:
+        mta.stop()
+        assert written(mta, "bob") > 2500
+        assert mta.command("posthorn", "queue", "audit", seconds=60).returncode == 0
+        mta.restart()
+    wait_for_reply(mta, authority, "bob", 450, never=250)
+    wait_for_reply(mta, authority, "alice", 250, never=450)
+    assert len(sink.wait(4)) == 4
+
+
 # -- Dovecot -----------------------------------------------------------------------------------------------------------
 
 

@@ -104,6 +104,40 @@ test_show(void **state)
 	buf_fini(&b);
 }
 
+/* Only what is printed like that is read back. */
+static void
+test_unescape(void **state)
+{
+	static const struct { const char *in; int result; struct slice out; } rows[] = {
+		{ "", 0, SLICE_LIT("") },
+		{ "a b~", 0, SLICE_LIT("a b~") },
+		{ "a\\x0d\\x0a\\\\b", 0, SLICE_LIT("a\r\n\\b") },
+		{ "\\x00\\xff\\x7f", 0, SLICE_LIT("\0\xff\x7f") },
+		{ "\\\\x41", 0, SLICE_LIT("\\x41") },
+		{ "12345678", 0, SLICE_LIT("12345678") },
+		{ "123456789", -1, SLICE_LIT("") },		/* too long */
+		{ "\\x41", -1, SLICE_LIT("") },			/* an A stays an A */
+		{ "\\x5c", -1, SLICE_LIT("") },
+		{ "\\x0A", -1, SLICE_LIT("") },
+		{ "\\x0g", -1, SLICE_LIT("") },
+		{ "\\x0", -1, SLICE_LIT("") },
+		{ "\\", -1, SLICE_LIT("") },
+		{ "\\n", -1, SLICE_LIT("") },
+		{ "a\nb", -1, SLICE_LIT("") },
+		{ "\303\274", -1, SLICE_LIT("") },
+	};
+	char out[8];
+	size_t len;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ROW(i, rows[i].in);
+		assert_int_equal(fmt_unescape(slice_str(rows[i].in), out, sizeof(out), &len), rows[i].result);
+		if (rows[i].result == 0)
+			assert_true(slice_eq(slice_of(out, len), rows[i].out));
+	}
+}
+
 static void
 test_escaped(void **state)
 {
@@ -152,6 +186,7 @@ main(void)
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_show),
 		cmocka_unit_test(test_escaped),
+		cmocka_unit_test(test_unescape),
 		cmocka_unit_test(test_err),
 	};
 

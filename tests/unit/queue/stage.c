@@ -127,6 +127,7 @@ on_verdict(void *arg, struct reader *r, int fd)
 	if (submit_verdict_get(r, &v) == -1)
 		return bad_frame(p);
 	p->set->verdicts[v.verdict]++;
+	p->set->wait_s = v.wait_s;
 	return 0;
 }
 

@@ -55,7 +55,7 @@ struct stage_set {
 	uint64_t		 next_id;
 	struct auth_token	 token;		/* of what is submitted */
 	bool			 room;
-	uint32_t		 verdicts[VERDICT_COUNT];
+	uint32_t		 verdicts[VERDICT_COUNT], wait_s;	/* of the last one */
 	/* lookup */
 	uint32_t		 questions, asked;
 	/* agents */

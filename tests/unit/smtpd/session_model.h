@@ -46,7 +46,7 @@ struct model {
 };
 
 /* How the queue answers a message that is handed in. */
-enum model_verdict { MODEL_TAKEN = 250, MODEL_LATER = 451, MODEL_NO_SPACE = 452, MODEL_REFUSED = 550 };
+enum model_verdict { MODEL_TAKEN = 250, MODEL_TOO_MUCH = 450, MODEL_LATER = 451, MODEL_NO_SPACE = 452, MODEL_REFUSED = 550, MODEL_NEVER = 554 };
 
 struct model_row {
 	const char	*say;		/* with its line end */

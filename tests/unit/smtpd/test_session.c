@@ -395,12 +395,21 @@ test_verdicts(void **state)
 {
 	static const struct {
 		enum submit_verdict	 verdict;
+		uint32_t		 wait_s;
 		const char		*reply;
 	} rows[] = {
-		{ VERDICT_TRY_LATER, "451 4.3.0" },
-		{ VERDICT_NO_SPACE, "452 4.3.1" },
-		{ VERDICT_REFUSED, "550 5.7.1" },
-		{ VERDICT_DURABLE, "250 2.0.0 Ok: queued" },
+		{ VERDICT_TRY_LATER, 0, "451 4.3.0" },
+		{ VERDICT_NO_SPACE, 0, "452 4.3.1" },
+		{ VERDICT_REFUSED, 0, "550 5.7.1" },
+		{ VERDICT_REFUSED, 60, "550 5.7.1" },
+		{ VERDICT_NEVER, 0, "554 5.7.1 Error: more recipients in one message than you may name in an hour" },
+		{ VERDICT_TOO_MUCH_MAIL, 0, "450 4.7.1 Error: too much mail from you, try again later" },
+		{ VERDICT_TOO_MUCH_MAIL, 1, "450 4.7.1 Error: too much mail from you, try again in 1 minute" },
+		{ VERDICT_TOO_MUCH_MAIL, 60, "450 4.7.1 Error: too much mail from you, try again in 1 minute" },
+		{ VERDICT_TOO_MUCH_MAIL, SUBMIT_WAIT_MAX, "450 4.7.1 Error: too much mail from you, try again in 60 minutes" },
+		{ VERDICT_TOO_MANY_NAMES, 61, "450 4.7.1 Error: too many recipients from you, try again in 2 minutes" },
+		{ VERDICT_TOO_MANY_NAMES, 0, "450 4.7.1 Error: too many recipients from you, try again later" },
+		{ VERDICT_DURABLE, 0, "250 2.0.0 Ok: queued" },
 	};
 
 	(void)state;
@@ -416,6 +425,7 @@ test_verdicts(void **state)
 		while (w.stored_count == before)
 			world_run_round(&w);
 		assert_int_equal(buf_len(&w.got), 0);	/* I4: not a word before the verdict */
+		w.wait_s = rows[i].wait_s;
 		world_give_verdict(&w, before, rows[i].verdict);
 		world_expect(&w, rows[i].reply);
 		world_expect(&w, "250 2.0.0 Ok");
@@ -423,7 +433,7 @@ test_verdicts(void **state)
 	world_talk(&w, RCPT, "503 ");
 	world_talk(&w, "QUIT\r\n", "221");
 	world_expect_close(&w);
-	assert_true(world_logged(&w, "data=1/4"));
+	assert_true(world_logged(&w, "data=1/12"));
 }
 
 /* queue dies: what it had is answered 451, the session lives, and goes on with the next queue. */

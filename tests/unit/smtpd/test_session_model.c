@@ -326,12 +326,14 @@ one_group(void)
 {
 	static const struct { enum model_verdict model; enum submit_verdict queue; } verdicts[] = {
 		{ MODEL_LATER, VERDICT_TRY_LATER }, { MODEL_NO_SPACE, VERDICT_NO_SPACE }, { MODEL_REFUSED, VERDICT_REFUSED },
+		{ MODEL_TOO_MUCH, VERDICT_TOO_MUCH_MAIL }, { MODEL_NEVER, VERDICT_NEVER },
 	};
-	unsigned v = below(12), most = model.rules->max_errors > 0 ? 1 : 1 + below(GROUP);
+	const unsigned noes = sizeof(verdicts) / sizeof(verdicts[0]);
+	unsigned v = below(4 * noes), most = model.rules->max_errors > 0 ? 1 : 1 + below(GROUP);
 	bool waits = false;
 
-	verdict = v < 3 ? verdicts[v].model : MODEL_TAKEN;
-	w.verdict = v < 3 ? verdicts[v].queue : VERDICT_DURABLE;
+	verdict = v < noes ? verdicts[v].model : MODEL_TAKEN;
+	w.verdict = v < noes ? verdicts[v].queue : VERDICT_DURABLE;
 	model_next(&model);
 	buf_reset(&bytes);
 	whole = false;

@@ -114,7 +114,7 @@ queue_message(void *arg, struct reader *r, int fd)
 void
 world_give_verdict(struct world *w, size_t message, enum submit_verdict verdict)
 {
-	struct submit_verdict_of v = { .serial = w->stored[message].serial, .verdict = verdict, .text = SLICE_LIT("") };
+	struct submit_verdict_of v = { .serial = w->stored[message].serial, .verdict = verdict, .wait_s = w->wait_s, .text = SLICE_LIT("") };
 
 	submit_verdict_put(channel_begin(w->queue, SUBMIT_VERDICT), &v);
 	assert_int_equal(channel_end(w->queue), 0);

@@ -47,6 +47,7 @@ struct world {
 	struct channel		*queue;
 	uint32_t		 epoch, leased;	/* the last id given out is leased of this epoch */
 	enum submit_verdict	 verdict;	/* for what comes in; VERDICT_NONE: hold it back */
+	uint32_t		 wait_s;	/* of verdicts */
 	bool			 no_file;	/* LARGE_OPEN gets none */
 	bool			 hold_file;
 	int			 file;		/* the last one given, or -1 */

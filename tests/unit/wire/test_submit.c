@@ -144,6 +144,7 @@ test_verdict(void **state)
 {
 	struct submit_verdict_of in = { .serial = UINT64_MAX,
 					.verdict = VERDICT_REFUSED,
+					.wait_s = SUBMIT_WAIT_MAX,
 					.text = codec_fill('x', SUBMIT_TEXT_MAX) },
 				 out;
 
@@ -157,6 +158,12 @@ test_verdict(void **state)
 	assert_int_equal(submit_verdict_get(&r, &out), 0);
 	assert_int_equal(out.text.len, SUBMIT_TEXT_MAX);
 	assert_int_equal(out.verdict, VERDICT_REFUSED);
+	assert_int_equal(out.wait_s, SUBMIT_WAIT_MAX);
+	in.wait_s++;
+	buf_reset(&b);
+	submit_verdict_put(&b, &in);
+	assert_int_equal(codec_try(SUBMIT("submit_verdict"), buf_slice(&b)), -1);
+	in.wait_s = 0;
 	in.verdict = VERDICT_NONE;		/* zeroed memory is no verdict */
 	buf_reset(&b);
 	submit_verdict_put(&b, &in);
