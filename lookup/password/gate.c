@@ -140,7 +140,7 @@ dispatch(void *arg)
 	struct attempt *a;
 
 	while (pool_ready(g->pool) && (a = TAILQ_FIRST(&g->line)) != NULL) {
-		struct sasl_said said = { .mechanism = a->mechanism, .plus_offered = offers_plus(a),
+		struct sasl_said said = { .mechanism = a->mechanism, .plus_offered = offers_plus(a), .client = attempt_address(a),
 		    .nonce = slice_of(a->nonce, NONCE_LEN), .channel_count = a->channel_count, .count = a->count };
 
 		attempt_leave_line(a);
@@ -183,7 +183,7 @@ on_fork(void *arg, int fd)
 {
 	const struct gate *g = arg;
 
-	return checker_run(fd, g->conf->submission.users + strlen("file:"), g->secret);
+	return checker_run_file(fd, g->conf->submission.users + strlen("file:"), g->secret);
 }
 
 static void
