@@ -111,6 +111,14 @@ static const struct {
 	{ SCMP_SYS(getgroups), EPERM, 0 }, { SCMP_SYS(fchown), EPERM, 0 }, { SCMP_SYS(setpriority), EPERM, 0 },
 };
 
+/* libpam asks for the kernel's audit log in passing. EPERM would make every login trouble; this says that the kernel has none. */
+static int
+add_gentle_audit(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+	    SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, INT_MASK, AF_NETLINK));
+}
+
 /* For abort and raise: a signal to our own threads. A process forked later has another id, and may not; it ends all the same. */
 static int
 add_own_signals(scmp_filter_ctx filter)
@@ -175,6 +183,8 @@ calls_enter(unsigned groups, enum calls_verdict verdict, struct err *err)
 	result = adjust(filter, verdict);
 	if (result == 0)
 		result = add_own_signals(filter);
+	if (result == 0)
+		result = add_gentle_audit(filter);
 	if (result == 0)
 		result = fill(filter, groups);
 	if (result == 0)

@@ -1,5 +1,5 @@
 /*
- * grant — ports for relay and smtpd, folders for queue and lookup.
+ * grant — ports for relay and smtpd, folders for queue, lookup and pam.
  */
 #include "proc/grant.h"
 
@@ -68,6 +68,11 @@ grant_of(enum sandbox kind, const struct conf *conf, struct sandbox_grant *out)
 	case SANDBOX_LOOKUP:
 		/* Users and tables may lie anywhere that its uid can read, and NSS modules read what they like. */
 		out->read[0] = "/";
+		break;
+	case SANDBOX_PAM:
+		/* What a module reads, and where its server is, stands in files of its own. */
+		out->read[0] = "/";
+		out->connect_any = true;
 		break;
 	default:
 		break;

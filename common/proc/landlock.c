@@ -121,7 +121,7 @@ add_rules(int rules, int version, const struct sandbox_grant *grant, struct err 
 		if (grant->connect[i] != 0 && allow_port(rules, grant->connect[i], NET_CONNECT_TCP, err) == -1)
 			return -1;
 	/* Port 0 is "any free one": a source address may be chosen, a service may not be posed as. */
-	return grant->connect[0] != 0 ? allow_port(rules, 0, NET_BIND_TCP, err) : 0;
+	return grant->connect[0] != 0 || grant->connect_any ? allow_port(rules, 0, NET_BIND_TCP, err) : 0;
 }
 
 int
@@ -135,6 +135,8 @@ landlock_enter(const struct sandbox_grant *grant, struct err *err)
 	if (version >= VERSIONS)
 		version = VERSIONS - 1;
 	attr = (struct ruleset_attr){ versions[version].fs, versions[version].net, versions[version].scoped };
+	if (grant->connect_any)
+		attr.net &= ~(uint64_t)NET_CONNECT_TCP;
 	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, versions[version].size, 0);
 	if (rules == -1)
 		return err_sys(err, "Landlock rules");

@@ -25,6 +25,7 @@ enum sandbox {
 	SANDBOX_MAILBOX,	/* worker: the user's Maildir; no network, no exec */
 	SANDBOX_KEY,		/* key: nothing but its wires */
 	SANDBOX_LOG,		/* logger: one file or the syslog socket */
+	SANDBOX_PAM,		/* pam: reads files, PAM modules and what they ask; forks its checkers; no writing, no exec */
 	SANDBOX_COUNT
 };
 
@@ -36,6 +37,7 @@ struct sandbox_grant {
 	const char	*write[SANDBOX_PATHS];		/* read, create, write, rename, remove; unused: NULL */
 	const char	*read[SANDBOX_PATHS];
 	uint16_t	 connect[SANDBOX_PORTS];	/* unused: 0 */
+	bool		 connect_any;			/* to every port: what they are is nobody's of ours to know */
 };
 
 const char	*sandbox_name(enum sandbox);

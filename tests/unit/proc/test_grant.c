@@ -65,6 +65,12 @@ test_grants(void **state)
 	assert_int_equal(g.connect[0], 0);
 	grant_of(SANDBOX_DELIVER, conf, &g);
 	assert_true(g.write[0] == NULL && g.read[0] == NULL && g.connect[0] == 0);
+	grant_of(SANDBOX_LOOKUP, conf, &g);
+	assert_string_equal(g.read[0], "/");
+	assert_true(g.write[0] == NULL && !g.connect_any);
+	grant_of(SANDBOX_PAM, conf, &g);
+	assert_string_equal(g.read[0], "/");
+	assert_true(g.write[0] == NULL && g.connect_any);
 	conf_free(&conf);
 }
 

@@ -241,6 +241,7 @@ static const int rows[SANDBOX_COUNT][ACTS] = {
 	[SANDBOX_MAILBOX] = { YES, NO,  YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   YES, YES, W,   W,   NO },
 	[SANDBOX_KEY]     = { YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO },
 	[SANDBOX_LOG]     = { YES, NO,  NO,  NO,  NO,  YES, NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO },
+	[SANDBOX_PAM]     = { YES, YES, NO,  NO,  YES, YES, NO,  YES, YES, NO,  YES, YES, NO,  NO,  YES, W,   NO,  YES, W,   W,   NO },
 };
 
 /* What a kind really gets in life. */
@@ -253,8 +254,9 @@ grant_for(enum sandbox kind)
 		g.connect[0] = 9;
 	if (kind == SANDBOX_STORE || kind == SANDBOX_MAILBOX)
 		g.write[0] = folder;
-	if (kind == SANDBOX_LOOKUP)
+	if (kind == SANDBOX_LOOKUP || kind == SANDBOX_PAM)
 		g.read[0] = "/";
+	g.connect_any = kind == SANDBOX_PAM;
 	return g;
 }
 
@@ -283,7 +285,7 @@ try(enum sandbox kind, bool (*act)(void))
 static bool
 needs_landlock(enum sandbox kind, size_t act)
 {
-	bool files = kind == SANDBOX_STORE || kind == SANDBOX_LOOKUP || kind == SANDBOX_MAILBOX;
+	bool files = kind == SANDBOX_STORE || kind == SANDBOX_LOOKUP || kind == SANDBOX_MAILBOX || kind == SANDBOX_PAM;
 
 	return (acts[act].act == reads_passwd && files) || (acts[act].act == writes_tmp && files) ||
 	    acts[act].act == connects_elsewhere || acts[act].act == signals_parent;
@@ -342,6 +344,21 @@ test_proof_sees_a_hole(void **state)
 	assert_non_null(strstr(err.text, "could create a file in /tmp"));
 }
 
+/* libpam looks for the audit log: no death, and the word for a kernel that has none. */
+static bool
+has_no_audit(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW, 9) == -1 && errno == EAFNOSUPPORT;
+}
+
+static void
+test_no_audit(void **state)
+{
+	(void)state;
+	for (int kind = SANDBOX_SESSION; kind < SANDBOX_COUNT; kind++)
+		assert_int_equal(try((enum sandbox)kind, has_no_audit), YES);
+}
+
 static void
 test_kill_mode(void **state)
 {
@@ -380,6 +397,10 @@ test_widens(void **state)
 	next = now;
 	next.write[0] = "/var/spool/other";
 	assert_true(sandbox_grant_widens(&now, &next));
+	next = now;
+	next.connect_any = true;
+	assert_true(sandbox_grant_widens(&now, &next));
+	assert_false(sandbox_grant_widens(&next, &now));
 }
 
 static int
@@ -411,6 +432,7 @@ main(void)
 		cmocka_unit_test(test_proof_holds),
 		cmocka_unit_test(test_proof_sees_a_hole),
 		cmocka_unit_test(test_kill_mode),
+		cmocka_unit_test(test_no_audit),
 		cmocka_unit_test(test_widens),
 	};
 
