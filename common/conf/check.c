@@ -418,7 +418,7 @@ pam_service_valid(const char *service)
 {
 	const char *slash = strrchr(service, '/'), *name = slash == NULL ? service : slash + 1;
 
-	if (slash != NULL && service[0] != '/')
+	if (slash == service || (slash != NULL && service[0] != '/'))	/* / would be all that pam's sandbox lets it read */
 		return false;
 	return name[0] != '\0' && name[0] != '.' && strlen(name) <= 64 && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.")] == '\0';
 }

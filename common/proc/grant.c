@@ -50,6 +50,22 @@ relay_ports(struct sandbox_grant *g, const struct conf *conf)
 		add_port(g, grant_port(conf->relay.smart_host, mx));
 }
 
+/*
+ * Where modules, their configuration, the accounts and the sockets of directory servers are. Not /: a root without capabilities is
+ * still the owner of the disks in /dev, and so could read all mail. A module finds the port of its server in a file of its own.
+ */
+static void
+pam_paths(struct sandbox_grant *g, const struct conf *conf)
+{
+	static const char *const paths[] = { "/etc", "/usr", "/lib", "/lib64", "/var", "/run", "/opt" };
+	const char *service = conf_pam_service(conf);
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		g->read[i] = paths[i];
+	g->read_beside = service != NULL && service[0] == '/' ? service : NULL;
+	g->connect_any = true;
+}
+
 void
 grant_of(enum sandbox kind, const struct conf *conf, struct sandbox_grant *out)
 {
@@ -70,9 +86,7 @@ grant_of(enum sandbox kind, const struct conf *conf, struct sandbox_grant *out)
 		out->read[0] = "/";
 		break;
 	case SANDBOX_PAM:
-		/* What a module reads, and where its server is, stands in files of its own. */
-		out->read[0] = "/";
-		out->connect_any = true;
+		pam_paths(out, conf);
 		break;
 	default:
 		break;

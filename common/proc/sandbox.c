@@ -137,6 +137,8 @@ sandbox_grant_widens(const struct sandbox_grant *now, const struct sandbox_grant
 {
 	size_t i;
 
+	if (next->read_beside != NULL && (now->read_beside == NULL || strcmp(next->read_beside, now->read_beside) != 0))
+		return true;
 	for (i = 0; i < SANDBOX_PATHS; i++) {
 		if (next->write[i] != NULL && !paths_hold(now->write, next->write[i]))
 			return true;

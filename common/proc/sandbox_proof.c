@@ -33,6 +33,13 @@ refuses_read(void)
 	return open("/etc/passwd", O_RDONLY | O_CLOEXEC) == -1;
 }
 
+/* What no process of ours has to do with, whatever else it reads. */
+static bool
+refuses_read_elsewhere(void)
+{
+	return open("/proc/version", O_RDONLY | O_CLOEXEC) == -1 && open("/dev/zero", O_RDONLY | O_CLOEXEC) == -1;
+}
+
 static bool
 refuses_write(void)
 {
@@ -182,6 +189,7 @@ static const struct probe {
 	unsigned	 landlock;	/* from which version of Landlock on it is refused even with those groups; 0: never */
 } probes[] = {
 	{ "read /etc/passwd",		 refuses_read,		CALLS_READ | CALLS_WRITE | CALLS_SANITIZER, 1 },
+	{ "read /proc and /dev",	 refuses_read_elsewhere, CALLS_READ | CALLS_WRITE | CALLS_SANITIZER, 1 },
 	{ "create a file in /tmp",	 refuses_write,		CALLS_WRITE | CALLS_SANITIZER,	1 },
 	{ "open for writing what is there", refuses_change,	CALLS_WRITE | CALLS_SANITIZER,	1 },
 	{ "run a program",		 refuses_exec,		NEVER,				0 },
@@ -220,6 +228,8 @@ applies(const struct probe *p, enum sandbox kind, const struct sandbox_grant *gr
 	bool reads = granted(grant->read, "/etc/passwd") || granted(grant->write, "/etc/passwd");
 
 	if (p->refuses == refuses_read && reads)
+		return false;
+	if (p->refuses == refuses_read_elsewhere && (granted(grant->read, "/proc/version") || granted(grant->read, "/dev/zero")))
 		return false;
 	if (p->refuses == refuses_write && granted(grant->write, "/tmp"))
 		return false;

@@ -151,7 +151,7 @@ static void
 test_init(void **state)
 {
 	static const struct { const char *service, *directory, *name; } rows[] = {
-		{ "smtp", "", "smtp" }, { "/etc/posthorn/pam/smtp", "/etc/posthorn/pam/", "smtp" }, { "/smtp", "/", "smtp" },
+		{ "smtp", "", "smtp" }, { "/etc/posthorn/pam/smtp", "/etc/posthorn/pam/", "smtp" },
 	};
 	char text[STACK_NAME_MAX + 2], path[1200];
 	struct stack stack;

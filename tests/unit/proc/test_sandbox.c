@@ -29,6 +29,7 @@ static const bool wide = false;
 #endif
 
 static char folder[256];	/* granted for writing */
+static char beside[512];	/* a file in it; for reading, its folder is */
 static int listening = -1;
 
 /* Each answers whether it worked. */
@@ -254,9 +255,13 @@ grant_for(enum sandbox kind)
 		g.connect[0] = 9;
 	if (kind == SANDBOX_STORE || kind == SANDBOX_MAILBOX)
 		g.write[0] = folder;
-	if (kind == SANDBOX_LOOKUP || kind == SANDBOX_PAM)
+	if (kind == SANDBOX_LOOKUP)
 		g.read[0] = "/";
-	g.connect_any = kind == SANDBOX_PAM;
+	if (kind == SANDBOX_PAM) {
+		g.read[0] = "/etc";
+		g.read_beside = beside;
+		g.connect_any = true;
+	}
 	return g;
 }
 
@@ -359,6 +364,27 @@ test_no_audit(void **state)
 		assert_int_equal(try((enum sandbox)kind, has_no_audit), YES);
 }
 
+/* Files that come into the folder later, too; disks, and what there is to read of other processes, never. */
+static bool
+reads_beside_only(void)
+{
+	return open(beside, O_RDONLY) != -1 && open("/dev/zero", O_RDONLY) == -1 && open("/proc/version", O_RDONLY) == -1;
+}
+
+static void
+test_beside(void **state)
+{
+	(void)state;
+	if (sandbox_landlock() < 1 || wide)
+		skip();
+	tempdir_write(beside, "one");
+	assert_int_equal(try(SANDBOX_PAM, reads_beside_only), YES);
+	assert_int_equal(unlink(beside), 0);
+	tempdir_write(beside, "another");
+	assert_int_equal(try(SANDBOX_PAM, reads_beside_only), YES);
+	assert_int_equal(unlink(beside), 0);
+}
+
 static void
 test_kill_mode(void **state)
 {
@@ -398,6 +424,10 @@ test_widens(void **state)
 	next.write[0] = "/var/spool/other";
 	assert_true(sandbox_grant_widens(&now, &next));
 	next = now;
+	next.read_beside = "/etc/posthorn/pam/smtp";
+	assert_true(sandbox_grant_widens(&now, &next));
+	assert_false(sandbox_grant_widens(&next, &now));
+	next = now;
 	next.connect_any = true;
 	assert_true(sandbox_grant_widens(&now, &next));
 	assert_false(sandbox_grant_widens(&next, &now));
@@ -410,6 +440,7 @@ set_up(void **state)
 
 	(void)state;
 	tempdir_make(folder);
+	(void)tempdir_join(beside, folder, "service");
 	listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	return bind(listening, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(listening, 1) == 0 ? 0 : -1;
 }
@@ -433,6 +464,7 @@ main(void)
 		cmocka_unit_test(test_proof_sees_a_hole),
 		cmocka_unit_test(test_kill_mode),
 		cmocka_unit_test(test_no_audit),
+		cmocka_unit_test(test_beside),
 		cmocka_unit_test(test_widens),
 	};
 
