@@ -92,6 +92,7 @@ static const struct call calls[] = {
 	CALL_IF(clone, CALLS_THREADS, 0, CLONE_THREAD, CLONE_THREAD),
 	CALL_IF(clone, CALLS_FORK, 0, NEW_SPACES, 0), CALL_IF(prctl, CALLS_FORK, 0, INT_MASK, PR_SET_PDEATHSIG),
 	CALL(fork, CALLS_FORK), CALL(vfork, CALLS_FORK), CALL(wait4, CALLS_FORK), CALL(waitid, CALLS_FORK), CALL(kill, CALLS_FORK),
+	CALL_IF(prctl, CALLS_CODE, 0, INT_MASK, PR_CAPBSET_READ),	/* libcap looks what there is, when a module brings it */
 	CALL_IF(mmap, CALLS_CODE, 2, PROT_EXEC | PROT_WRITE, PROT_EXEC), CALL_IF(mprotect, CALLS_CODE, 2, PROT_EXEC | PROT_WRITE, PROT_EXEC),
 	/* A leak checker stops its own process from a clone of it, and reads /proc; a coverage runtime writes its counters. */
 	CALL(clone, ASAN), CALL(clone3, ASAN), CALL(wait4, ASAN), CALL(ptrace, ASAN), CALL(prctl, ASAN), CALL(ioctl, ASAN), CALL(open, ASAN),

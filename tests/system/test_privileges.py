@@ -72,7 +72,8 @@ def homes():
 class PrivilegedPosthorn(Posthorn):
     def write_users(self, users=None):
         (self.directory / "virtual").write_text("")
-        (self.directory / "smtp").write_text("auth required pam_unix.so\naccount required pam_unix.so\n")
+        self.service = self.directory / "smtp"
+        self.service.write_text("auth required pam_unix.so\naccount required pam_unix.so\n")
 
     def maildir(self, user):
         return pathlib.Path(pwd.getpwnam(user).pw_dir) / "Maildir"
@@ -178,6 +179,10 @@ def test_accounts_of_the_system_log_in_by_pam(mta):
         assert log_in(mta, "ph-user2", PASSWORD) == 535         # has none
         assert log_in(mta, "root", "") == 535
         check_pam(mta, mta.pids("pam"))
+        usual = mta.service.read_text()
+        mta.service.write_text("@include /etc/pam.d/common-auth\n@include /etc/pam.d/common-account\n")      # what most services have
+        assert [log_in(mta, "ph-user1", word) for word in (PASSWORD, "pen")] == [235, 535]
+        mta.service.write_text(usual)
         subprocess.run(["usermod", "-e", "1", "ph-user1"], check=True)
         assert log_in(mta, "ph-user1", PASSWORD) == 535
         mta.wait_log("SASL PLAIN authentication failed: the account has expired, sasl_username=ph-user1")
