@@ -118,6 +118,13 @@ def test_trouble_is_no_wrong_password(start, authority, service, tmp_path, troub
     assert code_of(mta, authority) == 235
 
 
+def test_hashes_that_only_root_reads(start, authority, service):
+    """Without root pam_unix runs a helper of its own for them, and nothing is run here."""
+    mta = start({"auth-failures": 1})
+    service("auth required pam_unix.so", "account required pam_unix.so")
+    assert [code_of(mta, authority, "daemon") for _ in range(3)] == [454] * 3
+
+
 def test_a_module_that_hangs(start, authority, service):
     """The service is a pipe that nobody writes to: whoever opens it waits, until it is killed."""
     mta = start({"auth-workers": 1}, lookup={"answer-timeout": "1s"})

@@ -9,10 +9,12 @@
  *	user=NAME	knows the user by this name
  *	slow hang die	wants a long delay of failures; does not answer; ends the process
  *	once		denies whoever comes into a process where somebody has been
+ *	search=HEX	denies when these bytes, each changed by MASK, are anywhere in this process where they could be written
  */
 #include <security/pam_appl.h>
 #include <security/pam_modules.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -46,6 +48,43 @@ ask(pam_handle_t *pam, int style, const char *wanted)
 	free(answer->resp);
 	free(answer);
 	return code;
+}
+
+#define MASK	0x55
+
+static bool
+holds(const unsigned char *mem, size_t len, const unsigned char *pattern, size_t wanted)
+{
+	for (size_t i = 0; i + wanted <= len; i++) {
+		size_t same = 0;
+
+		while (same < wanted && (mem[i + same] ^ MASK) == pattern[same])
+			same++;
+		if (same == wanted)
+			return true;
+	}
+	return false;
+}
+
+static bool
+finds(const char *hex)
+{
+	unsigned char pattern[64];
+	size_t len = 0;
+	unsigned byte;
+	unsigned long from, to;
+	char line[512], rights[8];
+	bool found = false;
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	for (; len < sizeof(pattern) && sscanf(hex + 2 * len, "%2x", &byte) == 1; len++)
+		pattern[len] = (unsigned char)byte;
+	while (maps != NULL && !found && fgets(line, sizeof(line), maps) != NULL)
+		if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 && strncmp(rights, "rw", 2) == 0)
+			found = holds((const unsigned char *)from, to - from, pattern, len);
+	if (maps != NULL)
+		(void)fclose(maps);
+	return maps == NULL || len < 8 || found;
 }
 
 static bool
@@ -85,6 +124,8 @@ pam_sm_authenticate(pam_handle_t *pam, int flags, int argc, const char **argv)
 	if (value(argc, argv, "die") != NULL)
 		_exit(3);
 	if (value(argc, argv, "once") != NULL && (getenv("MOODY") != NULL || setenv("MOODY", "was here", 1) == -1))
+		return PAM_PERM_DENIED;
+	if (value(argc, argv, "search") != NULL && finds(value(argc, argv, "search")))
 		return PAM_PERM_DENIED;
 	if (value(argc, argv, "seen") != NULL && (!is_item(pam, PAM_RHOST, "192.0.2.7") || !is_item(pam, PAM_TTY, "smtp") ||
 	    !is_item(pam, PAM_SERVICE, "moody") || (flags & (PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK)) != (PAM_SILENT | PAM_DISALLOW_NULL_AUTHTOK)))

@@ -1,10 +1,15 @@
 /* test_desk — the desk of the process pam with real checkers, real libpam and a moody module; the test plays lookup. */
 #include "lookup/pam/desk.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/random.h"
 #include "event/timer.h"
 #include "ipc/channel.h"
 #include "lookup/pam/wire.h"
@@ -243,6 +248,85 @@ test_lookup_anew(void **state)
 	assert_int_equal(the.got, 1);
 }
 
+/* The process pam, alone: what the test knows it does not. */
+static _Noreturn void
+run_desk(int fd)
+{
+	struct err err;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || (the.desk = desk_new(the.loop, &the.conf, &the.stack, &err)) == NULL)
+		_exit(1);
+	desk_wire(the.desk, fd);
+	(void)loop_run(the.loop);
+	_exit(0);
+}
+
+static enum sasl_result
+ask_sync(struct chan_sync *wire_to, uint32_t id, struct slice response)
+{
+	const struct pam_question question = { id, { .mechanism = SASL_PLAIN, .client = SLICE_LIT("\300\0\2\7"), .nonce = SLICE_LIT("abc"),
+	    .count = 1, .responses = { response } } };
+	struct pam_verdict verdict;
+	struct reader in;
+	int fd;
+
+	pam_question_put(chan_sync_begin(wire_to, PAM_WIRE_STEP), &question);
+	assert_int_equal(chan_sync_send(wire_to, -1, NULL), 0);
+	assert_int_equal(chan_sync_next(wire_to, &in, &fd, NULL), PAM_WIRE_STEPPED);
+	assert_int_equal(pam_verdict_get(&in, &verdict), 0);
+	return verdict.answer.result;
+}
+
+/* "\0bob\0SECRET", the secret made of chance, and what a module searches for it by. */
+static void
+draw_secret(char response[5 + 17], char arguments[64])
+{
+	static const char digits[] = "0123456789abcdef";
+	unsigned char bytes[8];
+
+	random_bytes(bytes, sizeof(bytes));
+	memcpy(response, "\0bob", 5);
+	(void)strlcpy(arguments, "search=", 64);
+	for (size_t i = 0; i < 16; i++) {
+		response[5 + i] = digits[i % 2 == 0 ? bytes[i / 2] >> 4 : bytes[i / 2] & 15];
+		(void)snprintf(arguments + 7 + 2 * i, 64 - 7 - 2 * i, "%02x", (unsigned)(response[5 + i] ^ MOODY_MASK));
+	}
+}
+
+/* A module that searches all of its process finds its own user's password, and not that of the one before. */
+static void
+test_leaves_nothing(void **state)
+{
+	char response[5 + 17], arguments[64], path[512];
+	struct chan_sync *wire_to;
+	struct err err;
+	int pair[2];
+	pid_t pid;
+
+	(void)state;
+#ifdef POSTHORN_SANITIZERS
+	skip();			/* its shadow of the memory has no end */
+#endif
+	the.conf.submission.workers = 1;
+	the.conf.lookup.answer_timeout = 20000;
+	assert_int_equal(stack_init(&the.stack, moody_service(the.base, "ask=1", path), &err), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	pid = fork();
+	if (pid == 0)
+		run_desk(pair[1]);
+	(void)close(pair[1]);
+	assert_non_null(wire_to = chan_sync_open(pair[0], PAM_WIRE, PAM_WIRE_VERSION, &err));
+	draw_secret(response, arguments);
+	assert_int_equal(ask_sync(wire_to, 1, slice_of(response, 5 + 16)), SASL_FAILED);
+	moody(arguments);
+	assert_int_equal(ask_sync(wire_to, 2, slice_of(response, 5 + 16)), SASL_FAILED);	/* it does find */
+	assert_int_equal(ask_sync(wire_to, 3, RIGHT), SASL_OK);
+	assert_int_equal(ask_sync(wire_to, 4, RIGHT), SASL_OK);
+	chan_sync_close(&wire_to);
+	(void)kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void
 test_bad_questions(void **state)
 {
@@ -292,7 +376,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		DESK(test_dialogues), DESK(test_each_alone), DESK(test_hangs), DESK(test_dies), DESK(test_lookup_anew), DESK(test_bad_questions),
+		DESK(test_dialogues), DESK(test_each_alone), DESK(test_hangs), DESK(test_dies), DESK(test_lookup_anew), DESK(test_leaves_nothing),
+		DESK(test_bad_questions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
