@@ -39,7 +39,7 @@ lookup_take_wire(struct process *process, const struct control_wire *wire, int f
 	(void)process;
 	if (wire->kind == WIRE_LOOKUP)
 		lookup_wire(lookup, wire->role, fd);
-	else if (wire->kind == WIRE_AUTH)
+	else if (wire->kind == WIRE_AUTH || wire->kind == WIRE_PAM)
 		gate_wire(gate, wire->role, fd);
 	else
 		fd_close(&fd);

@@ -40,7 +40,8 @@ struct slot {
 	struct channel	*channel;
 	struct timer	 timer;		/* BUSY: the answer's deadline; RESTING: the next fork */
 	void		*question;	/* BUSY; NULL when given up */
-	bool		 slow;		/* killed because it did not answer: that takes its time, so no back-off */
+	bool		 spared;	/* ended by us, slow or done with its answers: no back-off */
+	uint32_t	 answers;	/* that this child has given */
 	int64_t		 born, backoff;
 };
 
@@ -57,6 +58,7 @@ struct pool {
 };
 
 static void	slot_fork(struct slot *);
+static void	slot_end(struct slot *);
 static void	slot_due(void *);
 static int	on_any(struct slot *, uint16_t, struct reader *);
 
@@ -121,21 +123,32 @@ on_any(struct slot *slot, uint16_t type, struct reader *in)
 	slot->state = SLOT_IDLE;
 	slot->question = NULL;
 	timer_stop(&slot->timer);
+	if (++slot->answers == pool->ops.answers) {
+		slot->spared = true;
+		slot_end(slot);
+	}
 	pool_wake(pool);
 	return 0;
 }
 
-/* Ends the child; what it was asked is lost now, its place is free when it is reaped. */
+/* The child's place is free when it is reaped. */
 static void
-slot_kill(struct slot *slot)
+slot_end(struct slot *slot)
 {
-	void *question = slot->question;
-
 	slot->question = NULL;
 	slot->state = SLOT_DYING;
 	timer_stop(&slot->timer);
 	channel_close(&slot->channel);
 	(void)kill(slot->pid, SIGKILL);
+}
+
+/* Ends the child; what it was asked is lost now. */
+static void
+slot_kill(struct slot *slot)
+{
+	void *question = slot->question;
+
+	slot_end(slot);
 	slot->pool->deaths++;
 	if (question != NULL)
 		slot->pool->ops.lost(slot->pool->ops.arg, question);
@@ -146,7 +159,7 @@ on_end(void *arg, const char *why)
 {
 	struct slot *slot = arg;
 
-	log_warn("lookup worker %ld is lost: %s", (long)slot->pid, why);
+	log_warn("worker %ld is lost: %s", (long)slot->pid, why);
 	slot_kill(slot);
 	pool_wake(slot->pool);
 }
@@ -158,7 +171,7 @@ slot_rest(struct slot *slot)
 	slot->backoff = slot->backoff == 0 ? BACKOFF_FIRST : slot->backoff * 2;
 	if (slot->backoff > BACKOFF_MOST)
 		slot->backoff = BACKOFF_MOST;
-	log_warn("a lookup worker died young: the next one in %d s", (int)(slot->backoff / 1000));
+	log_warn("a worker died young: the next one in %d s", (int)(slot->backoff / 1000));
 	timer_set(&slot->timer, slot->backoff);
 }
 
@@ -166,11 +179,11 @@ static void
 slot_reaped(struct slot *slot)
 {
 	if (slot->state != SLOT_DYING) {	/* the signal came before the end of its socket was read */
-		log_warn("lookup worker %ld died", (long)slot->pid);
+		log_warn("worker %ld died", (long)slot->pid);
 		slot_kill(slot);
 	}
 	slot->pid = 0;
-	if (!slot->slow && loop_now(slot->pool->loop) - slot->born < LIVED_LONG) {
+	if (!slot->spared && loop_now(slot->pool->loop) - slot->born < LIVED_LONG) {
 		slot_rest(slot);
 	} else {
 		slot->backoff = 0;
@@ -203,9 +216,9 @@ slot_due(void *arg)
 		slot_fork(slot);
 		pool_wake(slot->pool);
 	} else if (slot->state == SLOT_BUSY) {
-		log_warn("lookup worker %ld did not answer within %d ms and is replaced", (long)slot->pid,
+		log_warn("worker %ld did not answer within %d ms and is replaced", (long)slot->pid,
 		    (int)slot->pool->answer_ms);
-		slot->slow = true;
+		slot->spared = true;
 		slot_kill(slot);
 		pool_wake(slot->pool);
 	}
@@ -243,9 +256,10 @@ slot_start(struct slot *slot, struct err *err)
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == -1)
-		return err_sys(err, "a socket pair for a lookup worker");
+		return err_sys(err, "a socket pair for a worker");
 	slot->born = loop_now(pool->loop);
-	slot->slow = false;
+	slot->spared = false;
+	slot->answers = 0;
 	/* No handler of the loop's may run in the child: it would write into the loop's own pipe. */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
@@ -254,7 +268,7 @@ slot_start(struct slot *slot, struct err *err)
 		child_main(pool, pair[1], parent);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	if (slot->pid == -1) {
-		(void)err_sys(err, "forking a lookup worker");
+		(void)err_sys(err, "forking a worker");
 		fd_close(&pair[0]);
 		fd_close(&pair[1]);
 		slot->pid = 0;
@@ -288,7 +302,7 @@ pool_new(struct loop *loop, uint32_t workers, int64_t answer_ms, const struct po
 	struct pool *pool = mem_zalloc(sizeof(*pool) + workers * sizeof(struct slot));
 
 	if (pool == NULL) {
-		err_set(err, "no memory for lookup workers");
+		err_set(err, "no memory for workers");
 		return NULL;
 	}
 	pool->loop = loop;

@@ -5,7 +5,8 @@
  *
  * A worker that has not answered within the time is killed, reaped and replaced; so is one that
  * dies by itself. Whoever asked hears it as `lost`. A worker that dies young is replaced after 1,
- * 2, 4 ... 60 s; meanwhile pool_hopeful says whether waiting makes sense. Nothing here blocks.
+ * 2, 4 ... 60 s; meanwhile pool_hopeful says whether waiting makes sense. Nothing here blocks. Called by lookup.c, gate.c and, in
+ * the process pam, desk.c.
  */
 #include "event/loop.h"
 #include "ipc/channel.h"
@@ -23,6 +24,8 @@ struct pool_ops {
 	void	(*lost)(void *arg, void *question);	/* no answer will come to this one */
 	void	(*idle)(void *arg);			/* a worker is free, or none will be soon */
 	void	*arg;
+	/* So many a worker gives, then a fresh one takes its place, without back-off. 0: as many as it likes. */
+	uint32_t answers;
 };
 
 /* NULL: err. The workers are forked at once. */

@@ -25,6 +25,14 @@ buf_fini(struct buf *b)
 }
 
 void
+buf_wipe(struct buf *b)
+{
+	if (b->mem != NULL)
+		explicit_bzero(b->mem, b->cap);
+	buf_fini(b);
+}
+
+void
 buf_reset(struct buf *b)
 {
 	b->start = b->end = 0;

@@ -23,6 +23,7 @@ struct buf {
 
 void		 buf_init(struct buf *, size_t max);
 void		 buf_fini(struct buf *);		/* frees; the buf may be initialised again */
+void		 buf_wipe(struct buf *);		/* the same, and its bytes are nowhere in the heap */
 void		 buf_reset(struct buf *);		/* empty and not failed; keeps the memory */
 void		 buf_shrink(struct buf *);		/* gives the memory back when empty */
 

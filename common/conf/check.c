@@ -424,32 +424,63 @@ check_domains(const struct checker *ck)
 		check_domain(ck, i);
 }
 
+static bool
+starts(const char *text, const char *prefix)
+{
+	return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* The last part of an absolute path, or a name of /etc/pam.d. PAM makes small letters of capitals before it looks for the file. */
+static bool
+pam_service_valid(const char *service)
+{
+	const char *slash = strrchr(service, '/'), *name = slash == NULL ? service : slash + 1;
+
+	if (slash == service || (slash != NULL && service[0] != '/'))	/* / would be all that pam's sandbox lets it read */
+		return false;
+	return name[0] != '\0' && name[0] != '.' && strlen(name) <= 64 && name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.")] == '\0';
+}
+
+static const char *
+users_wrong(const char *users)
+{
+	if (users[0] == '\0' || starts(users, "file:/") || starts(users, "dovecot:/"))
+		return NULL;
+	if (!starts(users, "pam:"))
+		return "is neither \"file:/path\" nor \"dovecot:/path\" nor \"pam:service\"";
+	return pam_service_valid(users + strlen("pam:")) ? NULL :
+	    "names no PAM service: a file of /etc/pam.d or an absolute path, its name of at most 64 small letters, digits, - _ and ., "
+	    "would be right";
+}
+
 /* For a file they are ours, and SCRAM with a binding is nothing without SCRAM: clients fall back to it (RFC 5802 6). */
 static const char *
 mechanism_wrong(const struct conf_submission *submission, const char *name)
 {
-	static const char *const ours[] = { "PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", NULL };
-	size_t i = 0;
+	/* PAM is told passwords and tells none; it takes the first two. */
+	static const char *const ours[] = { "PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS" };
+	bool file = starts(submission->users, "file:"), pam = starts(submission->users, "pam:");
 
 	for (const char *p = name; *p != '\0'; p++)
 		if (!(*p >= 'A' && *p <= 'Z') && !(*p >= '0' && *p <= '9') && *p != '-' && *p != '_')
 			return "is no name of a mechanism: capitals, digits, - and _ would be right";
-	if (strncmp(submission->users, "file:", 5) != 0)
+	if (!file && !pam)
 		return NULL;
-	while (ours[i] != NULL && strcmp(ours[i], name) != 0)
-		i++;
-	return ours[i] == NULL ? "does not work with a file: PLAIN, LOGIN, SCRAM-SHA-256 or SCRAM-SHA-256-PLUS would be right" : NULL;
+	for (size_t i = 0; i < (pam ? 2 : 4); i++)
+		if (strcmp(ours[i], name) == 0)
+			return NULL;
+	return pam ? "does not work with PAM: PLAIN or LOGIN would be right" :
+	    "does not work with a file: PLAIN, LOGIN, SCRAM-SHA-256 or SCRAM-SHA-256-PLUS would be right";
 }
 
 static void
 check_submission(const struct checker *ck)
 {
 	const struct conf_submission *submission = &ck->conf->submission;
-	const char *users = submission->users, *path = strchr(users, ':'), *wrong;
+	const char *wrong = users_wrong(submission->users);
 
-	if (users[0] != '\0' && ((strncmp(users, "file:", 5) != 0 && strncmp(users, "dovecot:", 8) != 0) || path[1] != '/'))
-		mistake_text(ck, "submission", 0, "users", users,
-		    "is neither \"file:/path\" nor \"dovecot:/path\"");
+	if (wrong != NULL)
+		mistake_text(ck, "submission", 0, "users", submission->users, wrong);
 	if (submission->senders[0] != '\0' && strncmp(submission->senders, "file:/", 6) != 0)
 		mistake_text(ck, "submission", 0, "senders", submission->senders, "is not \"file:/path\"");
 	for (uint32_t i = 0; i < submission->mechanisms.count; i++)

@@ -189,6 +189,15 @@ conf_new_default(const char *hostname)
 	return conf;
 }
 
+const char *
+conf_pam_service(const struct conf *conf)
+{
+	static const char pam[] = "pam:";
+	const char *users = conf->submission.users;
+
+	return users != NULL && strncmp(users, pam, sizeof(pam) - 1) == 0 ? users + sizeof(pam) - 1 : NULL;
+}
+
 const struct conf_tls *
 conf_tls_find(const struct conf *conf, const char *name)
 {

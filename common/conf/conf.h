@@ -95,7 +95,7 @@ struct conf_smtpd {
 enum sender_rights { SENDER_RIGHTS_NONE, SENDER_RIGHTS_REJECT, SENDER_RIGHTS_WARN, SENDER_RIGHTS_OFF, SENDER_RIGHTS_COUNT };
 
 struct conf_submission {
-	char	*users;			/* "file:/path", "dovecot:/path"; empty: nobody can log in */
+	char	*users;			/* "file:/path", "dovecot:/path", "pam:service"; empty: nobody can log in */
 	struct conf_strings mechanisms;	/* empty: what suits `users` */
 	int64_t	workers;		/* processes that check passwords */
 	int64_t	failures;		/* of one address within the window; 0: no limit */
@@ -191,6 +191,8 @@ struct conf	*conf_new(void);			/* empty; NULL: no memory */
 struct conf	*conf_new_default(const char *hostname);
 void		 conf_free(struct conf **);
 
+/* What stands behind "pam:" in submission.users; NULL: they come from elsewhere. */
+const char		*conf_pam_service(const struct conf *);
 /* NULL: there is no such section. */
 const struct conf_tls	*conf_tls_find(const struct conf *, const char *name);
 /* Certificates and keys are numbered through all tls sections: of this section's first one (item tls_count: how many there are). */

@@ -80,12 +80,13 @@ static const char *const sender_rights_names[] = { "reject", "warn", "off", NULL
 
 static const struct setting submission_rows[] = {
 	{ "users", SETTING_STRING, FIELD(conf_submission, users), "", NULL, "1000",
-	  "who may log in: \"file:/path\" for lines of login:hash, \"dovecot:/path\" for the auth-client socket of Dovecot; empty: nobody", NULL },
+	  "who may log in: \"file:/path\" for lines of login:hash, \"dovecot:/path\" for the auth-client socket of Dovecot, "
+	  "\"pam:service\" for a service of /etc/pam.d or \"pam:/path\" for one elsewhere; empty: nobody", NULL },
 	{ "mechanisms", SETTING_STRINGS, FIELD(conf_submission, mechanisms), "", "1", "20",
-	  "what AUTH offers; empty: PLAIN and LOGIN for a file, all that Dovecot offers for Dovecot. SCRAM-SHA-256 and "
+	  "what AUTH offers; empty: PLAIN and LOGIN for a file and for PAM, all that Dovecot offers for Dovecot. SCRAM-SHA-256 and "
 	  "SCRAM-SHA-256-PLUS are for a file in which all users have SCRAM keys", NULL },
 	{ "auth-workers", SETTING_INT, FIELD(conf_submission, workers), "2", "1", "64",
-	  "processes that check passwords against the file", NULL },
+	  "processes that check passwords against the file or by PAM", NULL },
 	{ "auth-failures", SETTING_INT, FIELD(conf_submission, failures), "20", NULL, "100000",
 	  "failed logins of one client address within the window before more are put off (454); ten times as many for one "
 	  "login; 0: no limit", NULL },

@@ -104,8 +104,8 @@ channel_free(void *arg)
 {
 	struct channel *c = arg;
 
-	buf_fini(&c->in);
-	buf_fini(&c->out);
+	buf_wipe(&c->in);	/* passwords come this way, too, and processes are forked by those who have wires */
+	buf_wipe(&c->out);
 	mem_free(c->fds_out);
 	mem_free(c);
 }

@@ -72,6 +72,21 @@ address_bytes(const struct sockaddress *a, unsigned *count)
 					      (const uint8_t *)&a->v4.sin_addr;
 }
 
+void
+sockaddress_of_bytes(struct slice bytes, struct sockaddress *out)
+{
+	*out = (struct sockaddress){ 0 };
+	if (bytes.len == 4) {
+		out->v4 = (struct sockaddr_in){ .sin_family = AF_INET };
+		out->len = sizeof(out->v4);
+		memcpy(&out->v4.sin_addr, bytes.p, 4);
+	} else if (bytes.len == 16) {
+		out->v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6 };
+		out->len = sizeof(out->v6);
+		memcpy(&out->v6.sin6_addr, bytes.p, 16);
+	}
+}
+
 /* One address without brackets; the port stays 0. */
 static int
 parse_bare(struct slice s, struct sockaddress *out)

@@ -38,6 +38,8 @@ bool		 sockaddress_same_host(const struct sockaddress *, const struct sockaddres
 /* Loopback, private, link-local, unspecified, multicast and other addresses that no MX may name. */
 bool		 sockaddress_is_private(const struct sockaddress *);
 bool		 sockaddress_is_any(const struct sockaddress *);		/* 0.0.0.0 or :: */
+/* An address as the wires carry it: 4 or 16 bytes; anything else is none. The port is 0. */
+void		 sockaddress_of_bytes(struct slice, struct sockaddress *);
 /* Turns ::ffff:a.b.c.d into a.b.c.d; anything else stays. */
 void		 sockaddress_unmap(struct sockaddress *);
 

@@ -92,6 +92,7 @@ static const struct call calls[] = {
 	CALL_IF(clone, CALLS_THREADS, 0, CLONE_THREAD, CLONE_THREAD),
 	CALL_IF(clone, CALLS_FORK, 0, NEW_SPACES, 0), CALL_IF(prctl, CALLS_FORK, 0, INT_MASK, PR_SET_PDEATHSIG),
 	CALL(fork, CALLS_FORK), CALL(vfork, CALLS_FORK), CALL(wait4, CALLS_FORK), CALL(waitid, CALLS_FORK), CALL(kill, CALLS_FORK),
+	CALL_IF(prctl, CALLS_CODE, 0, INT_MASK, PR_CAPBSET_READ),	/* libcap looks what there is, when a module brings it */
 	CALL_IF(mmap, CALLS_CODE, 2, PROT_EXEC | PROT_WRITE, PROT_EXEC), CALL_IF(mprotect, CALLS_CODE, 2, PROT_EXEC | PROT_WRITE, PROT_EXEC),
 	/* A leak checker stops its own process from a clone of it, and reads /proc; a coverage runtime writes its counters. */
 	CALL(clone, ASAN), CALL(clone3, ASAN), CALL(wait4, ASAN), CALL(ptrace, ASAN), CALL(prctl, ASAN), CALL(ioctl, ASAN), CALL(open, ASAN),
@@ -110,6 +111,14 @@ static const struct {
 	{ SCMP_SYS(ioctl), ENOTTY, ASAN }, { SCMP_SYS(clone3), ENOSYS, ASAN }, { SCMP_SYS(sched_setaffinity), EPERM, ASAN },
 	{ SCMP_SYS(getgroups), EPERM, 0 }, { SCMP_SYS(fchown), EPERM, 0 }, { SCMP_SYS(setpriority), EPERM, 0 },
 };
+
+/* libpam asks for the kernel's audit log in passing. EPERM would make every login trouble; this says that the kernel has none. */
+static int
+add_gentle_audit(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+	    SCMP_CMP64(0, SCMP_CMP_MASKED_EQ, INT_MASK, AF_NETLINK));
+}
 
 /* For abort and raise: a signal to our own threads. A process forked later has another id, and may not; it ends all the same. */
 static int
@@ -175,6 +184,8 @@ calls_enter(unsigned groups, enum calls_verdict verdict, struct err *err)
 	result = adjust(filter, verdict);
 	if (result == 0)
 		result = add_own_signals(filter);
+	if (result == 0)
+		result = add_gentle_audit(filter);
 	if (result == 0)
 		result = fill(filter, groups);
 	if (result == 0)

@@ -1,5 +1,5 @@
 /*
- * grant — ports for relay and smtpd, folders for queue and lookup.
+ * grant — ports for relay and smtpd, folders for queue, lookup and pam.
  */
 #include "proc/grant.h"
 
@@ -50,6 +50,22 @@ relay_ports(struct sandbox_grant *g, const struct conf *conf)
 		add_port(g, grant_port(conf->relay.smart_host, mx));
 }
 
+/*
+ * Where modules, their configuration, the accounts and the sockets of directory servers are. Not /: a root without capabilities is
+ * still the owner of the disks in /dev, and so could read all mail. A module finds the port of its server in a file of its own.
+ */
+static void
+pam_paths(struct sandbox_grant *g, const struct conf *conf)
+{
+	static const char *const paths[] = { "/etc", "/usr", "/lib", "/lib64", "/var", "/run", "/opt" };
+	const char *service = conf_pam_service(conf);
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+		g->read[i] = paths[i];
+	g->read_beside = service != NULL && service[0] == '/' ? service : NULL;
+	g->connect_any = true;
+}
+
 void
 grant_of(enum sandbox kind, const struct conf *conf, struct sandbox_grant *out)
 {
@@ -68,6 +84,9 @@ grant_of(enum sandbox kind, const struct conf *conf, struct sandbox_grant *out)
 	case SANDBOX_LOOKUP:
 		/* Users and tables may lie anywhere that its uid can read, and NSS modules read what they like. */
 		out->read[0] = "/";
+		break;
+	case SANDBOX_PAM:
+		pam_paths(out, conf);
 		break;
 	default:
 		break;

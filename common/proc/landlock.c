@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -94,6 +97,19 @@ allow_path(int rules, const char *path, uint64_t rights, struct err *err)
 	return result == -1 ? err_sys(err, "a Landlock rule for %s", path) : 0;
 }
 
+/* The folder and not the file: a file that is edited is usually another one afterwards. */
+static int
+allow_beside(int rules, const char *file, uint64_t rights, struct err *err)
+{
+	const char *slash = strrchr(file, '/');
+	char folder[PATH_MAX];
+
+	if (slash == NULL || slash == file || (size_t)(slash - file) >= sizeof(folder))
+		return err_set(err, "%s lies in no folder that could be given to a process", file);
+	(void)snprintf(folder, sizeof(folder), "%.*s", (int)(slash - file), file);
+	return allow_path(rules, folder, rights, err);
+}
+
 static int
 allow_port(int rules, uint16_t port, uint64_t rights, struct err *err)
 {
@@ -115,13 +131,15 @@ add_rules(int rules, int version, const struct sandbox_grant *grant, struct err 
 		if (grant->write[i] != NULL && allow_path(rules, grant->write[i], WRITE_RIGHTS & fs, err) == -1)
 			return -1;
 	}
+	if (grant->read_beside != NULL && allow_beside(rules, grant->read_beside, READ_RIGHTS & fs, err) == -1)
+		return -1;
 	if (versions[version].net == 0)
 		return 0;
 	for (size_t i = 0; i < SANDBOX_PORTS; i++)
 		if (grant->connect[i] != 0 && allow_port(rules, grant->connect[i], NET_CONNECT_TCP, err) == -1)
 			return -1;
 	/* Port 0 is "any free one": a source address may be chosen, a service may not be posed as. */
-	return grant->connect[0] != 0 ? allow_port(rules, 0, NET_BIND_TCP, err) : 0;
+	return grant->connect[0] != 0 || grant->connect_any ? allow_port(rules, 0, NET_BIND_TCP, err) : 0;
 }
 
 int
@@ -135,6 +153,8 @@ landlock_enter(const struct sandbox_grant *grant, struct err *err)
 	if (version >= VERSIONS)
 		version = VERSIONS - 1;
 	attr = (struct ruleset_attr){ versions[version].fs, versions[version].net, versions[version].scoped };
+	if (grant->connect_any)
+		attr.net &= ~(uint64_t)NET_CONNECT_TCP;
 	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, versions[version].size, 0);
 	if (rules == -1)
 		return err_sys(err, "Landlock rules");

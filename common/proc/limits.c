@@ -3,6 +3,7 @@
  */
 #include "proc/limits.h"
 
+#include <errno.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -35,6 +36,7 @@ static const struct wanted least[SANDBOX_COUNT] = {
 	[SANDBOX_MAILBOX] = { 512 * MIB,  1024,               MIB,       0 },
 	[SANDBOX_KEY]     = { 256 * MIB,  512,                0,         0 },
 	[SANDBOX_LOG]     = { 256 * MIB,  4096,               UNLIMITED, 0 },
+	[SANDBOX_PAM]     = { 512 * MIB,  256,                0,         UNLIMITED },	/* the kernel does not count root's processes */
 };
 
 /* And what the configuration adds. */
@@ -78,7 +80,10 @@ set(__rlimit_resource_t resource, int64_t value, const char *what, struct err *e
 		return 0;
 	if (getrlimit(resource, &now) == -1)
 		return err_sys(err, "reading the limit of %s", what);
-	if (now.rlim_max != RLIM_INFINITY && now.rlim_max < limit.rlim_max && geteuid() != 0)
+	if (setrlimit(resource, &limit) == 0)
+		return 0;
+	/* Who may not raise it, root's number or not, keeps what there is. */
+	if (errno == EPERM && now.rlim_max < limit.rlim_max)
 		limit.rlim_cur = limit.rlim_max = now.rlim_max;
 	if (setrlimit(resource, &limit) == -1)
 		return err_sys(err, "limiting %s to %lld", what, (long long)value);

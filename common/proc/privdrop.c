@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -81,6 +83,39 @@ privdrop(const struct account *a, const char *empty, const char *login, struct e
 		return err_sys(err, "setresuid %u", (unsigned)a->uid);
 	if (!is_exactly(a) || setuid(0) != -1)
 		return err_set(err, "the change to uid %u did not hold", (unsigned)a->uid);
+	return 0;
+}
+
+static bool
+has_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &head, have) == -1)
+		return true;
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		if ((have[i].permitted | have[i].effective | have[i].inheritable) != 0)
+			return true;
+	return false;
+}
+
+int
+privdrop_capabilities(struct err *err)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+	if (setgroups(0, NULL) == -1)
+		return err_sys(err, "giving up root's groups");
+	/* What a program run later could have. A posthornd that was started with few capabilities may not narrow it, which
+	 * takes nothing away: no_new_privs and the list of calls come next, and with them no program is run. */
+	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+		(void)prctl(PR_CAPBSET_DROP, cap);
+	if (syscall(SYS_capset, &head, none) == -1)		/* the ambient ones go with them */
+		return err_sys(err, "giving up root's capabilities");
+	if (has_capabilities() || setgroups(0, NULL) != -1 || setuid(1) != -1)
+		return err_set(err, "root's capabilities are still there");
 	return 0;
 }
 

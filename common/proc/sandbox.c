@@ -28,6 +28,7 @@ static const struct kind {
 	[SANDBOX_MAILBOX] = { "mailbox",  CALLS_BASE | CALLS_READ | CALLS_WRITE | CALLS_SYNC,			false },
 	[SANDBOX_KEY]     = { "key",      CALLS_BASE,								true },
 	[SANDBOX_LOG]     = { "log",      CALLS_BASE | CALLS_UNIX,						false },
+	[SANDBOX_PAM]     = { "pam",      CALLS_BASE | CALLS_READ | CALLS_UNIX | CALLS_INET | CALLS_FORK | CALLS_CODE, false },
 };
 
 #ifdef POSTHORN_SANITIZERS
@@ -136,13 +137,17 @@ sandbox_grant_widens(const struct sandbox_grant *now, const struct sandbox_grant
 {
 	size_t i;
 
+	if (next->read_beside != NULL && (now->read_beside == NULL || strcmp(next->read_beside, now->read_beside) != 0))
+		return true;
 	for (i = 0; i < SANDBOX_PATHS; i++) {
 		if (next->write[i] != NULL && !paths_hold(now->write, next->write[i]))
 			return true;
 		if (next->read[i] != NULL && !paths_hold(now->read, next->read[i]))
 			return true;
 	}
-	for (i = 0; i < SANDBOX_PORTS; i++)
+	if (next->connect_any && !now->connect_any)
+		return true;
+	for (i = 0; i < SANDBOX_PORTS && !now->connect_any; i++)
 		if (next->connect[i] != 0 && !ports_hold(now, next->connect[i]))
 			return true;
 	return false;

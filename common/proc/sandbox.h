@@ -25,17 +25,20 @@ enum sandbox {
 	SANDBOX_MAILBOX,	/* worker: the user's Maildir; no network, no exec */
 	SANDBOX_KEY,		/* key: nothing but its wires */
 	SANDBOX_LOG,		/* logger: one file or the syslog socket */
+	SANDBOX_PAM,		/* pam: reads files, PAM modules and what they ask; forks its checkers; no writing, no exec */
 	SANDBOX_COUNT
 };
 
-#define SANDBOX_PATHS	8
+#define SANDBOX_PATHS	12
 #define SANDBOX_PORTS	16
 
 /* What this one process has within its kind: borrowed paths of folders (all below each), TCP ports it may connect to. */
 struct sandbox_grant {
 	const char	*write[SANDBOX_PATHS];		/* read, create, write, rename, remove; unused: NULL */
 	const char	*read[SANDBOX_PATHS];
+	const char	*read_beside;			/* a file: all below the folder that it lies in; NULL: none */
 	uint16_t	 connect[SANDBOX_PORTS];	/* unused: 0 */
+	bool		 connect_any;			/* to every port: what they are is nobody's of ours to know */
 };
 
 const char	*sandbox_name(enum sandbox);

@@ -33,6 +33,13 @@ refuses_read(void)
 	return open("/etc/passwd", O_RDONLY | O_CLOEXEC) == -1;
 }
 
+/* What no process of ours has to do with, whatever else it reads. */
+static bool
+refuses_read_elsewhere(void)
+{
+	return open("/proc/version", O_RDONLY | O_CLOEXEC) == -1 && open("/dev/zero", O_RDONLY | O_CLOEXEC) == -1;
+}
+
 static bool
 refuses_write(void)
 {
@@ -161,6 +168,20 @@ refuses_keys(void)
 	    syscall(SYS_bpf, 0, NULL, 0) == -1 && syscall(SYS_setns, 0, 0) == -1;
 }
 
+/* Also into the user that it is already, which without a list anybody may: so this is seen without root, too. */
+static bool
+refuses_other_user(void)
+{
+	return setresuid(getuid(), getuid(), getuid()) == -1 && setresgid(getgid(), getgid(), getgid()) == -1;
+}
+
+/* Owner of the file or not: not even opened for it. */
+static bool
+refuses_change(void)
+{
+	return open("/etc/passwd", O_WRONLY | O_CLOEXEC) == -1 && open("/proc/self/comm", O_WRONLY | O_CLOEXEC) == -1;
+}
+
 static const struct probe {
 	const char	*what;
 	bool		(*refuses)(void);
@@ -168,7 +189,9 @@ static const struct probe {
 	unsigned	 landlock;	/* from which version of Landlock on it is refused even with those groups; 0: never */
 } probes[] = {
 	{ "read /etc/passwd",		 refuses_read,		CALLS_READ | CALLS_WRITE | CALLS_SANITIZER, 1 },
+	{ "read /proc and /dev",	 refuses_read_elsewhere, CALLS_READ | CALLS_WRITE | CALLS_SANITIZER, 1 },
 	{ "create a file in /tmp",	 refuses_write,		CALLS_WRITE | CALLS_SANITIZER,	1 },
+	{ "open for writing what is there", refuses_change,	CALLS_WRITE | CALLS_SANITIZER,	1 },
 	{ "run a program",		 refuses_exec,		NEVER,				0 },
 	{ "make a process",		 refuses_fork,		CALLS_FORK | CALLS_SANITIZER,	0 },
 	{ "open an internet socket",	 refuses_inet,		CALLS_INET,			0 },
@@ -179,6 +202,7 @@ static const struct probe {
 	{ "signal the supervisor",	 refuses_signals,	CALLS_FORK,			6 },
 	{ "signal by a descriptor or thread", refuses_hidden_signals, CALLS_SANITIZER,	0 },
 	{ "make a user namespace",	 refuses_new_space,	CALLS_SANITIZER,		0 },
+	{ "become a user",		 refuses_other_user,	NEVER,				0 },
 	{ "map writable code",		 refuses_writable_code,	CALLS_SANITIZER,		0 },
 	{ "use keys, namespaces, bpf",	 refuses_keys,		NEVER,				0 },
 };
@@ -205,7 +229,13 @@ applies(const struct probe *p, enum sandbox kind, const struct sandbox_grant *gr
 
 	if (p->refuses == refuses_read && reads)
 		return false;
+	if (p->refuses == refuses_read_elsewhere && (granted(grant->read, "/proc/version") || granted(grant->read, "/dev/zero")))
+		return false;
 	if (p->refuses == refuses_write && granted(grant->write, "/tmp"))
+		return false;
+	if (p->refuses == refuses_change && (granted(grant->write, "/etc/passwd") || granted(grant->write, "/proc")))
+		return false;
+	if (p->refuses == refuses_connect && grant->connect_any)
 		return false;
 	if ((p->unless & sandbox_groups(kind)) == 0)
 		return true;

@@ -391,7 +391,7 @@ boot(struct running *r, struct err *err)
 	return 0;
 }
 
-/* Root's part ends here. Without root everything stays one user's. */
+/* Root's part ends here, or root's rights do. Without root everything stays one user's. */
 static int
 become_user(struct running *r, struct err *err)
 {
@@ -401,6 +401,8 @@ become_user(struct running *r, struct err *err)
 
 	if (geteuid() != 0)
 		return 0;
+	if (s->user == NULL)
+		return privdrop_capabilities(err);
 	if (account_find(s->user, &account, err) == -1)
 		return -1;
 	(void)snprintf(empty, sizeof(empty), "%s/empty", r->process.conf->run_directory);

@@ -4,7 +4,7 @@
  * service — what every process does alike, so that each main.c is one table.
  *
  * service_main: reads BOOT from descriptor 3, decodes the configuration, opens the log wire, calls `prepare` (still with rights:
- * open what the sandbox will not allow later), limits, changes user (root only), enters the sandbox after a forked child has
+ * open what the sandbox will not allow later), limits, changes user or gives up capabilities (root only), enters the sandbox after a forked child has
  * proved that it holds (proc/sandbox.h), calls `start`, says READY, runs the loop, answers PING. Wires and listeners arrive as
  * callbacks at any time; a wire whose peer was replaced arrives again.
  */
@@ -29,7 +29,7 @@ struct process {		/* handed to every callback; lives as long as the process */
 
 struct service {
 	const char	*name;		/* "smtpd": also the binary's */
-	const char	*user;		/* "posthorn-smtpd"; used when started as root */
+	const char	*user;		/* "posthorn-smtpd"; used when started as root; NULL: root without capabilities */
 	enum sandbox	 sandbox;
 	/* All return 0, or -1 with err: start-up then fails with that sentence. NULL where there is nothing to do. */
 	int	(*prepare)(struct process *, struct err *);	/* before the sandbox */

@@ -32,7 +32,7 @@
  */
 #include "wire/fields.h"
 
-#define CONTROL_VERSION		3
+#define CONTROL_VERSION		4
 #define CONF_BLOB_MAX		(256 * 1024)
 #define CONTROL_TEXT_MAX	4096
 #define CONTROL_BYTES_MAX	65536	/* one STATUS_TEXT, BYTES or OUTCOME; longer things go in several BYTES */
@@ -55,6 +55,7 @@ enum control_frame {
 
 enum wire_kind { WIRE_NONE, WIRE_SUBMIT, WIRE_DELIVER, WIRE_LOOKUP, WIRE_SPAWN, WIRE_HANDOFF, WIRE_KEY, WIRE_AUTH, WIRE_CONTROL,
 	WIRE_LOG,		/* to logger: the reading end of a process's log socket; number: that process */
+	WIRE_PAM,		/* to lookup and pam: lookup/pam/wire.h */
 	WIRE_KIND_COUNT };
 
 /* What the process at the other end of a wire is, and
@@ -68,6 +69,7 @@ enum wire_role {
 	ROLE_OPERATOR,		/* a listener for tools */
 	ROLE_LOGGER,
 	ROLE_KEY,		/* signs for smtpd */
+	ROLE_PAM,		/* asks PAM for lookup */
 	ROLE_COUNT
 };
 

@@ -81,7 +81,7 @@ service_of_role(enum wire_role role)
 	static const char *const names[ROLE_COUNT] = {
 		[ROLE_MX] = "smtpd", [ROLE_TRUSTED] = "smtpd", [ROLE_SUBMISSION] = "smtpd", [ROLE_RELAY] = "relay", [ROLE_MDA] = "mda",
 		[ROLE_LOOKUP] = "lookup", [ROLE_QUEUE] = "queue", [ROLE_SUPERVISOR] = "posthornd", [ROLE_LOGGER] = "logger",
-		[ROLE_KEY] = "key",
+		[ROLE_KEY] = "key", [ROLE_PAM] = "pam",
 	};
 
 	return names[role] == NULL ? "unknown" : names[role];

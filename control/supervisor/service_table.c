@@ -43,6 +43,12 @@ submission_workers(const struct conf *conf)
 }
 
 static uint32_t
+by_pam(const struct conf *conf)
+{
+	return conf_pam_service(conf) != NULL ? 1 : 0;
+}
+
+static uint32_t
 relay_workers(const struct conf *conf)
 {
 	return (uint32_t)conf->relay.workers;
@@ -53,6 +59,7 @@ const struct service_row service_rows[] = {
 	/* name, binary, in tree, user, role, several, rank, stop share, replaced, how many */
 	{ "logger", "logger", "control/logger/logger", "posthorn-log", ROLE_LOGGER, false, 0, 1, true, one },
 	{ "lookup", "lookup", "lookup/lookup", "posthorn-lookup", ROLE_LOOKUP, false, 1, 1, true, one },
+	{ "pam", "pam", "lookup/pam/pam", NULL, ROLE_PAM, false, 1, 1, true, by_pam },
 	{ "key", "key", "smtpd/key/key", "posthorn-key", ROLE_KEY, false, 1, 1, false, one },
 	{ "queue", "queue", "queue/queue", "posthorn-queue", ROLE_QUEUE, false, 2, 2, false, one },
 	{ "relay", "relay", "relay/relay", "posthorn-relay", ROLE_RELAY, true, 3, 3, false, relay_workers },
@@ -75,6 +82,7 @@ const struct wire_row wire_rows[] = {
 	{ WIRE_LOOKUP,	ROLE_MDA,		ROLE_LOOKUP },
 	{ WIRE_AUTH,	ROLE_SUBMISSION,	ROLE_LOOKUP },
 	{ WIRE_AUTH,	ROLE_QUEUE,		ROLE_LOOKUP },
+	{ WIRE_PAM,	ROLE_LOOKUP,		ROLE_PAM },
 	{ WIRE_DELIVER,	ROLE_QUEUE,		ROLE_RELAY },
 	{ WIRE_DELIVER,	ROLE_QUEUE,		ROLE_MDA },
 	{ WIRE_KEY,	ROLE_MX,		ROLE_KEY },

@@ -11,7 +11,7 @@ struct service_row {
 	const char	*name;		/* of its processes: this, and "-N" where there may be several */
 	const char	*binary;	/* installed beside the others in the libexec folder */
 	const char	*in_tree;	/* the same below a build tree */
-	const char	*user;		/* when started as root */
+	const char	*user;		/* when started as root; NULL: it stays root, without capabilities */
 	enum wire_role	 role;
 	bool		 several;
 	unsigned	 rank;		/* started from 0 up, each rank when the one before serves; stopped from the top down */

@@ -60,6 +60,8 @@ spawn_know_users(struct spawn *s, struct err *err)
 	struct account account;
 
 	for (size_t i = 0; s->policy.root && i < service_row_count; i++) {
+		if (service_rows[i].user == NULL)	/* root's: refused to everybody */
+			continue;
 		if (account_find(service_rows[i].user, &account, err) == -1)
 			return -1;
 		if (s->policy.service_count == SPAWN_SERVICES_MAX)

@@ -2,7 +2,6 @@
 #include "lookup/password/dovecot.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -273,33 +272,18 @@ put_response(struct dovecot *d, struct slice response)
 	return result;
 }
 
-static const char *
-print_address(struct slice bytes, char out[SOCKADDRESS_TEXT])
-{
-	struct sockaddress a = { 0 };
-
-	if (bytes.len == 4) {
-		a.v4 = (struct sockaddr_in){ .sin_family = AF_INET };
-		a.len = sizeof(a.v4);
-		memcpy(&a.v4.sin_addr, bytes.p, 4);
-	} else {
-		a.v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6 };
-		a.len = sizeof(a.v6);
-		memcpy(&a.v6.sin6_addr, bytes.p, 16);
-	}
-	return sockaddress_print(&a, out);
-}
-
 int
 dovecot_begin(struct dovecot *d, uint32_t id, const struct auth_begin *begin)
 {
+	struct sockaddress client;
 	char address[SOCKADDRESS_TEXT];
 
 	if (!d->ready || begin->response.len > DOVECOT_RESPONSE_MAX)
 		return -1;
+	sockaddress_of_bytes(begin->client, &client);
 	/* The name, the address and the words here hold no tab: grammar and digits. The response is the last field, always. */
 	(void)stream_printf(d->stream, "AUTH\t%u\t%.*s\tservice=smtp\tnologin\trip=%s%s%s", id, SLICE_FMT(begin->mechanism),
-	    print_address(begin->client, address), begin->secure ? "\tsecured" : "", begin->has_response ? "\tresp=" : "");
+	    sockaddress_print(&client, address), begin->secure ? "\tsecured" : "", begin->has_response ? "\tresp=" : "");
 	if (begin->has_response)
 		(void)put_response(d, begin->response);
 	return stream_puts(d->stream, "\n");

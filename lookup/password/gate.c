@@ -124,7 +124,7 @@ attempt_answer(struct attempt *a, const struct check_answer *answer)
 		hold(a, answer->why);
 }
 
-/* --- users in a file: workers ------------------------------------------------------------------- */
+/* --- users in a file: workers; users in PAM: those of the process pam ---------------------------- */
 
 /* Whether this client may have been offered -PLUS: it can be told only to who can bind. */
 static bool
@@ -133,26 +133,50 @@ offers_plus(const struct attempt *a)
 	return a->channel_count > 0 && strstr(a->gate->mechanisms, sasl_name(SASL_SCRAM_PLUS)) != NULL;
 }
 
+static bool
+somebody_free(const struct gate *g)
+{
+	return g->by_pam ? pam_peer_ready(g->pam, (uint32_t)g->conf->submission.workers) : pool_ready(g->pool);
+}
+
+static bool
+somebody_works(const struct gate *g)
+{
+	return g->by_pam ? pam_peer_here(g->pam) : pool_hopeful(g->pool);
+}
+
+/* The pool has a clock of its own; pam's has, too, and it waits for a fresh checker besides. */
+static void
+give(struct gate *g, struct attempt *a, const struct sasl_said *said)
+{
+	if (g->by_pam) {
+		timer_set(&a->timer, 2 * g->conf->lookup.answer_timeout);
+		pam_peer_ask(g->pam, a->id, said);
+		return;
+	}
+	timer_stop(&a->timer);
+	check_ask_put(pool_begin(g->pool, WORKER_STEP, a), said);
+	pool_end(g->pool);
+}
+
 static void
 dispatch(void *arg)
 {
 	struct gate *g = arg;
 	struct attempt *a;
 
-	while (pool_ready(g->pool) && (a = TAILQ_FIRST(&g->line)) != NULL) {
-		struct sasl_said said = { .mechanism = a->mechanism, .plus_offered = offers_plus(a),
+	while ((a = TAILQ_FIRST(&g->line)) != NULL && somebody_free(g)) {
+		struct sasl_said said = { .mechanism = a->mechanism, .plus_offered = offers_plus(a), .client = attempt_address(a),
 		    .nonce = slice_of(a->nonce, NONCE_LEN), .channel_count = a->channel_count, .count = a->count };
 
 		attempt_leave_line(a);
 		a->state = ATTEMPT_CHECKED;
-		timer_stop(&a->timer);		/* the pool has a clock of its own */
 		memcpy(said.channels, a->channels, sizeof(said.channels));
 		memcpy(said.responses, a->responses, sizeof(said.responses));
-		check_ask_put(pool_begin(g->pool, WORKER_STEP, a), &said);
-		pool_end(g->pool);
+		give(g, a, &said);
 	}
-	/* All workers rest after early deaths. */
-	while (!pool_hopeful(g->pool) && (a = TAILQ_FIRST(&g->line)) != NULL)
+	/* All workers rest after early deaths, or pam is away. */
+	while ((a = TAILQ_FIRST(&g->line)) != NULL && !somebody_works(g))
 		attempt_end(a, AUTH_LATER, AWAY("nobody can check it now"));
 }
 
@@ -183,7 +207,7 @@ on_fork(void *arg, int fd)
 {
 	const struct gate *g = arg;
 
-	return checker_run(fd, g->conf->submission.users + strlen("file:"), g->secret);
+	return checker_run_file(fd, g->conf->submission.users + strlen("file:"), g->secret);
 }
 
 static void
@@ -195,7 +219,7 @@ put_in_line(struct attempt *a)
 
 	TAILQ_FOREACH(other, &g->line, line)
 		same += slice_eq(attempt_address(other), attempt_address(a));
-	if (g->waiting >= LINE_MOST || same >= LINE_EACH || !pool_hopeful(g->pool)) {
+	if (g->waiting >= LINE_MOST || same >= LINE_EACH) {
 		attempt_end(a, AUTH_LATER, AWAY("too many log in at once"));
 		return;
 	}
@@ -206,16 +230,17 @@ put_in_line(struct attempt *a)
 	dispatch(g);
 }
 
-/* --- users at Dovecot --------------------------------------------------------------------------- */
-
+/* Dovecot's and pam's: an attempt may have ended meanwhile. */
 static void
-on_dovecot_answer(void *arg, uint32_t id, const struct check_answer *answer)
+on_answer(void *arg, uint32_t id, const struct check_answer *answer)
 {
 	struct attempt *a = attempt_by_id(arg, id);
 
 	if (a != NULL && a->state == ATTEMPT_CHECKED && !a->orphan)
 		attempt_answer(a, answer);
 }
+
+/* --- users at Dovecot --------------------------------------------------------------------------- */
 
 /* Who checked is gone: an answer now, or, while the client thinks, when it has spoken. */
 static void
@@ -286,7 +311,7 @@ check_new(struct attempt *a, const struct auth_begin *begin)
 		attempt_end(a, AUTH_FAILED, "the connection is not encrypted");
 	else if (failures_refuse_address(g->failures, &g->rules, attempt_address(a), loop_now(g->loop)))
 		attempt_end(a, AUTH_LATER, "too many failed logins from this address");
-	else if (g->pool == NULL && g->dovecot == NULL)
+	else if (g->pool == NULL && g->dovecot == NULL && !g->by_pam)
 		attempt_end(a, AUTH_LATER, AWAY("nobody can log in here"));
 	else if (!is_offered(g, begin->mechanism))
 		attempt_end(a, g->mechanisms[0] == '\0' ? AUTH_LATER : AUTH_FAILED, "Invalid authentication mechanism");
@@ -384,17 +409,19 @@ offer(struct gate *g, struct slice able)
 static int
 open_users(struct gate *g, struct err *err)
 {
-	const struct pool_ops pool_ops = { on_fork, on_worker_frame, on_worker_lost, dispatch, g };
-	const struct dovecot_ops dovecot_ops = { on_dovecot_offers, on_dovecot_answer, g };
+	const struct pool_ops pool_ops = { on_fork, on_worker_frame, on_worker_lost, dispatch, g, 0 };
+	const struct dovecot_ops dovecot_ops = { on_dovecot_offers, on_answer, g };
 	const struct conf_submission *conf = &g->conf->submission;
 
+	g->by_pam = false;
 	if (slice_starts(slice_str(conf->users), SLICE_LIT("file:"))) {
 		g->pool = pool_new(g->loop, (uint32_t)conf->workers, g->conf->lookup.answer_timeout, &pool_ops, err);
 		offer(g, conf->mechanisms.count == 0 ? SLICE_LIT("PLAIN LOGIN") :
 		    SLICE_LIT("SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN"));
 		return g->pool == NULL ? -1 : 0;
 	}
-	offer(g, SLICE_LIT(""));
+	g->by_pam = conf_pam_service(g->conf) != NULL;
+	offer(g, g->by_pam ? SLICE_LIT("PLAIN LOGIN") : SLICE_LIT(""));
 	if (!slice_starts(slice_str(conf->users), SLICE_LIT("dovecot:")))
 		return 0;
 	g->dovecot = dovecot_new(g->loop, conf->users + strlen("dovecot:"), &dovecot_ops, err);
@@ -414,10 +441,10 @@ struct gate *
 gate_new(struct loop *loop, const struct conf *conf, struct err *err)
 {
 	struct gate *g = mem_zalloc(sizeof(*g));
+	const struct pam_peer_ops pam_ops = { on_answer, dispatch, g };
 
-	if (g == NULL || (g->failures = failures_new()) == NULL) {
+	if (g == NULL) {
 		(void)err_set(err, "no memory for logins");
-		mem_free(g);
 		return NULL;
 	}
 	g->loop = loop;
@@ -425,9 +452,14 @@ gate_new(struct loop *loop, const struct conf *conf, struct err *err)
 	TAILQ_INIT(&g->line);
 	hash_init(&g->by_id);
 	random_bytes(g->secret, sizeof(g->secret));
-	if (gate_begin(g, conf, err) == -1)
-		gate_free(&g);
-	return g;
+	g->failures = failures_new();
+	g->pam = pam_peer_new(loop, &pam_ops);
+	if (g->failures == NULL || g->pam == NULL)
+		(void)err_set(err, "no memory for logins");
+	else if (gate_begin(g, conf, err) == 0)
+		return g;
+	gate_free(&g);
+	return NULL;
 }
 
 void
@@ -443,6 +475,7 @@ gate_free(struct gate **gp)
 	channel_close(&g->queue);
 	pool_free(&g->pool);
 	dovecot_free(&g->dovecot);
+	pam_peer_free(&g->pam);
 	failures_free(&g->failures);
 	hash_fini(&g->by_id);
 	explicit_bzero(g, sizeof(*g));
@@ -456,6 +489,8 @@ gate_wire(struct gate *g, enum wire_role role, int fd)
 		door_open(g, fd);
 	else if (role == ROLE_QUEUE)
 		queue_open(g, fd);
+	else if (role == ROLE_PAM)
+		pam_peer_wire(g->pam, fd);
 	else
 		fd_close(&fd);
 }

@@ -15,6 +15,7 @@
 #include "lookup/password/dovecot.h"
 #include "lookup/password/failures.h"
 #include "lookup/password/gate.h"
+#include "lookup/password/pam_peer.h"
 #include "lookup/pool.h"
 
 #define NONCE_LEN	24
@@ -22,7 +23,7 @@
 enum attempt_state {
 	ATTEMPT_NONE,
 	ATTEMPT_LINE,		/* for a free worker */
-	ATTEMPT_CHECKED,	/* a worker or Dovecot has it */
+	ATTEMPT_CHECKED,	/* a worker, pam or Dovecot has it */
 	ATTEMPT_CLIENT,		/* a challenge is out */
 	ATTEMPT_HELD,		/* failed; the answer waits */
 	ATTEMPT_QUEUE,		/* queue has been told and has not answered */
@@ -35,12 +36,12 @@ struct attempt {
 	TAILQ_ENTRY(attempt)	 of_door, line;
 	struct hash_node	 by_serial, by_id;
 	uint64_t		 serial;	/* smtpd's */
-	uint32_t		 id;		/* ours: for Dovecot and for queue */
+	uint32_t		 id;		/* ours: for pam, for Dovecot and for queue */
 	enum attempt_state	 state;
 	bool			 resumed;	/* QUEUE: another lookup gave it; queue has to remember */
 	bool			 orphan;	/* CLIENT: who sent the challenge is gone */
 	struct timer		 timer;
-	enum sasl_mechanism	 mechanism;	/* by a file */
+	enum sasl_mechanism	 mechanism;	/* by a file, by PAM */
 	size_t			 address_len;
 	char			 address[16];
 	char			 nonce[NONCE_LEN];
@@ -66,7 +67,9 @@ struct gate {
 	struct loop		*loop;
 	const struct conf	*conf;
 	struct pool		*pool;		/* users in a file */
-	struct dovecot		*dovecot;	/* users at Dovecot; neither: nobody can log in */
+	struct dovecot		*dovecot;	/* users at Dovecot */
+	struct pam_peer		*pam;		/* always there, also when its process is not */
+	bool			 by_pam;	/* users in PAM; none of the three: nobody can log in */
 	struct failures		*failures;
 	struct failures_rules	 rules;
 	TAILQ_HEAD(, door)	 doors;

@@ -6,11 +6,12 @@
 static const struct {
 	struct slice	name;
 	void		(*step)(const struct sasl_said *, const struct sasl_users *, struct sasl_answer *);
+	bool		finds;		/* works with what is kept of a password, never with the password */
 } mechanisms[SASL_MECHANISM_COUNT] = {
-	[SASL_PLAIN]		= { SLICE_LIT("PLAIN"), plain_step },
-	[SASL_LOGIN]		= { SLICE_LIT("LOGIN"), login_step },
-	[SASL_SCRAM]		= { SLICE_LIT("SCRAM-SHA-256"), scram_step },
-	[SASL_SCRAM_PLUS]	= { SLICE_LIT("SCRAM-SHA-256-PLUS"), scram_step },
+	[SASL_PLAIN]		= { SLICE_LIT("PLAIN"), plain_step, false },
+	[SASL_LOGIN]		= { SLICE_LIT("LOGIN"), login_step, false },
+	[SASL_SCRAM]		= { SLICE_LIT("SCRAM-SHA-256"), scram_step, true },
+	[SASL_SCRAM_PLUS]	= { SLICE_LIT("SCRAM-SHA-256-PLUS"), scram_step, true },
 };
 
 const char *
@@ -40,7 +41,8 @@ void
 sasl_step(const struct sasl_said *said, const struct sasl_users *users, struct sasl_answer *out)
 {
 	*out = (struct sasl_answer){ .why = "" };
-	if (said->mechanism <= SASL_NONE || said->mechanism >= SASL_MECHANISM_COUNT || said->count > SASL_RESPONSES_MAX)
+	if (said->mechanism <= SASL_NONE || said->mechanism >= SASL_MECHANISM_COUNT || said->count > SASL_RESPONSES_MAX ||
+	    (mechanisms[said->mechanism].finds && users->find == NULL))
 		sasl_fail(out, "no such mechanism");
 	else
 		mechanisms[said->mechanism].step(said, users, out);
@@ -96,13 +98,17 @@ sasl_take_login(struct sasl_answer *out, struct slice login)
 }
 
 static void
-check(const struct sasl_users *users, struct slice password, struct sasl_answer *out)
+check(const struct sasl_said *said, const struct sasl_users *users, struct slice password, struct sasl_answer *out)
 {
 	struct verifier v = { 0 };
 	enum sasl_found found;
 
 	if (password.len == 0 || password.len > PASSWORD_MAX || !sasl_is_text(password)) {
 		sasl_fail(out, "the password is empty, too long or no text");
+		return;
+	}
+	if (users->judge != NULL) {
+		users->judge(users->arg, said, password, out);
 		return;
 	}
 	found = users->find(users->arg, slice_str(out->login), &v);
@@ -141,7 +147,7 @@ plain_step(const struct sasl_said *said, const struct sasl_users *users, struct 
 		sasl_fail(out, "one user may not act for another");
 		return;
 	}
-	check(users, password, out);
+	check(said, users, password, out);
 }
 
 /* Never standardised (draft-murchison-sasl-login); the prompts are what clients have seen since. An initial response is the login. */
@@ -159,5 +165,5 @@ login_step(const struct sasl_said *said, const struct sasl_users *users, struct 
 	if (said->count < 2)
 		sasl_challenge(out, prompts[said->count]);
 	else
-		check(users, said->responses[1], out);
+		check(said, users, said->responses[1], out);
 }

@@ -6,7 +6,7 @@
  *
  * A pure function of all that the client has said so far: each step begins at the beginning, with the same nonce. So no state
  * outlives a step, a failed attempt leaves nothing that the next one could find, and any worker can take any step. The users come
- * by a callback; who asks wipes what the client said.
+ * by a callback: it gives what is kept of a password, or it judges passwords itself. Who asks wipes what the client said.
  */
 #include "lookup/password/verifier.h"
 #include "wire/auth.h"
@@ -22,6 +22,7 @@ struct sasl_said {
 	bool			plus_offered;	/* the client could have taken -PLUS (RFC 5802 6, downgrade) */
 	uint32_t		channel_count, count;
 	struct auth_channel	channels[AUTH_CHANNELS_MAX];
+	struct slice		client;		/* its address: 4 or 16 bytes */
 	struct slice		nonce;		/* drawn for this attempt */
 	struct slice		responses[SASL_RESPONSES_MAX];	/* decoded, in their order */
 };
@@ -46,7 +47,9 @@ struct sasl_answer {
 enum sasl_found { FOUND_NONE, FOUND_USER, FOUND_NOBODY, FOUND_TROUBLE };
 
 struct sasl_users {
-	/* FOUND_NOBODY: *out is somebody's of the same kind if possible, else zero, for the work that hides it. */
+	/* Judges the password of out->login by itself: result and why, and the login when it is to be another. NULL: by `find`. */
+	void			(*judge)(void *arg, const struct sasl_said *, struct slice password, struct sasl_answer *out);
+	/* NULL with `judge`: then there is no SCRAM. FOUND_NOBODY: *out is somebody's of the same kind if possible, else zero, for the work that hides it. */
 	enum sasl_found		(*find)(void *arg, struct slice login, struct verifier *out);
 	void			*arg;
 	unsigned char		secret[SCRAM_KEY];	/* the salts of those who do not exist come from it */

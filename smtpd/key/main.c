@@ -33,9 +33,7 @@ load_one(struct signer *s, const struct files *files, uint32_t number, struct er
 		result = files_read(files, PASSED_CERTIFICATE, number, &chain, err);
 	if (result == 0)
 		result = signer_add(s, buf_slice(&pem), buf_slice(&chain), err);
-	if (pem.mem != NULL)
-		explicit_bzero(pem.mem, pem.cap);
-	buf_fini(&pem);
+	buf_wipe(&pem);
 	buf_fini(&chain);
 	return result;
 }

@@ -1,7 +1,7 @@
 # packages — the Debian packages that each kind of work needs, in one place, and how they get here.
 
 packages_build=(build-essential autoconf automake pkg-config libevent-dev libc-ares-dev libssl-dev libconfuse-dev
-	libseccomp-dev libbsd-dev libjansson-dev libidn2-dev libdb5.3-dev libcrypt-dev)
+	libseccomp-dev libbsd-dev libjansson-dev libidn2-dev libdb5.3-dev libcrypt-dev libpam0g-dev)
 packages_test=(libcmocka-dev openssl dovecot-core python3 python3-pytest python3-dnspython strace mandoc util-linux procps)
 packages_interop=(swaks libnet-ssleay-perl curl msmtp s-nail openssl testssl.sh)	# none conflicts with anything; MTAs are unpacked only
 packages_crash=(e2fsprogs xfsprogs)

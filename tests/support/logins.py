@@ -26,6 +26,18 @@ def password_file():
     return f"# who\nbob:{BOB}\ncarol:{CAROL}\nalice:{scram_keys()[2]}\n"
 
 
+def plain(login, password):
+    """What stands behind AUTH."""
+    return "PLAIN " + base64.b64encode(f"\0{login}\0{password}".encode()).decode()
+
+
+def tls_submission(authority, submission):
+    """Settings: STARTTLS on submission, and there these users."""
+    certificate, key = authority.issue("main", HOSTNAME)
+    return {"tls main": {"certificate": [str(certificate)], "key": [str(key)]}, "listener submission": {"tls": ["main"]},
+            "submission": {"auth-failure-delay": "50ms", **submission}}
+
+
 def context(authority):
     return ssl.create_default_context(cafile=str(authority.certificate))
 

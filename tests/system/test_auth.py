@@ -14,8 +14,8 @@ import pytest
 
 from certificates import Authority
 from client import Client
-from logins import BOB, PASSWORD, connect, password_file, scram_keys
-from posthorn import HOSTNAME, merged
+from logins import BOB, PASSWORD, connect, password_file, plain, scram_keys, tls_submission
+from posthorn import merged
 from waiting import wait_for
 
 MESSAGE = b"Subject: x\r\n\r\nhello\r\n"
@@ -29,22 +29,16 @@ def authority(tmp_path_factory):
 @pytest.fixture
 def start(posthorn, authority, tmp_path):
     """A function that starts a posthorn with these settings of submission; STARTTLS on submission."""
-    certificate, key = authority.issue("main", HOSTNAME)
     passwords = tmp_path / "passwords"
     passwords.write_text(password_file())
 
     def begin(submission=None, **over):
-        settings = {"tls main": {"certificate": [str(certificate)], "key": [str(key)]}, "listener submission": {"tls": ["main"]},
-                    "submission": {"users": f"file:{passwords}", "auth-failure-delay": "50ms", **(submission or {})}}
+        settings = tls_submission(authority, {"users": f"file:{passwords}", **(submission or {})})
         mta = posthorn(merged(settings, over))
         mta.passwords = passwords
         return mta
 
     return begin
-
-
-def plain(login, password):
-    return "PLAIN " + base64.b64encode(f"\0{login}\0{password}".encode()).decode()
 
 
 def test_bob_sends_to_far_away(start, authority, sink):

@@ -18,6 +18,7 @@ import pytest
 
 from certificates import Authority
 from client import Client, send
+from logins import BOB, PASSWORD, connect, plain
 from posthorn import DOMAIN, HOSTNAME, PATIENCE, Posthorn, build_directory, processes, sanitized
 from waiting import wait_for
 
@@ -71,6 +72,8 @@ def homes():
 class PrivilegedPosthorn(Posthorn):
     def write_users(self, users=None):
         (self.directory / "virtual").write_text("")
+        self.service = self.directory / "smtp"
+        self.service.write_text("auth required pam_unix.so\naccount required pam_unix.so\n")
 
     def maildir(self, user):
         return pathlib.Path(pwd.getpwnam(user).pw_dir) / "Maildir"
@@ -89,10 +92,13 @@ def mta(homes, dns, sink):
         os.chown(home, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
     directory = pathlib.Path(tempfile.mkdtemp(prefix="posthorn-privileges.", dir="/var/tmp"))
     directory.chmod(0o755)
-    chain, key = Authority(directory / "authority").issue("mx", HOSTNAME)
+    authority = Authority(directory / "authority")
+    chain, key = authority.issue("mx", HOSTNAME)
     settings = {
         "tls public": {"certificate": [str(chain)], "key": [str(key)]},
         "listener mx": {"tls": ["public"]},
+        "listener submission": {"tls": ["public"]},
+        "submission": {"users": f"pam:{directory}/p/smtp", "auth-failure-delay": "50ms"},
         f"domain {DOMAIN}": {"users": "system", "maildir": "Maildir"},
         f"domain {VIRTUAL}": {"users": f"file:{directory}/p/virtual", "maildir": "Maildir"},
         "postmaster": f"ph-user1@{DOMAIN}",
@@ -100,6 +106,7 @@ def mta(homes, dns, sink):
     }
     try:
         with PrivilegedPosthorn(directory / "p", settings, dns=dns, mx_port=sink.port, users=USERS) as posthorn:
+            posthorn.authority = authority
             yield posthorn
     finally:
         shutil.rmtree(directory)
@@ -145,6 +152,47 @@ def test_no_process_can_take_the_whole_machine(mta, ledger):
             assert limit_of(pid, "Max core file size") == 0, name
             assert 0 < limit_of(pid, "Max address space") <= 64 << 30, name
             assert 0 < limit_of(pid, "Max open files") <= 1 << 20, name
+
+
+def log_in(mta, login, password):
+    with connect(mta, mta.authority) as client:
+        return client.docmd("AUTH", plain(login, password))[0]
+
+
+def check_pam(mta, pids):
+    """Root's number and nothing of its rights; modules do run there, so nothing is made executable but their files."""
+    for pid in pids:
+        check_fenced(pid, 0, 0, [], f"pam {pid}")
+        assert int(status_of(pid)["CapBnd"], 16) == 0, pid
+        assert os.readlink(f"/proc/{pid}/fd/0") == os.readlink(f"/proc/{pid}/fd/1") == "/dev/null", pid
+        if not sanitized():
+            assert limit_of(pid, "Max core file size") == limit_of(pid, "Max file size") == 0, pid
+            assert 0 < limit_of(pid, "Max address space") <= 1 << 30, pid
+
+
+def test_accounts_of_the_system_log_in_by_pam(mta):
+    """pam_unix reads the hash in /etc/shadow: as its owner, for it has no capability to."""
+    try:
+        subprocess.run(["usermod", "-p", BOB, "ph-user1"], check=True)
+        assert log_in(mta, "ph-user1", PASSWORD) == 235
+        assert log_in(mta, "ph-user1", "pen") == 535
+        assert log_in(mta, "ph-user2", PASSWORD) == 535         # has none
+        assert log_in(mta, "root", "") == 535
+        check_pam(mta, mta.pids("pam"))
+        usual = mta.service.read_text()
+        mta.service.write_text("@include /etc/pam.d/common-auth\n@include /etc/pam.d/common-account\n")      # what most services have
+        assert [log_in(mta, "ph-user1", word) for word in (PASSWORD, "pen")] == [235, 535]
+        mta.service.write_text(usual)
+        subprocess.run(["usermod", "-e", "1", "ph-user1"], check=True)
+        assert log_in(mta, "ph-user1", PASSWORD) == 535
+        mta.wait_log("SASL PLAIN authentication failed: the account has expired, sasl_username=ph-user1")
+        subprocess.run(["usermod", "-e", "", "ph-user1"], check=True)
+        old = mta.pids("pam")
+        mta.kill_one("pam")
+        wait_for(lambda: mta.pids("pam") and not set(mta.pids("pam")) & set(old) and log_in(mta, "ph-user1", PASSWORD) == 235, 20, "another pam")
+        check_pam(mta, mta.pids("pam"))
+    finally:
+        subprocess.run(["usermod", "-e", "", "-p", "!", "ph-user1"], check=True)
 
 
 def flags_of(pid, fd):

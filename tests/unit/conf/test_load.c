@@ -219,6 +219,8 @@ smart_host_forms(void **state)
 	}
 }
 
+#define NAME_64	"aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbccccccccccccccccdddddddddddddddd"
+
 static const struct {
 	const char	*text;
 	bool		 good;
@@ -226,6 +228,13 @@ static const struct {
 	{ "users = \"file:/etc/posthorn/passwd\"", true }, { "users = \"dovecot:/run/dovecot/auth-client\"", true }, { "users = \"\"", true },
 	{ "users = \"file:passwd\"", false }, { "users = \"file\"", false }, { "users = \"file:\"", false }, { "users = \"/etc/passwd\"", false },
 	{ "users = \"pam\"", false }, { "users = \"dovecot:auth\"", false },
+	{ "users = \"pam:smtp\"", true }, { "users = \"pam:my-smtp_2.x\"", true }, { "users = \"pam:/etc/posthorn/pam/smtp\"", true },
+	{ "users = \"pam:\"", false }, { "users = \"pam:.smtp\"", false }, { "users = \"pam:smtp/\"", false }, { "users = \"pam:d/smtp\"", false },
+	{ "users = \"pam:/d/..\"", false }, { "users = \"pam:SMTP\"", false }, { "users = \"pam:sm tp\"", false },
+	{ "users = \"pam:/smtp\"", false },
+	{ "users = \"pam:" NAME_64 "\"", true }, { "users = \"pam:/d/" NAME_64 "\"", true }, { "users = \"pam:" NAME_64 "a\"", false },
+	{ "users = \"pam:smtp\" mechanisms = { \"LOGIN\", \"PLAIN\" }", true }, { "users = \"pam:smtp\" mechanisms = { \"SCRAM-SHA-256\" }", false },
+	{ "users = \"pam:smtp\" mechanisms = { \"PLAIN\", \"XOAUTH2\" }", false },
 	{ "users = \"file:/p\" mechanisms = { \"PLAIN\", \"SCRAM-SHA-256\", \"SCRAM-SHA-256-PLUS\", \"LOGIN\" }", true },
 	{ "users = \"file:/p\" mechanisms = { \"plain\" }", false }, { "users = \"file:/p\" mechanisms = { \"XOAUTH2\" }", false },
 	{ "users = \"dovecot:/p\" mechanisms = { \"XOAUTH2\" }", true }, { "users = \"dovecot:/p\" mechanisms = { \"X OAUTH2\" }", false },

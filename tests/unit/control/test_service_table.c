@@ -23,7 +23,10 @@ test_rows(void **state)
 
 		ROW(i, row->name);
 		assert_true(row->rank < RANK_COUNT);
-		assert_true(strncmp(row->user, "posthorn-", 9) == 0);
+		if (row->role == ROLE_PAM)
+			assert_null(row->user);		/* nobody else stays root */
+		else
+			assert_true(strncmp(row->user, "posthorn-", 9) == 0);
 		assert_non_null(row->count);
 		assert_ptr_equal(row_of(row->role), row);	/* one row a role */
 		service_process_name(row, 64, name);
@@ -95,6 +98,11 @@ test_counts(void **state)
 	assert_int_equal(count(conf, ROLE_TRUSTED), 0);
 	assert_int_equal(count(conf, ROLE_RELAY), 2);
 	assert_int_equal(count(conf, ROLE_QUEUE), 1);
+	assert_int_equal(count(conf, ROLE_PAM), 0);
+	conf->submission.users = arena_str(&conf->arena, "pam:smtp");
+	assert_int_equal(count(conf, ROLE_PAM), 1);
+	conf->submission.users = arena_str(&conf->arena, "file:/pam:smtp");
+	assert_int_equal(count(conf, ROLE_PAM), 0);
 	conf->listener_count = 2;
 	assert_int_equal(count(conf, ROLE_MX), 3);
 	assert_int_equal(count(conf, ROLE_TRUSTED), 0);

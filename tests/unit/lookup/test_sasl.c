@@ -308,6 +308,46 @@ test_verifiers(void **state)
 	assert_false(verifier_check(&v, SLICE_LIT("secret")));
 }
 
+/* Only bob may come in, under another name; SCRAM has nothing to go by. */
+static void
+judge(void *arg, const struct sasl_said *said, struct slice password, struct sasl_answer *out)
+{
+	(void)arg;
+	assert_int_equal(said->client.len, 4);
+	if (strcmp(out->login, "bob") == 0 && slice_eq(password, SLICE_LIT("pencil"))) {
+		out->result = SASL_OK;
+		(void)snprintf(out->login, sizeof(out->login), "robert");
+	} else {
+		sasl_fail(out, "judged");
+	}
+}
+
+static void
+test_judge(void **state)
+{
+	static const struct sasl_users judged = { .judge = judge };
+	static const struct { enum sasl_mechanism mechanism; struct slice said[2]; enum sasl_result result; const char *text; } rows[] = {
+		{ SASL_PLAIN, { TEXT("\0bob\0pencil") }, SASL_OK, "robert" },
+		{ SASL_PLAIN, { TEXT("\0bob\0pen") }, SASL_FAILED, "judged" },
+		{ SASL_PLAIN, { TEXT("\0bob\0") }, SASL_FAILED, "the password is empty" },
+		{ SASL_LOGIN, { TEXT("bob"), TEXT("pencil") }, SASL_OK, "robert" },
+		{ SASL_SCRAM, { TEXT("n,,n=bob,r=" CNONCE) }, SASL_FAILED, "no such mechanism" },
+		{ SASL_SCRAM_PLUS, { TEXT("p=tls-exporter,,n=bob,r=" CNONCE) }, SASL_FAILED, "no such mechanism" },
+	};
+	struct sasl_answer answer;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sasl_said said = { .mechanism = rows[i].mechanism, .client = SLICE_LIT("1234"), .nonce = SLICE_LIT(NONCE),
+		    .count = rows[i].said[1].p != NULL ? 2 : 1, .responses = { rows[i].said[0], rows[i].said[1] } };
+
+		ROW(i, rows[i].text);
+		sasl_step(&said, &judged, &answer);
+		assert_int_equal(answer.result, rows[i].result);
+		assert_non_null(strstr(answer.result == SASL_OK ? answer.login : answer.why, rows[i].text));
+	}
+}
+
 /* The stranger's hash has to cost what a user's does: crypt(3) must take it. */
 static void
 test_pretend_works(void **state)
@@ -330,6 +370,7 @@ main(void)
 		cmocka_unit_test(test_scram),
 		cmocka_unit_test(test_scram_plus),
 		cmocka_unit_test(test_scram_hides_users),
+		cmocka_unit_test(test_judge),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_verifiers),
 		cmocka_unit_test(test_pretend_works),

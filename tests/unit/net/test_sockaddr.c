@@ -88,6 +88,25 @@ bounded(void **state)
 }
 
 static void
+of_bytes(void **state)
+{
+	static const struct { struct slice bytes; const char *printed; } rows[] = {
+		{ SLICE_LIT("\300\0\2\1"), "192.0.2.1" },
+		{ SLICE_LIT("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\1"), "2001:db8::1" },
+		{ SLICE_LIT(""), "none" }, { SLICE_LIT("\300\0\2"), "none" }, { SLICE_LIT("\300\0\2\1\1"), "none" },
+	};
+	char printed[SOCKADDRESS_TEXT];
+	struct sockaddress a;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ROW(i, rows[i].printed);
+		sockaddress_of_bytes(rows[i].bytes, &a);
+		assert_string_equal(sockaddress_print(&a, printed), rows[i].printed);
+	}
+}
+
+static void
 same_host(void **state)
 {
 	struct sockaddress a, b, c;
@@ -241,7 +260,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parsing), cmocka_unit_test(bounded), cmocka_unit_test(same_host), cmocka_unit_test(private),
+		cmocka_unit_test(parsing), cmocka_unit_test(bounded), cmocka_unit_test(of_bytes), cmocka_unit_test(same_host), cmocka_unit_test(private),
 		cmocka_unit_test(networks), cmocka_unit_test(listening), cmocka_unit_test(unix_sockets),
 	};
 

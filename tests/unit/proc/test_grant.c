@@ -65,6 +65,19 @@ test_grants(void **state)
 	assert_int_equal(g.connect[0], 0);
 	grant_of(SANDBOX_DELIVER, conf, &g);
 	assert_true(g.write[0] == NULL && g.read[0] == NULL && g.connect[0] == 0);
+	grant_of(SANDBOX_LOOKUP, conf, &g);
+	assert_string_equal(g.read[0], "/");
+	assert_true(g.write[0] == NULL && !g.connect_any);
+	grant_of(SANDBOX_PAM, conf, &g);
+	for (size_t i = 0; i < SANDBOX_PATHS && g.read[i] != NULL; i++)
+		assert_string_not_equal(g.read[i], "/");
+	assert_true(g.read[0] != NULL && g.write[0] == NULL && g.connect_any && g.read_beside == NULL);
+	conf->submission.users = arena_str(&conf->arena, "pam:smtp");
+	grant_of(SANDBOX_PAM, conf, &g);
+	assert_null(g.read_beside);
+	conf->submission.users = arena_str(&conf->arena, "pam:/srv/pam/smtp");
+	grant_of(SANDBOX_PAM, conf, &g);
+	assert_string_equal(g.read_beside, "/srv/pam/smtp");
 	conf_free(&conf);
 }
 

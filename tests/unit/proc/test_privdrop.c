@@ -1,4 +1,5 @@
 /* test_privdrop — root's way down, and what is refused whoever we are. Rows that need root are skipped without it. */
+#include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -77,6 +78,36 @@ test_drops(void **state)
 	tempdir_remove(folder);
 }
 
+/* Files of root's are its own; what is somebody else's, and what only a capability allows, is not. */
+static bool
+is_bare_root(const char *folder)
+{
+	char own[512], theirs[512];
+	struct err err;
+	int fd;
+
+	if ((fd = open(tempdir_join(own, folder, "own"), O_WRONLY | O_CREAT, 0600)) == -1 || close(fd) == -1 ||
+	    (fd = open(tempdir_join(theirs, folder, "theirs"), O_WRONLY | O_CREAT, 0600)) == -1 || fchown(fd, SOMEBODY, SOMEBODY) == -1)
+		return false;
+	if (privdrop_capabilities(&err) == -1 || geteuid() != 0 || getgroups(0, NULL) != 0)
+		return false;
+	return access(own, R_OK) == 0 && open(own, O_RDONLY) != -1 && open(theirs, O_RDONLY) == -1 && chown(own, SOMEBODY, SOMEBODY) == -1 &&
+	    setuid(SOMEBODY) == -1 && chroot("/") == -1;
+}
+
+static void
+test_capabilities(void **state)
+{
+	char folder[256];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	tempdir_make(folder);
+	assert_int_equal(in_child(is_bare_root, folder), 0);
+	tempdir_remove(folder);
+}
+
 static void
 test_missing_account(void **state)
 {
@@ -152,7 +183,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_never_root), cmocka_unit_test(test_drops), cmocka_unit_test(test_missing_account),
+		cmocka_unit_test(test_never_root), cmocka_unit_test(test_drops), cmocka_unit_test(test_capabilities), cmocka_unit_test(test_missing_account),
 		cmocka_unit_test(test_parent), cmocka_unit_test(test_limits),
 	};
 

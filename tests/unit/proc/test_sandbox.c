@@ -29,6 +29,7 @@ static const bool wide = false;
 #endif
 
 static char folder[256];	/* granted for writing */
+static char beside[512];	/* a file in it; for reading, its folder is */
 static int listening = -1;
 
 /* Each answers whether it worked. */
@@ -241,6 +242,7 @@ static const int rows[SANDBOX_COUNT][ACTS] = {
 	[SANDBOX_MAILBOX] = { YES, NO,  YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   YES, YES, W,   W,   NO },
 	[SANDBOX_KEY]     = { YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO },
 	[SANDBOX_LOG]     = { YES, NO,  NO,  NO,  NO,  YES, NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO },
+	[SANDBOX_PAM]     = { YES, YES, NO,  NO,  YES, YES, NO,  YES, YES, NO,  YES, YES, NO,  NO,  YES, W,   NO,  YES, W,   W,   NO },
 };
 
 /* What a kind really gets in life. */
@@ -255,6 +257,11 @@ grant_for(enum sandbox kind)
 		g.write[0] = folder;
 	if (kind == SANDBOX_LOOKUP)
 		g.read[0] = "/";
+	if (kind == SANDBOX_PAM) {
+		g.read[0] = "/etc";
+		g.read_beside = beside;
+		g.connect_any = true;
+	}
 	return g;
 }
 
@@ -283,7 +290,7 @@ try(enum sandbox kind, bool (*act)(void))
 static bool
 needs_landlock(enum sandbox kind, size_t act)
 {
-	bool files = kind == SANDBOX_STORE || kind == SANDBOX_LOOKUP || kind == SANDBOX_MAILBOX;
+	bool files = kind == SANDBOX_STORE || kind == SANDBOX_LOOKUP || kind == SANDBOX_MAILBOX || kind == SANDBOX_PAM;
 
 	return (acts[act].act == reads_passwd && files) || (acts[act].act == writes_tmp && files) ||
 	    acts[act].act == connects_elsewhere || acts[act].act == signals_parent;
@@ -342,6 +349,42 @@ test_proof_sees_a_hole(void **state)
 	assert_non_null(strstr(err.text, "could create a file in /tmp"));
 }
 
+/* libpam looks for the audit log: no death, and the word for a kernel that has none. */
+static bool
+has_no_audit(void)
+{
+	return socket(AF_NETLINK, SOCK_RAW, 9) == -1 && errno == EAFNOSUPPORT;
+}
+
+static void
+test_no_audit(void **state)
+{
+	(void)state;
+	for (int kind = SANDBOX_SESSION; kind < SANDBOX_COUNT; kind++)
+		assert_int_equal(try((enum sandbox)kind, has_no_audit), YES);
+}
+
+/* Files that come into the folder later, too; disks, and what there is to read of other processes, never. */
+static bool
+reads_beside_only(void)
+{
+	return open(beside, O_RDONLY) != -1 && open("/dev/zero", O_RDONLY) == -1 && open("/proc/version", O_RDONLY) == -1;
+}
+
+static void
+test_beside(void **state)
+{
+	(void)state;
+	if (sandbox_landlock() < 1 || wide)
+		skip();
+	tempdir_write(beside, "one");
+	assert_int_equal(try(SANDBOX_PAM, reads_beside_only), YES);
+	assert_int_equal(unlink(beside), 0);
+	tempdir_write(beside, "another");
+	assert_int_equal(try(SANDBOX_PAM, reads_beside_only), YES);
+	assert_int_equal(unlink(beside), 0);
+}
+
 static void
 test_kill_mode(void **state)
 {
@@ -380,6 +423,14 @@ test_widens(void **state)
 	next = now;
 	next.write[0] = "/var/spool/other";
 	assert_true(sandbox_grant_widens(&now, &next));
+	next = now;
+	next.read_beside = "/etc/posthorn/pam/smtp";
+	assert_true(sandbox_grant_widens(&now, &next));
+	assert_false(sandbox_grant_widens(&next, &now));
+	next = now;
+	next.connect_any = true;
+	assert_true(sandbox_grant_widens(&now, &next));
+	assert_false(sandbox_grant_widens(&next, &now));
 }
 
 static int
@@ -389,6 +440,7 @@ set_up(void **state)
 
 	(void)state;
 	tempdir_make(folder);
+	(void)tempdir_join(beside, folder, "service");
 	listening = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	return bind(listening, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(listening, 1) == 0 ? 0 : -1;
 }
@@ -411,6 +463,8 @@ main(void)
 		cmocka_unit_test(test_proof_holds),
 		cmocka_unit_test(test_proof_sees_a_hole),
 		cmocka_unit_test(test_kill_mode),
+		cmocka_unit_test(test_no_audit),
+		cmocka_unit_test(test_beside),
 		cmocka_unit_test(test_widens),
 	};
 
