@@ -17,7 +17,7 @@
  */
 #include "wire/fields.h"
 
-#define SUBMIT_VERSION		2
+#define SUBMIT_VERSION		3
 #define SUBMIT_TEXT_MAX		400
 #define SUBMIT_IDS_MAX		65536
 
