@@ -157,8 +157,8 @@ stage_send(struct stage_set *s, uint64_t id, const char *from, const char *to, u
 	struct recipient *rcpts = mem_array(count, sizeof(*rcpts));
 	char (*names)[128] = mem_array(count, sizeof(*names));
 	struct submit_message m = { .serial = id, .id = id, .content = slice_of(content, size),
-	    .token = s->token, .envelope = { .reverse_path = slice_str(from), .body = BODY_7BIT, .ret = s->ret, .size = (uint32_t)size,
-	    .recipients = rcpts, .count = count } };
+	    .token = s->token, .envelope = { .reverse_path = slice_str(from), .body = BODY_7BIT, .tls = s->tls, .ret = s->ret,
+	    .size = (uint32_t)size, .recipients = rcpts, .count = count } };
 	char *digits;
 
 	memset(content, 'x', size);
@@ -282,7 +282,8 @@ on_job(void *arg, struct reader *r, int fd)
 		return bad_frame(p);
 	assert_true(p->set->job_count < STAGE_JOBS);
 	*j = (struct played_job){ .lease = job.lease, .id = job.id, .flags = job.flags, .count = job.count,
-	    .size = job.size, .by_fd = job.by_fd, .crc = job.crc, .null_path = job.reverse_path.len == 0, .agent = p->which };
+	    .size = job.size, .by_fd = job.by_fd, .crc = job.crc, .null_path = job.reverse_path.len == 0, .tls = job.tls,
+	    .agent = p->which };
 	for (uint32_t i = 0; i < job.count; i++)
 		j->indexes[i] = job.recipients[i].index;
 	(void)snprintf(j->first, sizeof(j->first), "%.*s", (int)job.recipients[0].address.len, job.recipients[0].address.p);
