@@ -25,7 +25,7 @@ static void on_drained(void *);
 static const struct stream_ops stream_ops = { .on_input = on_input, .on_end = on_end, .on_drained = on_drained, .on_open = secure_opened };
 
 struct client_house *
-client_house_new(struct loop *loop, const struct conf *conf, struct err *err)
+client_house_new(struct loop *loop, const struct conf *conf, struct tls_context **tls, struct err *err)
 {
 	struct client_house *house = mem_zalloc(sizeof(*house));
 
@@ -34,15 +34,18 @@ client_house_new(struct loop *loop, const struct conf *conf, struct err *err)
 		return NULL;
 	}
 	house->loop = loop;
-	house->conf = conf;
 	LIST_INIT(&house->clients);
+	client_house_conf(house, conf, tls);
 	return house;
 }
 
 void
-client_house_conf(struct client_house *house, const struct conf *conf)
+client_house_conf(struct client_house *house, const struct conf *conf, struct tls_context **tls)
 {
 	house->conf = conf;
+	tls_context_drop(&house->tls);
+	house->tls = *tls;
+	*tls = NULL;
 }
 
 uint32_t

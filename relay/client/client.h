@@ -15,6 +15,7 @@
 
 struct client;
 struct client_house;
+struct tls_context;
 
 struct client_ops {
 	void	(*ready)(void *arg);		/* greeted: client_send may follow */
@@ -52,8 +53,8 @@ struct transaction {
 };
 
 /* What all clients of a process share: configuration, a block to read files with, and the list of those that are saying QUIT. */
-struct client_house	*client_house_new(struct loop *, const struct conf *, struct err *);
-void			 client_house_conf(struct client_house *, const struct conf *);	/* borrowed until the next */
+struct client_house	*client_house_new(struct loop *, const struct conf *, struct tls_context **, struct err *);	/* takes the context, not on failure */
+void			 client_house_conf(struct client_house *, const struct conf *, struct tls_context **);	/* conf is borrowed until the next */
 uint32_t		 client_house_count(const struct client_house *);			/* connections that exist */
 void			 client_house_free(struct client_house **);	/* closes all clients; owners hear nothing */
 

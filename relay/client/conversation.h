@@ -40,7 +40,7 @@ struct client_house {
 	const struct conf	*conf;
 	LIST_HEAD(, client)	 clients;
 	uint32_t		 count;
-	struct tls_context	*tls;		/* made when first needed */
+	struct tls_context	*tls;
 	char			 block[BODY_BLOCK];	/* a piece of a file on its way through */
 };
 

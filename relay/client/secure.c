@@ -16,14 +16,6 @@ secure_ask(struct client *c)
 	client_go(c, STEP_STARTTLS);
 }
 
-static struct tls_context *
-context_of(struct client_house *house, struct err *err)
-{
-	if (house->tls == NULL && tls_init(err) == 0)
-		house->tls = tls_client_new(err);
-	return house->tls;
-}
-
 void
 secure_reply(struct client *c, const struct reply *reply)
 {
@@ -34,7 +26,7 @@ secure_reply(struct client *c, const struct reply *reply)
 	} else if (reply_class(reply) != 2) {
 		log_info("%s refuses STARTTLS that it offers; it goes on in clear", c->name);
 		hello_ready(c);
-	} else if (context_of(c->house, &err) == NULL || tls_connect(c->stream, c->house->tls, c->host, &err) == -1) {
+	} else if (tls_connect(c->stream, c->house->tls, c->host, &err) == -1) {
 		c->tls_failed = true;
 		client_fail(c, "TLS with %s: %s", c->name, err.text);
 	} else {
@@ -50,8 +42,9 @@ secure_opened(void *arg)
 	struct buf out = { .mem = text, .cap = sizeof(text), .max = sizeof(text) };
 
 	tls_facts_print(c->stream, &out);
-	log_event(EVENT_TLS, LOG_LEVEL_INFO, 0, LOG_STR(KEY_KIND, "Untrusted TLS connection established to"), LOG_STR(KEY_CLIENT, c->name),
-	    LOG_SLICE(KEY_TEXT, buf_slice(&out)));
+	log_event(EVENT_TLS, LOG_LEVEL_INFO, 0, 
+	    LOG_STR(KEY_KIND, tls_distrust(c->stream) == NULL ? "Verified TLS connection established to" : "Untrusted TLS connection established to"),
+	    LOG_STR(KEY_CLIENT, c->name), LOG_SLICE(KEY_TEXT, buf_slice(&out)));
 	hello_say(c);
 }
 

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "event/timer.h"
 #include "net/listen.h"
+#include "net/tls_context.h"
 #include "tests/unit/relay/relay_dns.h"
 
 #define MX_COUNT	2	/* 127.0.0.1 and 127.0.0.2, the same port */
@@ -257,6 +258,7 @@ int
 setup(void **state)
 {
 	static const struct relay_system system = { .server_count = 0 };
+	struct tls_context *tls;
 	struct err err;
 
 	(void)state;
@@ -266,7 +268,9 @@ setup(void **state)
 	listen_all();
 	set_conf();
 	assert_int_equal(timer_init(&beat, loop, on_beat, NULL), 0);
-	relay = relay_new(loop, &conf, &system, &err);
+	tls = tls_client_new(SLICE_LIT(""), &err);
+	assert_non_null(tls);
+	relay = relay_new(loop, &conf, &system, &tls, &err);
 	assert_non_null(relay);
 	peer_count = 0;
 	memset(scripts, 0, sizeof(scripts));

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "event/timer.h"
+#include "net/tls_context.h"
 #include "relay/client/client.h"
 #include "tests/unit/relay/client_rows.h"
 #include "tests/unit/relay/script_peer.h"
@@ -453,6 +454,7 @@ static int
 setup(void **state)
 {
 	static char name[] = "me.example.org";
+	struct tls_context *tls;
 	struct err err;
 
 	(void)state;
@@ -460,7 +462,8 @@ setup(void **state)
 	conf.hostname = name;
 	conf.relay.chunking_from = 40;
 	loop = loop_new(&err);
-	house = client_house_new(loop, &conf, &err);
+	tls = tls_client_new(SLICE_LIT(""), &err);
+	house = client_house_new(loop, &conf, &tls, &err);
 	assert_non_null(house);
 	assert_int_equal(timer_init(&guard, loop, on_guard, NULL), 0);
 	arena_init(&arena, 100000);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "event/timer.h"
+#include "net/tls_context.h"
 #include "relay/pool/pool.h"
 #include "tests/unit/relay/script_peer.h"
 
@@ -180,6 +181,7 @@ setup(void **state)
 {
 	static char hostname[] = "me.test";
 	struct conf_relay *r = &conf.relay;
+	struct tls_context *tls;
 	struct err err;
 
 	(void)state;
@@ -187,7 +189,8 @@ setup(void **state)
 	conf.hostname = hostname;
 	r->greeting_timeout = r->hello_timeout = r->quit_timeout = r->idle_timeout = 5000;
 	loop = loop_new(&err);
-	house = client_house_new(loop, &conf, &err);
+	tls = tls_client_new(SLICE_LIT(""), &err);
+	house = client_house_new(loop, &conf, &tls, &err);
 	pool = pool_new(loop, &err);
 	assert_non_null(pool);
 	assert_int_equal(timer_init(&beat, loop, on_beat, NULL), 0);
