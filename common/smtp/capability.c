@@ -18,6 +18,7 @@ static const struct {
 	{ SLICE_LIT("DSN"),			CAP_DSN,		false },
 	{ SLICE_LIT("SMTPUTF8"),		CAP_SMTPUTF8,		true },
 	{ SLICE_LIT("AUTH"),			CAP_AUTH,		true },
+	{ SLICE_LIT("REQUIRETLS"),		CAP_REQUIRETLS,		false },
 };
 
 /* RFC 1870 3: "SIZE" alone or "SIZE 0" name no limit. */

@@ -18,7 +18,8 @@ enum {
 	CAP_CHUNKING		= 1 << 5,	/* RFC 3030 */
 	CAP_DSN			= 1 << 6,	/* RFC 3461 */
 	CAP_SMTPUTF8		= 1 << 7,	/* RFC 6531 */
-	CAP_AUTH		= 1 << 8	/* RFC 4954 */
+	CAP_AUTH		= 1 << 8,	/* RFC 4954 */
+	CAP_REQUIRETLS		= 1 << 9	/* RFC 8689 */
 };
 
 struct capabilities {

@@ -123,7 +123,7 @@ on_deadline(void *arg)
 }
 
 struct client *
-client_open(struct client_house *house, int fd, const char *host, const struct sockaddress *address, bool tls,
+client_open(struct client_house *house, int fd, const char *host, const struct sockaddress *address, unsigned flags,
     const struct client_ops *ops, void *arg, struct err *err)
 {
 	struct client *c = mem_zalloc(sizeof(*c));
@@ -145,7 +145,8 @@ client_open(struct client_house *house, int fd, const char *host, const struct s
 	c->ops = ops;
 	c->arg = arg;
 	c->address = *address;
-	c->wants_tls = tls;
+	c->wants_tls = (flags & CLIENT_TLS) != 0;
+	c->named = (flags & CLIENT_NAMED) != 0;
 	(void)snprintf(c->host, sizeof(c->host), "%s", host);
 	(void)snprintf(c->name, sizeof(c->name), "%s[%s]:%u", host, sockaddress_print(address, text), sockaddress_port(address));
 	LIST_INSERT_HEAD(&house->clients, c, link);
@@ -170,6 +171,12 @@ bool
 client_tls_failed(const struct client *c)
 {
 	return c->tls_failed;
+}
+
+bool
+client_tls_impossible(const struct client *c)
+{
+	return c->tls_impossible;
 }
 
 const char *

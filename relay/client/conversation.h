@@ -58,7 +58,9 @@ struct client {
 	char			 name[CLIENT_NAME_SIZE];
 	char			 host[CLIENT_HOST_SIZE];
 	bool			 wants_tls;	/* if it is offered */
-	bool			 tls_failed;
+	bool			 named;		/* CLIENT_NAMED */
+	bool			 tls_failed, tls_impossible;
+	bool			 tls_later;	/* STARTTLS was refused for now */
 	uint32_t		 transactions;
 	bool			 dirty;		/* the last transaction ended early: RSET before the next */
 	bool			 spoiled;	/* it said more than it was asked: what comes next cannot be matched */

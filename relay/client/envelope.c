@@ -124,6 +124,16 @@ put_orcpt(struct client *c, const struct tx_recipient *to)
 	(void)stream_printf(c->stream, " ORCPT=%.*s;%.*s", SLICE_FMT(type), SLICE_FMT(buf_slice(&out)));
 }
 
+/* RFC 8689 2: it is said in no session that is not fit for it. */
+static bool
+goes_on_protected(const struct client *c)
+{
+	char text[OUTCOME_TEXT_MAX];
+	struct outcome why;
+
+	return c->tx->requiretls && client_protects(c, &why, text);
+}
+
 static void
 put_mail(struct client *c)
 {
@@ -134,6 +144,8 @@ put_mail(struct client *c)
 		(void)stream_puts(c->stream, " BODY=8BITMIME");
 	if (c->tx->smtputf8 && (c->caps.has & CAP_SMTPUTF8))
 		(void)stream_puts(c->stream, " SMTPUTF8");
+	if (goes_on_protected(c))
+		(void)stream_puts(c->stream, " REQUIRETLS");
 	if (c->caps.has & CAP_DSN)
 		put_mail_dsn(c);
 	(void)stream_puts(c->stream, "\r\n");

@@ -131,7 +131,7 @@ open_pair(const char *script)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	assert_int_equal(sockaddress_parse(SLICE_LIT("192.0.2.1"), 25, &address), 0);
 	peer = peer_new(loop, fds[1], script);
-	client = client_open(house, fds[0], "mx.example.net", &address, true, &ops, NULL, &err);
+	client = client_open(house, fds[0], "mx.example.net", &address, CLIENT_TLS, &ops, NULL, &err);
 	assert_non_null(client);
 	assert_string_equal(client_name(client), "mx.example.net[192.0.2.1]:25");
 }
@@ -355,7 +355,7 @@ test_drip(void **state)
 	strlcpy(got, "nothing", sizeof(got));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	assert_int_equal(sockaddress_parse(SLICE_LIT("192.0.2.1"), 25, &address), 0);
-	client = client_open(house, fds[0], "mx", &address, false, &ops, NULL, &err);
+	client = client_open(house, fds[0], "mx", &address, 0, &ops, NULL, &err);
 	drip.fd = fds[1];
 	assert_int_equal(timer_init(&drip.timer, loop, on_drip, &drip), 0);
 	timer_set(&drip.timer, 10);

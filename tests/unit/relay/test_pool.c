@@ -71,7 +71,7 @@ connect_one(const char *script)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	assert_int_equal(sockaddress_parse(SLICE_LIT("192.0.2.1"), 25, &address), 0);
 	peers[peer_count++] = peer_new(loop, fds[1], script);
-	client = client_open(house, fds[0], "mx", &address, false, &ops, &ready, &err);
+	client = client_open(house, fds[0], "mx", &address, 0, &ops, &ready, &err);
 	assert_non_null(client);
 	for (int i = 0; i < 100 && !ready; i++)
 		rounds(1);
@@ -85,16 +85,16 @@ test_take_give(void **state)
 	struct client *a = connect_one(HELLO "E"), *b = connect_one(HELLO "E"), *was_a = a, *was_b = b;
 
 	(void)state;
-	assert_null(pool_take(pool, SLICE_LIT("a.test")));
+	assert_null(pool_take(pool, SLICE_LIT("a.test"), false));
 	pool_give(pool, SLICE_LIT("a.test"), &a, 100);
 	assert_null(a);
 	pool_give(pool, SLICE_LIT("b.test:26"), &b, 100);
 	assert_int_equal(pool_count(pool), 2);
-	assert_null(pool_take(pool, SLICE_LIT("b.test")));
-	b = pool_take(pool, SLICE_LIT("B.test:26"));
+	assert_null(pool_take(pool, SLICE_LIT("b.test"), false));
+	b = pool_take(pool, SLICE_LIT("B.test:26"), false);
 	assert_ptr_equal(b, was_b);
-	assert_null(pool_take(pool, SLICE_LIT("b.test:26")));
-	a = pool_take(pool, SLICE_LIT("a.test"));
+	assert_null(pool_take(pool, SLICE_LIT("b.test:26"), false));
+	a = pool_take(pool, SLICE_LIT("a.test"), false);
 	assert_ptr_equal(a, was_a);
 	assert_int_equal(pool_count(pool), 0);
 	client_close(&a);

@@ -174,6 +174,8 @@ test_capabilities(void **state)
 		{ "DSN", CAP_DSN, 0 },
 		{ "CHUNKING", CAP_CHUNKING, 0 },
 		{ "SMTPUTF8", CAP_SMTPUTF8, 0 },
+		{ "REQUIRETLS", CAP_REQUIRETLS, 0 },
+		{ "REQUIRETLS now", 0, 0 },
 		{ "XCLIENT NAME ADDR", 0, 0 },
 		{ "", 0, 0 },
 	};
