@@ -47,6 +47,16 @@ on_smtputf8(struct slice value, struct mail_params *out)
 	return PARAM_OK;
 }
 
+/* RFC 8689 2: nor has this. */
+static enum param_result
+on_requiretls(struct slice value, struct mail_params *out)
+{
+	if (out->requiretls || value.p != NULL)
+		return PARAM_BAD;
+	out->requiretls = true;
+	return PARAM_OK;
+}
+
 static enum param_result
 on_ret(struct slice value, struct mail_params *out)
 {
@@ -184,6 +194,7 @@ static const struct {
 	{ SLICE_LIT("SIZE"), on_size },
 	{ SLICE_LIT("BODY"), on_body },
 	{ SLICE_LIT("SMTPUTF8"), on_smtputf8 },
+	{ SLICE_LIT("REQUIRETLS"), on_requiretls },
 	{ SLICE_LIT("AUTH"), on_auth },
 	{ SLICE_LIT("RET"), on_ret },
 	{ SLICE_LIT("ENVID"), on_envid },

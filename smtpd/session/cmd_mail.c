@@ -63,6 +63,19 @@ take_path(struct session *s, struct slice *argument)
 	return DONE_OK;
 }
 
+/* What is known, but not offered in this session, is as unsupported as what nobody knows. */
+static bool
+is_unoffered(const struct session *s, const struct mail_params *params, struct slice *which)
+{
+	if (params->has_auth && !auth_is_offered(s))
+		*which = SLICE_LIT("AUTH");
+	else if (params->requiretls && !s->secure)
+		*which = SLICE_LIT("REQUIRETLS");
+	else
+		return false;
+	return true;
+}
+
 static enum done
 take_params(struct session *s, struct slice argument)
 {
@@ -73,7 +86,7 @@ take_params(struct session *s, struct slice argument)
 
 	if (no != SAY_NONE)
 		return refuse(s, no);
-	if (result == PARAM_OK && params.has_auth && !auth_is_offered(s))
+	if (result == PARAM_OK && is_unoffered(s, &params, &which))
 		result = PARAM_UNKNOWN;
 	if (result != PARAM_OK)
 		return bad_parameter(s, result, which);
@@ -82,6 +95,7 @@ take_params(struct session *s, struct slice argument)
 	if (params.has_size && s->settings->message_size > 0 && params.size > s->settings->message_size)
 		return refuse(s, SAY_TOO_BIG);
 	s->tx->smtputf8 = params.smtputf8;
+	s->tx->requiretls = params.requiretls;
 	s->tx->ret = params.ret;
 	s->tx->envid = arena_slice(&s->tx->arena, slice_of(params.envid, params.envid_len));
 	if (s->tx->envid.p == NULL)

@@ -45,6 +45,8 @@ on_field(void *arg, enum header_field field, struct slice value)
 
 	if (field == HEADER_MESSAGE_ID && tx->message_id.len == 0)
 		tx->message_id = arena_slice(&tx->arena, value);
+	if (field == HEADER_TLS_REQUIRED)
+		tx->tls_no = slice_caseeq(value, SLICE_LIT("No"));
 }
 
 /* The bytes in memory have changed. */

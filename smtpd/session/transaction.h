@@ -40,6 +40,7 @@ struct transaction {
 	struct slice		 reverse_path;	/* canonical; empty: <> */
 	enum body_type		 body;
 	bool			 smtputf8;	/* said in MAIL: addresses and header may be outside ASCII */
+	bool			 requiretls;	/* said in MAIL */
 	enum ret		 ret;
 	struct slice		 envid;		/* decoded; empty: not said */
 	struct recipient	*recipients;	/* not in the arena: it grows */
@@ -58,6 +59,7 @@ struct transaction {
 	struct dot_reader	 dots;
 	struct header_scan	 scan;
 	struct slice		 message_id;
+	bool			 tls_no;	/* a field of the header says "TLS-Required: No" */
 	enum content_fault	 fault;
 	bool			 chunked;	/* BDAT has begun */
 	bool			 ended;		/* the final dot, or the last chunk, has been seen */

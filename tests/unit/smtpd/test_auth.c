@@ -221,6 +221,8 @@ hello_ends(void)
 	world_expect(&w, "250-DSN");
 	world_expect(&w, "250-SMTPUTF8");
 	world_expect(&w, "250-CHUNKING");
+	if (session->secure)
+		world_expect(&w, "250-REQUIRETLS");
 	world_expect(&w, "250 ENHANCEDSTATUSCODES");
 }
 
@@ -316,6 +318,54 @@ test_elsewhere(void **state)
 	assert_int_equal(begun, 0);
 }
 
+/* --- mail that requires TLS --- */
+
+static void
+send_message(const char *mail, const char *content)
+{
+	world_talk(&w, mail, "250 2.1.0");
+	world_talk(&w, "RCPT TO:<x@elsewhere.example>\r\n", "250 2.1.5");
+	session->secure = false;	/* as below */
+	world_talk(&w, "DATA\r\n", "354 ");
+	world_say(&w, content);
+	world_expect(&w, "250 2.0.0");
+	session->secure = true;
+}
+
+/* RFC 8689 2, 3, 4.1: what MAIL and the header say, and which of the two counts; nothing is left in the next transaction. */
+static void
+test_requiretls(void **state)
+{
+	static const struct { const char *mail, *content; enum tls_tag tag; } rows[] = {
+		{ "MAIL FROM:<a@example.org> REQUIRETLS\r\n", "Subject: x\r\n\r\n.\r\n", TLS_TAG_REQUIRED },
+		{ MAIL, "Subject: x\r\n\r\n.\r\n", TLS_TAG_NONE },
+		{ MAIL, "TLS-Required: No\r\n\r\n.\r\n", TLS_TAG_OPTIONAL },
+		{ MAIL, "Subject: x\r\ntls-required:\r\n\tNO \r\n\r\n.\r\n", TLS_TAG_OPTIONAL },
+		{ MAIL, "TLS-Required: No\r\n.\r\n", TLS_TAG_OPTIONAL },
+		{ "MAIL FROM:<a@example.org> requiretls\r\n", "TLS-Required: No\r\n\r\n.\r\n", TLS_TAG_REQUIRED },
+		{ MAIL, "TLS-Required: No\r\nTLS-Required: No\r\n\r\n.\r\n", TLS_TAG_NONE },
+		{ MAIL, "TLS-Required: Yes\r\n\r\n.\r\n", TLS_TAG_NONE },
+		{ MAIL, "TLS-Required:\r\n\r\n.\r\n", TLS_TAG_NONE },
+		{ MAIL, "TLS-Required: Nothing\r\n\r\n.\r\n", TLS_TAG_NONE },
+		{ MAIL, "Subject: x\r\n\r\nTLS-Required: No\r\n.\r\n", TLS_TAG_NONE },
+	};
+
+	(void)state;
+	hello_secure();
+	world_talk(&w, BOB, "235 2.7.0");
+	world_talk(&w, "MAIL FROM:<a@example.org> REQUIRETLS=\r\n", "501 5.5.4 Bad option: REQUIRETLS=");
+	world_talk(&w, "MAIL FROM:<a@example.org> REQUIRETLS REQUIRETLS\r\n", "501 5.5.4");
+	session->secure = false;
+	world_talk(&w, "MAIL FROM:<a@example.org> REQUIRETLS SIZE=5\r\n", "555 5.5.4 Unsupported option: REQUIRETLS");
+	session->secure = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		send_message(rows[i].mail, rows[i].content);
+		if (w.stored[i].tls != rows[i].tag)
+			ROW(i, rows[i].content);
+		assert_int_equal(w.stored[i].tls, rows[i].tag);
+	}
+}
+
 /* --- a message of bob's --- */
 
 static void
@@ -342,7 +392,7 @@ test_a_message(void **state)
 	world_talk(&w, BOB, "503 5.5.1");
 	world_talk(&w, "RSET\r\n", "250");
 	world_talk(&w, "EHLO client.example\r\n", "250-");	/* who is in stays in */
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 9; i++)
 		world_expect(&w, "250");
 	world_talk(&w, MAIL, "250");
 	world_talk(&w, "QUIT\r\n", "221");
@@ -516,7 +566,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		AUTH(test_offers), AUTH(test_required), AUTH(test_elsewhere), AUTH(test_a_message), AUTH(test_mail_parameter), AUTH(test_dialogues),
+		AUTH(test_offers), AUTH(test_required), AUTH(test_elsewhere), AUTH(test_requiretls), AUTH(test_a_message), AUTH(test_mail_parameter), AUTH(test_dialogues),
 		AUTH(test_three_failures), AUTH(test_lookup_goes), AUTH(test_rude_clients), AUTH(test_long_lines),
 	};
 

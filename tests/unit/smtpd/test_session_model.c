@@ -66,11 +66,11 @@ below(unsigned n)
 static char
 next_byte(bool begin)
 {
-	static const char *const good[] = { "a", ".", "\r\n", ".\r\n", "..\r\n", "QUIT\r\n", "x\r\n.\r\nRSET\r\n", "\xc3\xa4\r\n" };
+	static const char *const good[] = { "a", ".", "\r\n", ".\r\n", "..\r\n", "QUIT\r\n", "x\r\n.\r\nRSET\r\n", "\xc3\xa4\r\n", "TLS-Required: No\r\n", "a: b\r\n" };
 	static const char *const bare[] = { "\r", "\n", "\n.\n", "\r\r\n", "\n.\r\n" };
 
 	if (begin || *piece == '\0')
-		piece = below(150) == 0 ? bare[below(5)] : good[below(8)];
+		piece = below(150) == 0 ? bare[below(5)] : good[below(10)];
 	return *piece++;
 }
 
@@ -110,14 +110,15 @@ say_any_chunk(void)
 static void
 say_content(void)
 {
-	static const char *const lines[] = { "", "a", ".", "..", "QUIT", ".x", "DATA", "Subject: x" };
+	static const char *const lines[] = { "", "a", ".", "..", "QUIT", ".x", "DATA", "Subject: x", "TLS-Required: No", "tls-required: NO",
+	    "TLS-Required: Yes" };
 	static const char *const bare[] = { "\n.\r\n", "x\r\n.\n", "\r.\r\n", ".\r\r\n", "x\n.\nRSET\r\n.\r\n" };
-	char content[1024];
+	char content[MODEL_CONTENT];
 	size_t len = 0;
 	bool is_bare = below(25) == 0;
 
 	for (unsigned n = below(40) == 0 ? 100 : below(6); n > 0; n--) {
-		const char *line = lines[below(8)];
+		const char *line = lines[below(11)];
 
 		buf_printf(&bytes, "%s%s\r\n", line[0] == '.' ? "." : "", line);
 		len += (size_t)snprintf(content + len, sizeof(content) - len, "%s\r\n", line);
@@ -202,6 +203,7 @@ compare_message(const struct stored *got, const struct model_message *want)
 	slice_drop(&content, content.len - want->len - 2);
 	assert_memory_equal(content.p, "\r\n", 2);		/* the end of the trace header */
 	assert_memory_equal(content.p + 2, want->content, want->len);
+	assert_int_equal(got->tls, want->no_tls_required ? TLS_TAG_OPTIONAL : TLS_TAG_NONE);
 }
 
 static void
