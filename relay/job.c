@@ -287,6 +287,18 @@ begin_anew(struct job *job)
 	next_target(job);
 }
 
+/* The server takes no more in one session (RFC 9422). Each session brings somebody an outcome, so this ends. */
+static void
+another_session(struct job *job)
+{
+	client_quit(&job->client);
+	job->sessions = 0;
+	if (job->route == NULL)
+		next_target(job);
+	else
+		connect_target(job, &job->route->targets.v[job->next_target - 1]);
+}
+
 static void
 on_sent(void *arg)
 {
@@ -300,6 +312,8 @@ on_sent(void *arg)
 		begin_anew(job);
 	} else if (job->tx.more && client_usable(job->client)) {
 		transact(job);
+	} else if (job->tx.more && client_spent(job->client)) {
+		another_session(job);
 	} else if (job->tx.more || job->sessions >= SESSIONS_MAX) {
 		finish(job);
 	} else {
@@ -486,7 +500,8 @@ find_route(struct job *job)
 static void
 next_target(struct job *job)
 {
-	job->sending = job->plain = false;
+	job->plain = false;
+	job->sending = gather_pending(job) < job->count;	/* what somebody has heard is not given up */
 	if (job->route == NULL)
 		find_route(job);
 	else if (job->next_target < job->route->targets.count)

@@ -92,6 +92,12 @@ client_close(struct client **cp)
 		client_shut(c);
 }
 
+static bool
+is_idle(const struct client *c)
+{
+	return c->stream != NULL && c->step == STEP_IDLE && !c->spoiled;
+}
+
 void
 client_quit(struct client **cp)
 {
@@ -100,7 +106,7 @@ client_quit(struct client **cp)
 	*cp = NULL;
 	if (c == NULL)
 		return;
-	if (!client_usable(c) || stream_puts(c->stream, "QUIT\r\n") == -1) {
+	if (!is_idle(c) || stream_puts(c->stream, "QUIT\r\n") == -1) {
 		client_shut(c);
 		return;
 	}
@@ -158,7 +164,13 @@ client_open(struct client_house *house, int fd, const char *host, const struct s
 bool
 client_usable(const struct client *c)
 {
-	return c->stream != NULL && c->step == STEP_IDLE && !c->spoiled;
+	return is_idle(c) && !client_spent(c);
+}
+
+bool
+client_spent(const struct client *c)
+{
+	return is_idle(c) && (c->spent || !limits_allow_more(c));
 }
 
 uint32_t
@@ -412,7 +424,7 @@ client_send(struct client *c, struct transaction *tx)
 	c->tx = tx;
 	tx->trouble = (struct outcome){ .action = ACTION_DELAYED, .status = STATUS(4, 3, 0), .text = SLICE_LIT("not tried") };
 	tx->stale = tx->more = tx->damaged = false;
-	c->heard = c->accepted = 0;
+	c->heard = c->accepted = c->count = 0;
 	c->reader = (struct content_reader){ 0 };
 	c->refused = c->answered = c->body_done = false;
 	c->dots = (struct dot_writer){ 0 };

@@ -49,7 +49,7 @@ struct transaction {
 	/* Afterwards: recipients that still have no outcome were not decided by anybody. */
 	struct outcome		  trouble;	/* what to say of them if nothing better comes: always ACTION_DELAYED */
 	bool			  stale;	/* the connection had been used before and was dead already: a new one costs no try */
-	bool			  more;		/* the server wanted no more recipients in this transaction: send another one */
+	bool			  more;		/* the server wants no more recipients in this transaction: send another one */
 	bool			  damaged;	/* the content is: it was not sent to its end, and nobody will ever take it like this */
 };
 
@@ -77,6 +77,7 @@ bool		 client_protects(const struct client *, struct outcome *why, char text[OUT
 /* Only when ready or after `sent` with client_usable. */
 void		 client_send(struct client *, struct transaction *);
 bool		 client_usable(const struct client *);		/* idle and healthy: another transaction may be sent */
+bool		 client_spent(const struct client *);		/* idle and healthy, but the server takes no more of this in one session */
 uint32_t	 client_transactions(const struct client *);	/* so far */
 const char	*client_name(const struct client *);		/* "mx.example.org[192.0.2.1]:25" */
 const struct sockaddress *client_address(const struct client *);

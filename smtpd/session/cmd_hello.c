@@ -50,8 +50,8 @@ cmd_ehlo(struct session *s, struct slice argument)
 	s->esmtp = true;
 	auth_print_offer(s, offer, sizeof(offer));
 	session_sayf(s, "250-%s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n%s%s250-8BITMIME\r\n%s250-DSN\r\n250-SMTPUTF8\r\n250-CHUNKING\r\n"
-	    "%s250 ENHANCEDSTATUSCODES\r\n", s->settings->hostname, (unsigned long long)s->settings->message_size,
+	    "250-LIMITS RCPTMAX=%u\r\n%s250 ENHANCEDSTATUSCODES\r\n", s->settings->hostname, (unsigned long long)s->settings->message_size,
 	    secure_offered(s) ? "250-STARTTLS\r\n" : "", s->may_xclient ? "250-XCLIENT NAME ADDR PORT PROTO HELO\r\n" : "", offer,
-	    s->secure ? "250-REQUIRETLS\r\n" : "");	/* RFC 8689 2: never in clear */
+	    s->settings->recipients, s->secure ? "250-REQUIRETLS\r\n" : "");	/* RFC 8689 2: never in clear */
 	return DONE_OK;
 }

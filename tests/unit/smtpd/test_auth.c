@@ -221,6 +221,7 @@ hello_ends(void)
 	world_expect(&w, "250-DSN");
 	world_expect(&w, "250-SMTPUTF8");
 	world_expect(&w, "250-CHUNKING");
+	world_expect(&w, "250-LIMITS RCPTMAX=");
 	if (session->secure)
 		world_expect(&w, "250-REQUIRETLS");
 	world_expect(&w, "250 ENHANCEDSTATUSCODES");
@@ -392,7 +393,7 @@ test_a_message(void **state)
 	world_talk(&w, BOB, "503 5.5.1");
 	world_talk(&w, "RSET\r\n", "250");
 	world_talk(&w, "EHLO client.example\r\n", "250-");	/* who is in stays in */
-	for (int i = 0; i < 9; i++)
+	for (int i = 0; i < 10; i++)
 		world_expect(&w, "250");
 	world_talk(&w, MAIL, "250");
 	world_talk(&w, "QUIT\r\n", "221");

@@ -61,6 +61,7 @@ begin(void)
 	world_expect(&w, "250-DSN");
 	world_expect(&w, "250-SMTPUTF8");
 	world_expect(&w, "250-CHUNKING");
+	world_expect(&w, "250-LIMITS RCPTMAX=");
 	world_expect(&w, "250 ENHANCEDSTATUSCODES");
 }
 

@@ -468,6 +468,7 @@ world_hello(struct world *w, const char *ip)
 	world_expect(w, "250-DSN");
 	world_expect(w, "250-SMTPUTF8");
 	world_expect(w, "250-CHUNKING");
+	world_expect(w, "250-LIMITS RCPTMAX=");
 	world_expect(w, "250 ENHANCEDSTATUSCODES");
 }
 
