@@ -28,6 +28,7 @@ struct job {
 	struct slice		 reverse_path;
 	enum body_type		 body;
 	bool			 smtputf8;
+	enum tls_tag		 tls;
 	enum ret		 ret;
 	struct slice		 envid;
 	struct content		 content;
@@ -38,6 +39,7 @@ struct job {
 	struct deliver_result	*results;
 	bool			 started, sending, finished, given_up, damaged;
 	bool			 plain;		/* the target in hand, once more, in clear */
+	bool			 unheard;	/* of a target that was tried nothing is known */
 	/* where it goes */
 	struct route		*route;
 	uint16_t		 next_target;
@@ -93,6 +95,7 @@ copy_job(struct job *job, const struct deliver_job *in)
 	job->id = in->id;
 	job->body = in->body;
 	job->smtputf8 = (in->flags & JOB_SMTPUTF8) != 0;
+	job->tls = in->tls;
 	job->ret = in->ret;
 	job->envid = arena_slice(&job->arena, in->envid);
 	job->nexthop = arena_slice(&job->arena, in->nexthop);
@@ -223,6 +226,7 @@ transact(struct job *job)
 		.reverse_path = job->reverse_path,
 		.body = job->body,
 		.smtputf8 = job->smtputf8,
+		.requiretls = job->tls == TLS_TAG_REQUIRED,
 		.ret = job->ret,
 		.envid = job->envid,
 		.content = job->content,
@@ -234,12 +238,41 @@ transact(struct job *job)
 	client_send(job->client, &job->tx);
 }
 
+/* Nothing of it goes where it is not safe. A notification does (RFC 8689 5): its sender would else never hear; it is as safe as can be. */
+static bool
+must_be_protected(const struct job *job)
+{
+	return job->tls == TLS_TAG_REQUIRED && job->reverse_path.len > 0;
+}
+
+/* This target is not fit for mail that requires TLS; when no other is, that is final (RFC 8689 4.2.1), unless one of them did not answer. */
+static void
+pass_over(struct job *job, const struct outcome *why)
+{
+	struct outcome kept = *why;
+
+	if (job->unheard) {
+		kept.action = ACTION_DELAYED;
+		kept.status.class = 4;
+	}
+	remember_trouble(job, &kept);
+	next_target(job);
+}
+
 static void
 on_ready(void *arg)
 {
 	struct job *job = arg;
+	char text[OUTCOME_TEXT_MAX];
+	struct outcome why;
 
 	health_worked(job->world->health, client_address(job->client));
+	if (must_be_protected(job) && !client_protects(job->client, &why, text)) {
+		log_info("%s", text);
+		client_quit(&job->client);
+		pass_over(job, &why);
+		return;
+	}
 	job->sessions++;
 	transact(job);
 }
@@ -252,6 +285,18 @@ begin_anew(struct job *job)
 	job->ready = 0;
 	job->sending = false;
 	next_target(job);
+}
+
+/* The server takes no more in one session (RFC 9422). Each session brings somebody an outcome, so this ends. */
+static void
+another_session(struct job *job)
+{
+	client_quit(&job->client);
+	job->sessions = 0;
+	if (job->route == NULL)
+		next_target(job);
+	else
+		connect_target(job, &job->route->targets.v[job->next_target - 1]);
 }
 
 static void
@@ -267,6 +312,8 @@ on_sent(void *arg)
 		begin_anew(job);
 	} else if (job->tx.more && client_usable(job->client)) {
 		transact(job);
+	} else if (job->tx.more && client_spent(job->client)) {
+		another_session(job);
 	} else if (job->tx.more || job->sessions >= SESSIONS_MAX) {
 		finish(job);
 	} else {
@@ -283,6 +330,15 @@ said_by_peer(const struct outcome *why)
 	return why->text.len > 0 && why->text.p[0] >= '0' && why->text.p[0] <= '9';
 }
 
+/* In clear it might work, and may not. That says nothing of the host: other mail can go there. */
+static void
+tls_failed(struct job *job)
+{
+	job->unheard |= !client_tls_impossible(job->client);
+	client_close(&job->client);
+	pass_over(job, &(struct outcome){ .action = ACTION_FAILED, .status = STATUS(5, 7, 10), .text = job->trouble.text, .mta = job->trouble.mta });
+}
+
 static void
 on_gone(void *arg, const struct outcome *why)
 {
@@ -292,6 +348,11 @@ on_gone(void *arg, const struct outcome *why)
 	if (said_by_peer(why))
 		log_info("host %s refused to talk to me: %s", client_name(job->client), fmt_escaped(words, sizeof(words), why->text));
 	remember_trouble(job, why);
+	if (client_tls_failed(job->client) && must_be_protected(job)) {
+		tls_failed(job);
+		return;
+	}
+	job->unheard = true;
 	if (client_tls_failed(job->client)) {
 		log_info("%s: again in clear", client_name(job->client));
 		client_close(&job->client);
@@ -322,7 +383,17 @@ connect_failed(struct job *job, const struct target *target, const char *host, i
 	if (is_theirs(error))
 		health_failed(job->world->health, &target->address, loop_now(job->world->loop));
 	remember_trouble(job, &(struct outcome){ .action = ACTION_DELAYED, .status = STATUS(4, 4, 1), .text = slice_str(text) });
+	job->unheard = true;
 	next_target(job);
+}
+
+/* Opportunity does not matter to mail that requires TLS; nor does it prove a name that DNS gave, for its answers are not authenticated. */
+static unsigned
+client_flags(const struct job *job)
+{
+	bool tls = job->tls == TLS_TAG_REQUIRED || job->world->conf->relay.opportunistic_tls;
+
+	return (tls && !job->plain ? CLIENT_TLS : 0) | (route_names_host(job->route) ? CLIENT_NAMED : 0);
 }
 
 static void
@@ -338,8 +409,7 @@ on_connected(void *arg, int fd, int error)
 		connect_failed(job, target, host, error);
 		return;
 	}
-	job->client = client_open(job->world->house, fd, host, &target->address, !job->plain && job->world->conf->relay.opportunistic_tls,
-	    &job_ops, job, &err);
+	job->client = client_open(job->world->house, fd, host, &target->address, client_flags(job), &job_ops, job, &err);
 	if (job->client != NULL)
 		return;
 	log_warn("connection to %s: %s", host, err.text);
@@ -374,6 +444,8 @@ on_route(void *arg)
 
 	if (job->route->targets.count == 0)
 		finish_with(job, job->route->failure.action, job->route->failure.status, job->route->text);
+	else if (must_be_protected(job) && !route_names_host(job->route))
+		finish_with(job, ACTION_FAILED, STATUS(5, 7, 10), "TLS is required, and nothing authenticates the name of the mail host");
 	else
 		next_target(job);
 }
@@ -428,7 +500,8 @@ find_route(struct job *job)
 static void
 next_target(struct job *job)
 {
-	job->sending = job->plain = false;
+	job->plain = false;
+	job->sending = gather_pending(job) < job->count;	/* what somebody has heard is not given up */
 	if (job->route == NULL)
 		find_route(job);
 	else if (job->next_target < job->route->targets.count)
@@ -442,7 +515,7 @@ job_start(struct job *job)
 {
 	job->began = loop_now(job->world->loop);
 	job->started = true;
-	job->client = pool_take(job->world->pool, job->nexthop);
+	job->client = pool_take(job->world->pool, job->nexthop, must_be_protected(job));
 	if (job->client == NULL) {
 		next_target(job);
 		return;

@@ -3,11 +3,32 @@
  */
 #include "base/fd.h"
 #include "base/log.h"
+#include "net/tls_context.h"
 #include "proc/service.h"
 #include "relay/relay.h"
 
 static struct relay_system found;
 static struct relay *relay;
+static struct tls_context *next;	/* accepted by check, not yet in force */
+
+/* What is believed of certificates. NULL: err. */
+static struct tls_context *
+make_tls(const struct process *process, const struct conf *conf, struct err *err)
+{
+	struct tls_context *tls = NULL;
+	struct buf pem;
+	int result = 0;
+
+	buf_init(&pem, AUTHORITIES_MAX + FILE_BLOCK);
+	if (files_have(&process->files, PASSED_AUTHORITIES, 0))
+		result = files_read(&process->files, PASSED_AUTHORITIES, 0, &pem, err);
+	if (result == 0)
+		tls = tls_client_new(buf_slice(&pem), err);
+	if (tls == NULL)
+		(void)err_wrap(err, "tls-authorities %s", conf->relay.tls_authorities);
+	buf_fini(&pem);
+	return tls;
+}
 
 /* Inside the sandbox there is neither /etc/resolv.conf nor a list of interfaces. */
 static int
@@ -17,13 +38,23 @@ relay_prepare(struct process *process, struct err *err)
 
 	found.server_count = count > 0 ? (uint32_t)count : 0;
 	own_find_interfaces(&found.own);
-	return found.server_count == 0 && process->conf->dns.servers.count == 0 ? -1 : 0;
+	if (found.server_count == 0 && process->conf->dns.servers.count == 0)
+		return -1;
+	return tls_init(err);
 }
 
+/* Authorities that cannot be read are no reason to keep mail that does not need them. */
 static int
 relay_start(struct process *process, struct err *err)
 {
-	relay = relay_new(process->loop, process->conf, &found, err);
+	struct tls_context *tls = make_tls(process, process->conf, err);
+
+	if (tls == NULL) {
+		log_warn("%s; mail that requires TLS waits", err->text);
+		tls = tls_client_new(SLICE_LIT(""), err);
+	}
+	if (tls != NULL)
+		relay = relay_new(process->loop, process->conf, &found, &tls, err);
 	return relay == NULL ? -1 : 0;
 }
 
@@ -38,12 +69,13 @@ take_wire(struct process *process, const struct control_wire *wire, int fd)
 }
 
 static int
-check(struct process *process, const struct conf *next, struct err *err)
+check(struct process *process, const struct conf *conf, struct err *err)
 {
-	(void)process;
-	if (next->dns.servers.count == 0 && found.server_count == 0)
+	if (conf->dns.servers.count == 0 && found.server_count == 0)
 		return err_set(err, "no DNS server: dns { servers } is empty, and so is /etc/resolv.conf");
-	return 0;
+	tls_context_drop(&next);
+	next = make_tls(process, conf, err);
+	return next == NULL ? -1 : 0;
 }
 
 static void
@@ -53,7 +85,7 @@ reloaded(struct process *process, const struct conf *old)
 
 	(void)old;
 	/* Without memory for new DNS channels only a fresh start helps; queue gives the jobs to that one. */
-	if (relay_reload(relay, process->conf, &err) == -1)
+	if (relay_reload(relay, process->conf, &next, &err) == -1)
 		fatal("relay: %s", err.text);
 }
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "ipc/channel.h"
+#include "net/tls_context.h"
 #include "relay/job.h"
 #include "wire/deliver.h"
 
@@ -371,8 +372,9 @@ set_world(struct relay *relay)
 	};
 }
 
+/* Takes the context when all is well. */
 static int
-make_rooms(struct relay *relay, struct err *err)
+make_rooms(struct relay *relay, struct tls_context **tls, struct err *err)
 {
 	const struct resolver_conf dns = dns_conf(relay, relay->conf);
 
@@ -382,17 +384,18 @@ make_rooms(struct relay *relay, struct err *err)
 	relay->pool = pool_new(relay->loop, err);
 	if (relay->pool == NULL)
 		return -1;
-	relay->house = client_house_new(relay->loop, relay->conf, err);
+	relay->house = client_house_new(relay->loop, relay->conf, tls, err);
 	return relay->house == NULL ? -1 : 0;
 }
 
 struct relay *
-relay_new(struct loop *loop, const struct conf *conf, const struct relay_system *system, struct err *err)
+relay_new(struct loop *loop, const struct conf *conf, const struct relay_system *system, struct tls_context **tls, struct err *err)
 {
 	struct relay *relay = mem_zalloc(sizeof(*relay));
 
 	if (relay == NULL) {
 		(void)err_set(err, "no memory for relay");
+		tls_context_drop(tls);
 		return NULL;
 	}
 	relay->loop = loop;
@@ -402,10 +405,11 @@ relay_new(struct loop *loop, const struct conf *conf, const struct relay_system 
 	memcpy(relay->servers, system->servers, sizeof(relay->servers));
 	hash_init(&relay->jobs);
 	arena_init(&relay->frame, FRAME_ARENA_MAX);
-	if (make_rooms(relay, err) == -1)
+	if (make_rooms(relay, tls, err) == -1)
 		relay_free(&relay);
 	else
 		set_world(relay);
+	tls_context_drop(tls);
 	return relay;
 }
 
@@ -434,14 +438,16 @@ relay_free(struct relay **rp)
 }
 
 int
-relay_reload(struct relay *relay, const struct conf *conf, struct err *err)
+relay_reload(struct relay *relay, const struct conf *conf, struct tls_context **tls, struct err *err)
 {
 	const struct resolver_conf dns = dns_conf(relay, conf);
 
-	if (resolver_configure(relay->resolver, &dns, err) == -1)
+	if (resolver_configure(relay->resolver, &dns, err) == -1) {
+		tls_context_drop(tls);
 		return -1;
+	}
 	relay->conf = conf;
-	client_house_conf(relay->house, conf);
+	client_house_conf(relay->house, conf, tls);
 	set_world(relay);
 	return 0;
 }

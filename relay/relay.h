@@ -10,6 +10,7 @@
 #include "relay/own.h"
 
 struct relay;
+struct tls_context;
 
 struct relay_system {		/* found before the sandbox, where there are files and netlink */
 	uint32_t		 server_count;
@@ -17,11 +18,12 @@ struct relay_system {		/* found before the sandbox, where there are files and ne
 	struct own		 own;			/* its conf is relay's to set */
 };
 
-struct relay	*relay_new(struct loop *, const struct conf *, const struct relay_system *, struct err *);
+/* Takes the context (also on failure), as does relay_reload: connections that are open keep theirs. */
+struct relay	*relay_new(struct loop *, const struct conf *, const struct relay_system *, struct tls_context **, struct err *);
 void		 relay_free(struct relay **);
 /* A deliver wire to (a new) queue. Takes fd; an earlier wire is over. */
 void		 relay_wire(struct relay *, int fd);
-int		 relay_reload(struct relay *, const struct conf *, struct err *);	/* borrowed until the next */
+int		 relay_reload(struct relay *, const struct conf *, struct tls_context **, struct err *);	/* conf is borrowed until the next */
 /* Gives up what has not begun, finishes the rest; `done` once nothing is left. */
 void		 relay_stop(struct relay *, void (*done)(void *), void *arg);
 void		 relay_status(const struct relay *, struct buf *);

@@ -30,7 +30,7 @@ gather_one(struct gathering *g, unsigned set, uint32_t number, struct err *err)
 	struct buf *pem = &g->pem[g->count];
 	struct tls_identity *id = &g->ids[g->count++];
 
-	buf_init(pem, FILE_BYTES_MAX + 4096);
+	buf_init(pem, FILE_BYTES_MAX + FILE_BLOCK);
 	if (files_read(g->files, PASSED_CERTIFICATE, number, pem, err) == -1)
 		return -1;
 	*id = (struct tls_identity){ .set = set, .chain = buf_slice(pem) };

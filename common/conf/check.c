@@ -224,6 +224,8 @@ check_relay(const struct checker *ck)
 		    "\"[192.0.2.1]:25\" would be right");
 	check_source(ck, "source-ipv4", relay->source_ipv4, AF_INET);
 	check_source(ck, "source-ipv6", relay->source_ipv6, AF_INET6);
+	if (relay->tls_authorities[0] != '\0')
+		check_absolute(ck, "relay", "tls-authorities", relay->tls_authorities);
 }
 
 static void

@@ -133,6 +133,7 @@ struct conf_relay {
 	char	*source_ipv4, *source_ipv6;	/* empty: the kernel's choice */
 	int64_t	tls_timeout;		/* ms */
 	bool	opportunistic_tls;	/* STARTTLS wherever it is offered, with any certificate */
+	char	*tls_authorities;	/* absolute path; empty: no certificate is believed */
 };
 
 struct conf_dns {

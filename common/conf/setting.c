@@ -173,6 +173,8 @@ static const struct setting relay_rows[] = {
 	  "addresses of a destination that one attempt tries", NULL },
 	{ "opportunistic-tls", SETTING_BOOL, FIELD(conf_relay, opportunistic_tls), "yes", NULL, NULL,
 	  "TLS with every target that offers STARTTLS, whatever its certificate; where it fails, without", NULL },
+	{ "tls-authorities", SETTING_STRING, FIELD(conf_relay, tls_authorities), "/etc/ssl/certs/ca-certificates.crt", NULL, "1000",
+	  "the certificates of those who may say whom a certificate belongs to, for mail that requires TLS (RFC 8689); without them such mail waits", NULL },
 	{ "source-ipv4", SETTING_STRING, FIELD(conf_relay, source_ipv4), "", NULL, "64",
 	  "the own IPv4 address to send from; empty: the kernel's choice", NULL },
 	{ "source-ipv6", SETTING_STRING, FIELD(conf_relay, source_ipv6), "", NULL, "64",

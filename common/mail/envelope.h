@@ -15,6 +15,14 @@
 
 enum body_type { BODY_NONE, BODY_7BIT, BODY_8BITMIME, BODY_COUNT };
 
+/* RFC 8689 4.1: how the sender wants the message handled between hosts. */
+enum tls_tag {
+	TLS_TAG_NONE,			/* nothing was said */
+	TLS_TAG_REQUIRED,		/* REQUIRETLS in MAIL: only through TLS, to hosts that have proved who they are and go on like that */
+	TLS_TAG_OPTIONAL,		/* "TLS-Required: No" in the header: rather in clear than not at all */
+	TLS_TAG_COUNT
+};
+
 enum {
 	FATE_HELD  = 1 << 0,		/* an operator said: wait for a person */
 	FATE_MAYBE = 1 << 1,		/* an attempt may have got through: look before delivering again */
@@ -43,6 +51,7 @@ struct envelope {
 	struct slice	 reverse_path;	/* canonical; empty is the null path <> */
 	enum body_type	 body;
 	bool		 smtputf8;	/* addresses and header may be outside ASCII (RFC 6531) */
+	enum tls_tag	 tls;
 	enum ret	 ret;		/* how much of the message a notification of failure brings back */
 	struct slice	 envid;		/* RFC 3461 4.4, decoded; empty: none was given */
 	int64_t		 arrival_ms;	/* wall clock of acceptance */

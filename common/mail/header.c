@@ -19,6 +19,7 @@ static const struct {
 	{ SLICE_LIT("From"),			HEADER_FROM },
 	{ SLICE_LIT("Subject"),			HEADER_SUBJECT },
 	{ SLICE_LIT("Auto-Submitted"),		HEADER_AUTO_SUBMITTED },
+	{ SLICE_LIT("TLS-Required"),		HEADER_TLS_REQUIRED },	/* RFC 8689 3 */
 };
 
 void

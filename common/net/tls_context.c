@@ -27,6 +27,7 @@ struct tls_context {
 	unsigned	 users;
 	SSL_CTX		*ssl[SETS_MAX];	/* [0] is the one that connections begin with */
 	size_t		 count;
+	size_t		 authorities;	/* that a client believes */
 };
 
 static struct {
@@ -266,17 +267,44 @@ tls_server_new(const struct tls_identity *ids, size_t count, const struct tls_se
 	return c;
 }
 
+/* Into the context's store. -1: err. */
+static int
+load_authorities(struct tls_context *c, struct slice pem, struct err *err)
+{
+	BIO *in = BIO_new_mem_buf(pem.p, (int)pem.len);
+	X509_STORE *store = SSL_CTX_get_cert_store(c->ssl[0]);
+	int result = in == NULL ? fail(err, "no memory for the authorities") : 0;
+	X509 *next;
+
+	while (result == 0 && (next = PEM_read_bio_X509_AUX(in, NULL, NULL, NULL)) != NULL) {
+		if (X509_STORE_add_cert(store, next) == 1)
+			c->authorities++;
+		else
+			result = fail(err, "an authority's certificate cannot be used");
+		X509_free(next);
+	}
+	if (result == 0 && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		result = fail(err, "an authority's certificate cannot be read");
+	ERR_clear_error();	/* "no start line": the end of the file */
+	BIO_free(in);
+	if (result == 0 && c->authorities == 0)
+		result = err_set(err, "there is no certificate in it");
+	return result;
+}
+
 struct tls_context *
-tls_client_new(struct err *err)
+tls_client_new(struct slice authorities, struct err *err)
 {
 	struct tls_context *c = new_context(err);
 
 	if (c == NULL)
 		return NULL;
 	c->ssl[0] = new_ssl(TLS_client_method(), TLS_FLOOR_1_2);
-	if (c->ssl[0] == NULL) {
+	if (c->ssl[0] == NULL)
 		(void)fail(err, "no TLS context");
-		tls_context_drop(&c);
+	if (c->ssl[0] == NULL || (authorities.len > 0 && load_authorities(c, authorities, err) == -1)) {
+		SSL_CTX_free(c->ssl[0]);
+		mem_free(c);
 		return NULL;
 	}
 	c->count = 1;
@@ -284,6 +312,12 @@ tls_client_new(struct err *err)
 	SSL_CTX_set_security_level(c->ssl[0], 1);
 	SSL_CTX_set_verify(c->ssl[0], SSL_VERIFY_NONE, NULL);
 	return c;
+}
+
+bool
+tls_client_trusts(const struct tls_context *c)
+{
+	return c->authorities > 0;
 }
 
 struct tls_context *

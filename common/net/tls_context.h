@@ -38,8 +38,10 @@ struct tls_server_options {
 int			 tls_init(struct err *);
 /* The first set is for clients that name no host, or none of ours; others by the names in a leaf certificate (SNI, RFC 6066 3). NULL: err. */
 struct tls_context	*tls_server_new(const struct tls_identity *, size_t count, const struct tls_server_options *, struct err *);
-/* For a client that takes any certificate: opportunistic TLS (RFC 3207 4, RFC 7435). */
-struct tls_context	*tls_client_new(struct err *);
+/* For a client that takes any certificate (opportunistic TLS: RFC 3207 4, RFC 7435), and says afterwards what it is worth: tls_distrust.
+ * authorities: whose certificates are believed (PEM, one behind the other); empty: nobody's. NULL: err. */
+struct tls_context	*tls_client_new(struct slice authorities, struct err *);
+bool			 tls_client_trusts(const struct tls_context *);	/* somebody */
 struct tls_context	*tls_context_use(struct tls_context *);
 void			 tls_context_drop(struct tls_context **);
 struct ssl_ctx_st	*tls_context_ssl(const struct tls_context *);

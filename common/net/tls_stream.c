@@ -10,6 +10,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "base/mem.h"
 #include "net/sockaddr.h"
@@ -26,6 +27,7 @@ struct tls {
 	struct tls_context	*context;
 	SSL			*ssl;
 	int			 fd;
+	bool			 named;		/* by us: the peer's certificate is compared with that */
 	size_t			 budget;
 	char			 why[WHY_MAX];
 };
@@ -271,9 +273,24 @@ tls_connect(struct stream *s, struct tls_context *context, const char *name, str
 	if (t == NULL)
 		return -1;
 	SSL_set_connect_state(t->ssl);
-	if (is_host_name(name))
-		(void)SSL_set_tlsext_host_name(t->ssl, name);
+	if (is_host_name(name)) {
+		SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);	/* RFC 6125 6.4.3 */
+		t->named = SSL_set_tlsext_host_name(t->ssl, name) == 1 && SSL_set1_host(t->ssl, name) == 1;
+	}
 	return put_layer(s, t, WATCH_WRITE, err);
+}
+
+const char *
+tls_distrust(const struct stream *s)
+{
+	const struct tls *t = stream_layer_arg(s);
+	long result = SSL_get_verify_result(t->ssl);
+
+	if (!t->named)
+		return "it has no name that a certificate could prove";
+	if (SSL_get0_peer_certificate(t->ssl) == NULL)
+		return "there is none";
+	return result == X509_V_OK ? NULL : X509_verify_cert_error_string(result);
 }
 
 bool

@@ -21,13 +21,16 @@ struct tls_facts {
 /* Begins the handshake; on_open or on_end follows. -1: err, and the stream is of no use (stream_put_layer). Uses the context until then and
  * as long as the stream lives. */
 int		 tls_accept(struct stream *, struct tls_context *, struct err *);
-/* name: the host that is meant (SNI); NULL or an address: none is named. */
+/* name: the host that is meant (SNI), which tls_distrust is about; NULL or an address: none is named. */
 int		 tls_connect(struct stream *, struct tls_context *, const char *name, struct err *);
 bool		 tls_active(const struct stream *);		/* every byte goes through TLS, or will when the handshake is over */
 /* Once it is open. Texts live as long as the stream. */
 void		 tls_facts(const struct stream *, struct tls_facts *);
 /* "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519 server-signature ECDSA", as Postfix writes it. */
 void		 tls_facts_print(const struct stream *, struct buf *out);
+/* Once it is open, at the client's side: NULL when the certificate is that of the host which was named, by an authority of the context;
+ * else why it proves nothing, in words. */
+const char	*tls_distrust(const struct stream *);
 /* Why on_end came, in OpenSSL's words; "" when it was no matter of TLS. */
 const char	*tls_why(const struct stream *);
 /* OpenSSL's side of it, for what is asked rarely. */

@@ -8,8 +8,6 @@
 
 #include "base/fd.h"
 
-#define BLOCK	4096
-
 int
 files_add(struct files *files, const struct control_file *file, int fd)
 {
@@ -36,11 +34,11 @@ read_whole(int fd, struct buf *out, struct err *err)
 	off_t at = 0;
 
 	for (;;) {
-		char *room = buf_room(out, BLOCK);
-		ssize_t n = room == NULL ? -1 : pread(fd, room, BLOCK, at);
+		char *room = buf_room(out, FILE_BLOCK);
+		ssize_t n = room == NULL ? -1 : pread(fd, room, FILE_BLOCK, at);
 
-		if (room == NULL || at > FILE_BYTES_MAX)
-			return err_set(err, "larger than %d KiB", FILE_BYTES_MAX / 1024);
+		if (room == NULL)
+			return err_set(err, "larger than %zu KiB", (out->max - FILE_BLOCK) / 1024);
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n == -1)
@@ -52,11 +50,25 @@ read_whole(int fd, struct buf *out, struct err *err)
 	}
 }
 
-int
-files_read(const struct files *files, enum passed kind, uint32_t number, struct buf *out, struct err *err)
+static int
+find(const struct files *files, enum passed kind, uint32_t number)
 {
 	for (uint32_t i = 0; i < files->count; i++)
 		if (files->v[i].kind == kind && files->v[i].number == number)
-			return read_whole(files->v[i].fd, out, err);
-	return err_set(err, "posthornd did not pass it on");
+			return files->v[i].fd;
+	return -1;
+}
+
+bool
+files_have(const struct files *files, enum passed kind, uint32_t number)
+{
+	return find(files, kind, number) != -1;
+}
+
+int
+files_read(const struct files *files, enum passed kind, uint32_t number, struct buf *out, struct err *err)
+{
+	int fd = find(files, kind, number);
+
+	return fd == -1 ? err_set(err, "posthornd did not pass it on") : read_whole(fd, out, err);
 }

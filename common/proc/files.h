@@ -9,7 +9,9 @@
 #include "wire/control.h"
 
 #define FILES_MAX	256
-#define FILE_BYTES_MAX	(256 * 1024)
+#define FILE_BYTES_MAX	(256 * 1024)	/* of a certificate or key */
+#define AUTHORITIES_MAX	(4 * 1024 * 1024)
+#define FILE_BLOCK	4096		/* what a buffer needs beyond the size of what is read into it */
 
 struct files {
 	uint32_t	count;
@@ -23,7 +25,8 @@ struct files {
 /* Takes fd. -1: too many. */
 int	files_add(struct files *, const struct control_file *, int fd);
 void	files_close(struct files *);
-/* The whole file behind what `out` holds. -1: err (it was not given, or is too large, or cannot be read). */
+bool	files_have(const struct files *, enum passed, uint32_t number);
+/* The whole file behind what `out` holds. -1: err (it was not given, or `out` takes no more, or it cannot be read). */
 int	files_read(const struct files *, enum passed, uint32_t number, struct buf *out, struct err *);
 
 #endif

@@ -1,6 +1,8 @@
 /*
  * capability — the keywords of EHLO's answer, as a table.
  */
+#include <stddef.h>
+
 #include "base/num.h"
 #include "smtp/capability.h"
 
@@ -18,7 +20,44 @@ static const struct {
 	{ SLICE_LIT("DSN"),			CAP_DSN,		false },
 	{ SLICE_LIT("SMTPUTF8"),		CAP_SMTPUTF8,		true },
 	{ SLICE_LIT("AUTH"),			CAP_AUTH,		true },
+	{ SLICE_LIT("REQUIRETLS"),		CAP_REQUIRETLS,		false },
+	{ SLICE_LIT("LIMITS"),			CAP_LIMITS,		true },
 };
+
+#define LIMIT_MAX	999999	/* RFC 9422 4: six digits */
+
+static const struct {
+	struct slice	name;
+	size_t		field;
+} limits[] = {
+	{ SLICE_LIT("MAILMAX"), offsetof(struct capabilities, mail_max) },
+	{ SLICE_LIT("RCPTMAX"), offsetof(struct capabilities, rcpt_max) },
+	{ SLICE_LIT("RCPTDOMAINMAX"), offsetof(struct capabilities, rcpt_domain_max) },
+};
+
+/* One that is not known, or makes no sense, limits nothing; of one that is said twice the least counts. */
+static void
+take_limit(struct capabilities *caps, struct slice limit)
+{
+	struct slice value, name = slice_split(limit, '=', &value);
+	uint64_t n;
+
+	if (value.len == 0 || value.p[0] == '0' || num_parse(value, LIMIT_MAX, &n) == -1)
+		return;
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		uint32_t *most = (uint32_t *)(void *)((char *)caps + limits[i].field);
+
+		if (slice_caseeq(name, limits[i].name) && (*most == 0 || n < *most))
+			*most = (uint32_t)n;
+	}
+}
+
+static void
+take_limits(struct capabilities *caps, struct slice rest)
+{
+	while (rest.p != NULL)
+		take_limit(caps, slice_split(rest, ' ', &rest));
+}
 
 /* RFC 1870 3: "SIZE" alone or "SIZE 0" name no limit. */
 static int
@@ -46,6 +85,8 @@ capability_line(void *capabilities, unsigned number, struct slice text)
 			continue;
 		if (table[i].bit == CAP_SIZE && take_size(caps, value) == -1)
 			continue;
+		if (table[i].bit == CAP_LIMITS)
+			take_limits(caps, value);
 		caps->has |= table[i].bit;
 	}
 }

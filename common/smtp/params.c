@@ -47,6 +47,16 @@ on_smtputf8(struct slice value, struct mail_params *out)
 	return PARAM_OK;
 }
 
+/* RFC 8689 2: nor has this. */
+static enum param_result
+on_requiretls(struct slice value, struct mail_params *out)
+{
+	if (out->requiretls || value.p != NULL)
+		return PARAM_BAD;
+	out->requiretls = true;
+	return PARAM_OK;
+}
+
 static enum param_result
 on_ret(struct slice value, struct mail_params *out)
 {
@@ -185,6 +195,7 @@ static const struct {
 	{ SLICE_LIT("SIZE"),		EXTENSION_SIZE,		on_size },
 	{ SLICE_LIT("BODY"),		EXTENSION_8BITMIME,	on_body },
 	{ SLICE_LIT("SMTPUTF8"),	EXTENSION_SMTPUTF8,	on_smtputf8 },
+	{ SLICE_LIT("REQUIRETLS"),	EXTENSION_REQUIRETLS,	on_requiretls },
 	{ SLICE_LIT("AUTH"),		EXTENSION_AUTH,		on_auth },
 	{ SLICE_LIT("RET"),		EXTENSION_DSN,		on_ret },
 	{ SLICE_LIT("ENVID"),		EXTENSION_DSN,		on_envid },

@@ -2,7 +2,7 @@
 #define SMTP_PARAMS_H
 /*
  * params — what follows the path in MAIL and RCPT (RFC 5321 4.1.2, esmtp-param): SIZE (RFC 1870), BODY (RFC 6152), SMTPUTF8 (RFC 6531),
- * AUTH (RFC 4954 5), and what the sender wants to be told (RFC 3461): RET and ENVID, NOTIFY and ORCPT.
+ * REQUIRETLS (RFC 8689), AUTH (RFC 4954 5), and what the sender wants to be told (RFC 3461): RET and ENVID, NOTIFY and ORCPT.
  *
  * A parameter that was not offered is PARAM_UNKNOWN (555); one that is offered but wrong, or said twice, is PARAM_BAD (501).
  */
@@ -17,6 +17,7 @@ struct mail_params {
 	bool		has_auth;	/* what it claims is not kept: nobody here is trusted to say who sent it, as with AUTH=<> */
 	enum body_type	body;		/* BODY_NONE: not said */
 	bool		smtputf8;
+	bool		requiretls;
 	enum ret	ret;		/* RET_NONE: not said */
 	char		envid[ENVID_MAX];	/* decoded */
 	size_t		envid_len;	/* 0: not said */

@@ -108,11 +108,13 @@ struct control_stop {
 	uint32_t	within_ms;
 };
 
-enum passed { PASSED_NONE, PASSED_CERTIFICATE, PASSED_KEY, PASSED_COUNT };
+enum passed { PASSED_NONE, PASSED_CERTIFICATE, PASSED_KEY,
+	PASSED_AUTHORITIES,	/* whose certificates relay believes; number 0 */
+	PASSED_COUNT };
 
 struct control_file {			/* read with pread: several processes share the descriptor's place */
 	enum passed	kind;
-	uint32_t	number;		/* conf_tls_first() */
+	uint32_t	number;		/* conf_tls_first(), where nothing else is said */
 };
 
 #define CONTROL_TICKET_KEYS	2

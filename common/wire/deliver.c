@@ -81,6 +81,7 @@ deliver_job_put(struct buf *b, const struct deliver_job *job)
 	put_time_ms(b, job->arrival_ms);
 	put_u32(b, job->flags);
 	put_u8(b, (uint8_t)job->body);
+	put_u8(b, (uint8_t)job->tls);
 	put_u8(b, (uint8_t)job->ret);
 	put_slice(b, job->envid);
 	put_slice(b, job->nexthop);
@@ -121,6 +122,7 @@ deliver_job_get(struct reader *r, struct arena *arena, struct deliver_job *out)
 	out->arrival_ms = get_time_ms(r);
 	out->flags = get_u32(r);
 	out->body = (enum body_type)get_enum(r, BODY_COUNT);
+	out->tls = (enum tls_tag)get_enum0(r, TLS_TAG_COUNT);
 	out->ret = (enum ret)get_enum0(r, RET_COUNT);
 	out->envid = get_text(r, ENVID_MAX);
 	out->nexthop = get_text(r, NEXTHOP_MAX);

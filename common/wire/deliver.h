@@ -14,7 +14,7 @@
  */
 #include "wire/fields.h"
 
-#define DELIVER_VERSION		3
+#define DELIVER_VERSION		4
 #define JOB_RECIPIENTS_MAX	100
 #define AGENT_LEASES_MAX	4096
 #define AGENT_CREDIT_MAX	65536
@@ -41,6 +41,7 @@ struct deliver_job {
 	int64_t			 arrival_ms;
 	uint32_t		 flags;		/* JOB_ */
 	enum body_type		 body;
+	enum tls_tag		 tls;
 	enum ret		 ret;
 	struct slice		 envid;		/* empty: none was given */
 	struct slice		 nexthop;	/* relay: domain or "[host]:port"; mda: the mailbox' owner */

@@ -18,12 +18,16 @@ enum {
 };
 
 /*
- * What an envelope carries is told beside the body type: four bits are that type, then two for RET, one for an ENVID that
- * follows, one for SMTPUTF8. Bits that nothing sets are zero, so that records of before they had a meaning still read the same.
+ * What an envelope carries is told beside the body type: two bits are that type, then two for what was said about TLS, two for RET,
+ * one for an ENVID that follows, one for SMTPUTF8. Bits that nothing sets are zero, so that records of before they had a meaning still
+ * read the same.
  */
-enum { BODY_BITS = 0x0f, RET_SHIFT = 4, RET_BITS = 3 << RET_SHIFT, HAS_ENVID = 1 << 6, IS_SMTPUTF8 = 1 << 7 };
+enum {
+	BODY_BITS = 3, TLS_SHIFT = 2, TLS_BITS = 3 << TLS_SHIFT, RET_SHIFT = 4, RET_BITS = 3 << RET_SHIFT, HAS_ENVID = 1 << 6,
+	IS_SMTPUTF8 = 1 << 7
+};
 
-static_assert(BODY_COUNT <= BODY_BITS + 1 && RET_COUNT <= 4, "body type and RET share a byte");
+static_assert(BODY_COUNT <= BODY_BITS + 1 && TLS_TAG_COUNT <= 4 && RET_COUNT <= 4, "body type, TLS and RET share a byte");
 static_assert(FATE_ALL <= UINT8_MAX, "a fate's flags are one byte");
 
 void
@@ -247,7 +251,7 @@ get_recipient(struct reader *r, struct arena *arena, struct recipient *out)
 static void
 put_head(struct buf *b, const struct envelope *env)
 {
-	unsigned head = (unsigned)env->body | (unsigned)env->ret << RET_SHIFT;
+	unsigned head = (unsigned)env->body | (unsigned)env->tls << TLS_SHIFT | (unsigned)env->ret << RET_SHIFT;
 
 	if (env->envid.len > 0)
 		head |= HAS_ENVID;
@@ -264,10 +268,11 @@ get_head(struct reader *r, struct arena *arena, struct envelope *out)
 	unsigned head = get_u8(r);
 
 	out->body = (enum body_type)(head & BODY_BITS);
+	out->tls = (enum tls_tag)((head & TLS_BITS) >> TLS_SHIFT);
 	out->ret = (enum ret)((head & RET_BITS) >> RET_SHIFT);
 	out->smtputf8 = (head & IS_SMTPUTF8) != 0;
 	out->envid = slice_of("", 0);
-	if (out->body == BODY_NONE || out->body >= BODY_COUNT || out->ret >= RET_COUNT)
+	if (out->body == BODY_NONE || out->body >= BODY_COUNT || out->tls >= TLS_TAG_COUNT || out->ret >= RET_COUNT)
 		reader_fail(r);
 	if (head & HAS_ENVID)
 		out->envid = get_announced(r, arena, ENVID_MAX);

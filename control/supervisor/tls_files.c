@@ -43,6 +43,20 @@ open_pair(struct tls_files *files, const struct conf_tls *tls, uint32_t item, st
 	return 0;
 }
 
+/* The file may well not be there: it is Debian's, of a package that other mail does without. */
+static void
+open_authorities(struct tls_files *files, const char *path)
+{
+	struct err err;
+
+	if (path[0] == '\0')
+		return;
+	files->authorities = open_one(path, false, &err);
+	files->has_authorities = files->authorities != -1;
+	if (!files->has_authorities)
+		log_warn("relay: tls-authorities: %s; mail that requires TLS waits for them", err.text);
+}
+
 int
 tls_files_open(struct tls_files *files, const struct conf *conf, struct err *err)
 {
@@ -57,6 +71,7 @@ tls_files_open(struct tls_files *files, const struct conf *conf, struct err *err
 			tls_files_close(files);
 			return -1;
 		}
+	open_authorities(files, conf->relay.tls_authorities);
 	return 0;
 }
 
@@ -68,6 +83,9 @@ tls_files_close(struct tls_files *files)
 		fd_close(&files->certificates[files->count]);
 		fd_close(&files->keys[files->count]);
 	}
+	if (files->has_authorities)
+		fd_close(&files->authorities);
+	files->has_authorities = false;
 }
 
 void
@@ -76,6 +94,8 @@ tls_files_give(const struct tls_files *files, struct child *c)
 	enum wire_role role = c->row->role;
 	bool smtpd = role == ROLE_MX || role == ROLE_TRUSTED || role == ROLE_SUBMISSION;
 
+	if (role == ROLE_RELAY && files->has_authorities)
+		child_send_file(c, PASSED_AUTHORITIES, 0, files->authorities);
 	for (uint32_t i = 0; i < files->count; i++) {
 		if (smtpd || role == ROLE_KEY)
 			child_send_file(c, PASSED_CERTIFICATE, i, files->certificates[i]);

@@ -437,7 +437,8 @@ agents_give(struct agents *a, struct job *job, struct slice content, int fd)
 	struct job_recipient recipients[JOB_RECIPIENTS_MAX];
 	struct deliver_job frame = {
 		.lease = a->next_lease, .id = m->id, .nonce = m->envelope.nonce, .arrival_ms = m->envelope.arrival_ms,
-		.flags = job->flags | (m->envelope.smtputf8 ? JOB_SMTPUTF8 : 0), .body = m->envelope.body, .ret = m->envelope.ret, .envid = m->envelope.envid,
+		.flags = job->flags | (m->envelope.smtputf8 ? JOB_SMTPUTF8 : 0), .body = m->envelope.body, .tls = m->envelope.tls,
+		.ret = m->envelope.ret, .envid = m->envelope.envid,
 		.nexthop = job->destination->nexthop,
 		.reverse_path = m->envelope.reverse_path, .size = m->envelope.size, .by_fd = fd != -1,
 		.crc = fd != -1 ? stored_crc(m->stored) : 0,

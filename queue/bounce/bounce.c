@@ -73,7 +73,7 @@ gather(const struct message *m, enum dsn_kind kind, struct dsn_recipient *out, u
 
 /* The notification's own envelope: from nobody, to one. */
 static int
-address_to(struct message *m, struct slice to, enum body_type body, const struct buf *content)
+address_to(struct message *m, struct slice to, enum body_type body, enum tls_tag tls, const struct buf *content)
 {
 	struct envelope *e = &m->envelope;
 
@@ -87,6 +87,7 @@ address_to(struct message *m, struct slice to, enum body_type body, const struct
 	e->count = 1;
 	e->reverse_path = slice_of("", 0);
 	e->body = body;
+	e->tls = tls;
 	e->smtputf8 = !slice_is_ascii(to);
 	e->arrival_ms = clock_wall_ms();
 	e->nonce = random_u64();
@@ -125,11 +126,20 @@ message_id_of(struct slice header, struct found_id *id)
 	return slice_of(id->bytes, id->len);
 }
 
-/* RFC 3461 4.3: RET is about failures, and what is too much of a message comes back as its header. */
+/* RFC 3461 4.3: RET is about failures, and what is too much of a message comes back as its header. So does what requires TLS, whatever
+ * RET said (RFC 8689 5): the way back may be less safe than the one here. */
 static bool
 is_returned(const struct message *m, enum dsn_kind kind, struct slice header)
 {
-	return kind == DSN_FAILURE && m->envelope.ret == RET_FULL && header.len == m->envelope.size && header.len <= DSN_FULL_MAX;
+	return kind == DSN_FAILURE && m->envelope.ret == RET_FULL && m->envelope.tls != TLS_TAG_REQUIRED && header.len == m->envelope.size &&
+	    header.len <= DSN_FULL_MAX;
+}
+
+/* RFC 8689 5: a notification is protected like the message that it tells of. */
+static enum tls_tag
+tag_of(const struct message *m)
+{
+	return m->envelope.tls == TLS_TAG_REQUIRED ? TLS_TAG_REQUIRED : TLS_TAG_NONE;
 }
 
 struct message *
@@ -155,7 +165,7 @@ bounce_new(const struct conf *conf, const struct message *m, enum dsn_kind kind,
 	dsn.utf8 = !slice_is_ascii(dsn.to);
 	dsn.message_id = message_id_of(header, &found);
 	dsn.count = *told_count = gather(m, kind, recipients, told);
-	if (out == NULL || dsn_build(&dsn, &content) == -1 || address_to(out, dsn.to, dsn_body(&dsn), &content) == -1) {
+	if (out == NULL || dsn_build(&dsn, &content) == -1 || address_to(out, dsn.to, dsn_body(&dsn), tag_of(m), &content) == -1) {
 		(void)err_set(err, "no memory for a notification");
 		message_free(&out);
 	}

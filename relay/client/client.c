@@ -25,7 +25,7 @@ static void on_drained(void *);
 static const struct stream_ops stream_ops = { .on_input = on_input, .on_end = on_end, .on_drained = on_drained, .on_open = secure_opened };
 
 struct client_house *
-client_house_new(struct loop *loop, const struct conf *conf, struct err *err)
+client_house_new(struct loop *loop, const struct conf *conf, struct tls_context **tls, struct err *err)
 {
 	struct client_house *house = mem_zalloc(sizeof(*house));
 
@@ -34,15 +34,18 @@ client_house_new(struct loop *loop, const struct conf *conf, struct err *err)
 		return NULL;
 	}
 	house->loop = loop;
-	house->conf = conf;
 	LIST_INIT(&house->clients);
+	client_house_conf(house, conf, tls);
 	return house;
 }
 
 void
-client_house_conf(struct client_house *house, const struct conf *conf)
+client_house_conf(struct client_house *house, const struct conf *conf, struct tls_context **tls)
 {
 	house->conf = conf;
+	tls_context_drop(&house->tls);
+	house->tls = *tls;
+	*tls = NULL;
 }
 
 uint32_t
@@ -89,6 +92,12 @@ client_close(struct client **cp)
 		client_shut(c);
 }
 
+static bool
+is_idle(const struct client *c)
+{
+	return c->stream != NULL && c->step == STEP_IDLE && !c->spoiled;
+}
+
 void
 client_quit(struct client **cp)
 {
@@ -97,7 +106,7 @@ client_quit(struct client **cp)
 	*cp = NULL;
 	if (c == NULL)
 		return;
-	if (!client_usable(c) || stream_puts(c->stream, "QUIT\r\n") == -1) {
+	if (!is_idle(c) || stream_puts(c->stream, "QUIT\r\n") == -1) {
 		client_shut(c);
 		return;
 	}
@@ -120,7 +129,7 @@ on_deadline(void *arg)
 }
 
 struct client *
-client_open(struct client_house *house, int fd, const char *host, const struct sockaddress *address, bool tls,
+client_open(struct client_house *house, int fd, const char *host, const struct sockaddress *address, unsigned flags,
     const struct client_ops *ops, void *arg, struct err *err)
 {
 	struct client *c = mem_zalloc(sizeof(*c));
@@ -142,7 +151,8 @@ client_open(struct client_house *house, int fd, const char *host, const struct s
 	c->ops = ops;
 	c->arg = arg;
 	c->address = *address;
-	c->wants_tls = tls;
+	c->wants_tls = (flags & CLIENT_TLS) != 0;
+	c->named = (flags & CLIENT_NAMED) != 0;
 	(void)snprintf(c->host, sizeof(c->host), "%s", host);
 	(void)snprintf(c->name, sizeof(c->name), "%s[%s]:%u", host, sockaddress_print(address, text), sockaddress_port(address));
 	LIST_INSERT_HEAD(&house->clients, c, link);
@@ -154,7 +164,13 @@ client_open(struct client_house *house, int fd, const char *host, const struct s
 bool
 client_usable(const struct client *c)
 {
-	return c->stream != NULL && c->step == STEP_IDLE && !c->spoiled;
+	return is_idle(c) && !client_spent(c);
+}
+
+bool
+client_spent(const struct client *c)
+{
+	return is_idle(c) && (c->spent || !limits_allow_more(c));
 }
 
 uint32_t
@@ -167,6 +183,12 @@ bool
 client_tls_failed(const struct client *c)
 {
 	return c->tls_failed;
+}
+
+bool
+client_tls_impossible(const struct client *c)
+{
+	return c->tls_impossible;
 }
 
 const char *
@@ -402,7 +424,7 @@ client_send(struct client *c, struct transaction *tx)
 	c->tx = tx;
 	tx->trouble = (struct outcome){ .action = ACTION_DELAYED, .status = STATUS(4, 3, 0), .text = SLICE_LIT("not tried") };
 	tx->stale = tx->more = tx->damaged = false;
-	c->heard = c->accepted = 0;
+	c->heard = c->accepted = c->count = 0;
 	c->reader = (struct content_reader){ 0 };
 	c->refused = c->answered = c->body_done = false;
 	c->dots = (struct dot_writer){ 0 };

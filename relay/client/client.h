@@ -15,6 +15,7 @@
 
 struct client;
 struct client_house;
+struct tls_context;
 
 struct client_ops {
 	void	(*ready)(void *arg);		/* greeted: client_send may follow */
@@ -38,6 +39,7 @@ struct transaction {
 	struct slice		  reverse_path;
 	enum body_type		  body;
 	bool			  smtputf8;	/* addresses and header may be outside ASCII (RFC 6531) */
+	bool			  requiretls;	/* said where the session is fit for it; whether it may go elsewhere is the owner's affair */
 	enum ret		  ret;
 	struct slice		  envid;	/* empty: none */
 	struct content		  content;
@@ -47,26 +49,35 @@ struct transaction {
 	/* Afterwards: recipients that still have no outcome were not decided by anybody. */
 	struct outcome		  trouble;	/* what to say of them if nothing better comes: always ACTION_DELAYED */
 	bool			  stale;	/* the connection had been used before and was dead already: a new one costs no try */
-	bool			  more;		/* the server wanted no more recipients in this transaction: send another one */
+	bool			  more;		/* the server wants no more recipients in this transaction: send another one */
 	bool			  damaged;	/* the content is: it was not sent to its end, and nobody will ever take it like this */
 };
 
 /* What all clients of a process share: configuration, a block to read files with, and the list of those that are saying QUIT. */
-struct client_house	*client_house_new(struct loop *, const struct conf *, struct err *);
-void			 client_house_conf(struct client_house *, const struct conf *);	/* borrowed until the next */
+struct client_house	*client_house_new(struct loop *, const struct conf *, struct tls_context **, struct err *);	/* takes the context, not on failure */
+void			 client_house_conf(struct client_house *, const struct conf *, struct tls_context **);	/* conf is borrowed until the next */
 uint32_t		 client_house_count(const struct client_house *);			/* connections that exist */
 void			 client_house_free(struct client_house **);	/* closes all clients; owners hear nothing */
 
+enum {
+	CLIENT_TLS = 1 << 0,		/* STARTTLS when it is offered, with any certificate (RFC 7435); when it is refused, in clear */
+	CLIENT_NAMED = 1 << 1		/* `host` is the name that was meant, and no answer of DNS */
+};
+
 /*
- * Takes a connected, non-blocking socket (also on failure). `host` and `address` name the peer. tls: STARTTLS when it is offered, with
- * any certificate (RFC 7435); when it is refused, in clear. A handshake that fails ends the connection: client_tls_failed.
+ * Takes a connected, non-blocking socket (also on failure). `host` and `address` name the peer; flags: CLIENT_. A handshake that fails
+ * ends the connection: client_tls_failed.
  */
-struct client	*client_open(struct client_house *, int fd, const char *host, const struct sockaddress *, bool tls,
+struct client	*client_open(struct client_house *, int fd, const char *host, const struct sockaddress *, unsigned flags,
 		    const struct client_ops *, void *arg, struct err *);
 bool		 client_tls_failed(const struct client *);	/* at `gone`: in clear it might work */
+bool		 client_tls_impossible(const struct client *);	/* and through TLS it will not, the next time either */
+/* Whether mail that requires TLS may go through (RFC 8689 4.2.1), once it is ready. False: *why, its text in `text`. */
+bool		 client_protects(const struct client *, struct outcome *why, char text[OUTCOME_TEXT_MAX]);
 /* Only when ready or after `sent` with client_usable. */
 void		 client_send(struct client *, struct transaction *);
 bool		 client_usable(const struct client *);		/* idle and healthy: another transaction may be sent */
+bool		 client_spent(const struct client *);		/* idle and healthy, but the server takes no more of this in one session */
 uint32_t	 client_transactions(const struct client *);	/* so far */
 const char	*client_name(const struct client *);		/* "mx.example.org[192.0.2.1]:25" */
 const struct sockaddress *client_address(const struct client *);

@@ -13,6 +13,7 @@
 #define CLIENT_HOST_SIZE	256
 #define CLIENT_NAME_SIZE	(CLIENT_HOST_SIZE + SOCKADDRESS_TEXT + 16)
 #define BODY_BLOCK		65536
+#define DOMAINS_KEPT		32	/* of one session; to a server that takes more of them more sessions come */
 
 enum step_id {
 	STEP_NONE, STEP_GREETING, STEP_EHLO, STEP_HELO, STEP_STARTTLS, STEP_TLS, STEP_IDLE, STEP_RSET, STEP_MAIL, STEP_RCPT, STEP_DATA, STEP_BODY, STEP_DOT,
@@ -40,7 +41,7 @@ struct client_house {
 	const struct conf	*conf;
 	LIST_HEAD(, client)	 clients;
 	uint32_t		 count;
-	struct tls_context	*tls;		/* made when first needed */
+	struct tls_context	*tls;
 	char			 block[BODY_BLOCK];	/* a piece of a file on its way through */
 };
 
@@ -58,14 +59,21 @@ struct client {
 	char			 name[CLIENT_NAME_SIZE];
 	char			 host[CLIENT_HOST_SIZE];
 	bool			 wants_tls;	/* if it is offered */
-	bool			 tls_failed;
+	bool			 named;		/* CLIENT_NAMED */
+	bool			 tls_failed, tls_impossible;
+	bool			 tls_later;	/* STARTTLS was refused for now */
 	uint32_t		 transactions;
+	/* RFC 9422 */
+	uint64_t		 domains[DOMAINS_KEPT];	/* hashes of those that RCPT has named, to a server that limits them */
+	uint32_t		 domain_count;
+	bool			 spent;		/* nobody of the last transaction fitted in this session any more */
 	bool			 dirty;		/* the last transaction ended early: RSET before the next */
 	bool			 spoiled;	/* it said more than it was asked: what comes next cannot be matched */
 	struct hook		 hook;		/* a transaction that ends before it began */
 	struct discard		 discard;
 	/* the transaction under way */
 	struct transaction	*tx;
+	uint32_t		 count;		/* of its recipients, the first ones: who is named in this transaction */
 	uint32_t		 heard;		/* RCPT replies so far */
 	uint32_t		 accepted;	/* of them taken */
 	bool			 pipelined, refused;	/* MAIL was refused: the rest of the replies means nothing */
@@ -116,6 +124,10 @@ void	envelope_rcpt(struct client *, const struct reply *);
 void	envelope_data(struct client *, const struct reply *);
 /* We ourselves say no to all without an outcome, before a word was sent. The owner hears of it from the loop, as always. */
 void	envelope_refuse(struct client *, const struct outcome *);
+/* limits.c */
+bool	limits_allow_more(const struct client *);	/* a transaction in this session */
+/* Moves to the front of the transaction those who may be named in it, and counts them; the others are for another one. */
+void	limits_choose(struct client *);
 /* utf8.c */
 /* This server may have nothing of the transaction, and everybody has been told. False: what is left in it may go. */
 bool	utf8_unsuited(struct client *);

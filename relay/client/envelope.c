@@ -13,7 +13,7 @@
 #include "wire/fields.h"
 
 static void
-tell_refused(void *arg)
+tell_over(void *arg)
 {
 	client_finish(arg);
 }
@@ -23,7 +23,7 @@ envelope_refuse(struct client *c, const struct outcome *outcome)
 {
 	if (!c->tx->damaged)
 		client_decide_rest(c, outcome);
-	loop_at_end(c->house->loop, &c->hook, tell_refused, c);
+	loop_at_end(c->house->loop, &c->hook, tell_over, c);
 }
 
 /* RFC 1870 6.1: a message above the server's limit is not offered. */
@@ -124,6 +124,16 @@ put_orcpt(struct client *c, const struct tx_recipient *to)
 	(void)stream_printf(c->stream, " ORCPT=%.*s;%.*s", SLICE_FMT(type), SLICE_FMT(buf_slice(&out)));
 }
 
+/* RFC 8689 2: it is said in no session that is not fit for it. */
+static bool
+goes_on_protected(const struct client *c)
+{
+	char text[OUTCOME_TEXT_MAX];
+	struct outcome why;
+
+	return c->tx->requiretls && client_protects(c, &why, text);
+}
+
 static void
 put_mail(struct client *c)
 {
@@ -134,6 +144,8 @@ put_mail(struct client *c)
 		(void)stream_puts(c->stream, " BODY=8BITMIME");
 	if (c->tx->smtputf8 && (c->caps.has & CAP_SMTPUTF8))
 		(void)stream_puts(c->stream, " SMTPUTF8");
+	if (goes_on_protected(c))
+		(void)stream_puts(c->stream, " REQUIRETLS");
 	if (c->caps.has & CAP_DSN)
 		put_mail_dsn(c);
 	(void)stream_puts(c->stream, "\r\n");
@@ -162,19 +174,29 @@ wants_chunk(const struct client *c)
 	return (c->caps.has & CAP_CHUNKING) && from > 0 && c->tx->content.size >= from;
 }
 
+/* Within the server's limits; then the owner hears of it from the loop, as always. */
+static bool
+nobody_fits(struct client *c)
+{
+	limits_choose(c);
+	if (c->count == 0)
+		loop_at_end(c->house->loop, &c->hook, tell_over, c);
+	return c->count == 0;
+}
+
 void
 envelope_begin(struct client *c)
 {
 	c->pipelined = (c->caps.has & CAP_PIPELINING) != 0;
 	c->chunked = wants_chunk(c);
 	client_go(c, STEP_MAIL);
-	if (too_big(c) || needs_8bit(c) || utf8_unsuited(c))
+	if (too_big(c) || needs_8bit(c) || utf8_unsuited(c) || nobody_fits(c))
 		return;
 	c->dirty = true;			/* until the dot is answered */
 	put_mail(c);
 	if (!c->pipelined)
 		return;
-	for (uint32_t i = 0; i < c->tx->count; i++)
+	for (uint32_t i = 0; i < c->count; i++)
 		put_rcpt(c, i);
 	if (!c->chunked)
 		(void)stream_puts(c->stream, "DATA\r\n");
@@ -201,6 +223,15 @@ nonsense(struct client *c, const struct reply *reply)
 	client_nonsense(c, what);
 }
 
+/* What is said to MAIL is said of the message, and so of those, too, whose turn would have come later. */
+static void
+recall_later(struct client *c)
+{
+	for (uint32_t i = c->count; i < c->tx->count; i++)
+		c->tx->recipients[i]->state = TX_NONE;
+	c->tx->more = false;
+}
+
 void
 envelope_mail(struct client *c, const struct reply *reply)
 {
@@ -217,6 +248,7 @@ envelope_mail(struct client *c, const struct reply *reply)
 	}
 	if (verdict != VERDICT_GO_ON) {
 		o = verdict_outcome(STAGE_MAIL, verdict, reply);
+		recall_later(c);
 		client_decide_rest(c, &o);
 		c->refused = true;
 		if (!c->pipelined) {
@@ -281,7 +313,7 @@ envelope_rcpt(struct client *c, const struct reply *reply)
 	}
 	if (verdict != VERDICT_NONE)
 		hear_recipient(c, to, reply, verdict);
-	if (++c->heard == c->tx->count) {
+	if (++c->heard == c->count) {
 		after_recipients(c);
 		return;
 	}

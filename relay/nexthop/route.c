@@ -217,3 +217,10 @@ route_host(const struct route *r, uint16_t target)
 {
 	return r->hosts.hosts[r->targets.v[target].host].name;
 }
+
+/* An address has no name. */
+bool
+route_names_host(const struct route *r)
+{
+	return r->nexthop.kind != NEXTHOP_ADDRESS && !r->by_mx;
+}

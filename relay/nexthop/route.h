@@ -48,6 +48,8 @@ struct route {				/* lives in its owner; zeroed: idle */
 void		 route_start(struct route *, const struct route_world *, const struct nexthop *, bool trusted,
 		    void (*done)(void *), void *arg);
 void		 route_stop(struct route *);		/* done will not run; idle is fine */
+/* Whether the hosts' names are the one that the next hop says, and none that DNS has answered and nobody has signed. */
+bool		 route_names_host(const struct route *);
 const char	*route_host(const struct route *, uint16_t target);	/* the name of that target's host */
 
 #endif

@@ -74,15 +74,24 @@ never(void *arg)
 
 static const struct client_ops idle_ops = { .ready = never, .sent = never, .gone = on_gone };
 
+static bool
+protected(const struct client *client)
+{
+	char text[OUTCOME_TEXT_MAX];
+	struct outcome why;
+
+	return client_protects(client, &why, text);
+}
+
 struct client *
-pool_take(struct pool *pool, struct slice nexthop)
+pool_take(struct pool *pool, struct slice nexthop, bool protects)
 {
 	struct hash_node *node;
 
 	for (node = hash_first(&pool->idle, hash_slice_nocase(nexthop)); node != NULL; node = hash_next(node)) {
 		struct idle *idle = CONTAINER_OF(node, struct idle, node);
 
-		if (slice_caseeq(slice_of(idle->key, idle->key_len), nexthop))
+		if (slice_caseeq(slice_of(idle->key, idle->key_len), nexthop) && (!protects || protected(idle->client)))
 			return idle_remove(idle);
 	}
 	return NULL;

@@ -26,8 +26,8 @@ load_one(struct signer *s, const struct files *files, uint32_t number, struct er
 	struct buf pem, chain;
 	int result;
 
-	buf_init(&pem, FILE_BYTES_MAX + 4096);
-	buf_init(&chain, FILE_BYTES_MAX + 4096);
+	buf_init(&pem, FILE_BYTES_MAX + FILE_BLOCK);
+	buf_init(&chain, FILE_BYTES_MAX + FILE_BLOCK);
 	result = files_read(files, PASSED_KEY, number, &pem, err);
 	if (result == 0)
 		result = files_read(files, PASSED_CERTIFICATE, number, &chain, err);

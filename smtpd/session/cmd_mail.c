@@ -60,13 +60,19 @@ take_path(struct session *s, struct slice *argument)
 	return DONE_OK;
 }
 
+/* RFC 8689 2: REQUIRETLS never in clear; AUTH= where one can log in. */
+static uint32_t
+withheld(const struct session *s)
+{
+	return s->withheld | (auth_is_offered(s) ? 0 : EXTENSION_BIT(EXTENSION_AUTH)) | (s->secure ? 0 : EXTENSION_BIT(EXTENSION_REQUIRETLS));
+}
+
 static enum done
 take_params(struct session *s, struct slice argument)
 {
 	struct mail_params params;
 	struct slice which;
-	uint32_t withheld = s->withheld | (auth_is_offered(s) ? 0 : EXTENSION_BIT(EXTENSION_AUTH));
-	enum param_result result = params_mail(argument, withheld, &params, &which);
+	enum param_result result = params_mail(argument, withheld(s), &params, &which);
 	enum sentence no = unwilling(s);
 
 	if (no != SAY_NONE)
@@ -78,6 +84,7 @@ take_params(struct session *s, struct slice argument)
 	if (params.has_size && s->settings->message_size > 0 && params.size > s->settings->message_size)
 		return refuse(s, SAY_TOO_BIG);
 	s->tx->smtputf8 = params.smtputf8;
+	s->tx->requiretls = params.requiretls;
 	s->tx->ret = params.ret;
 	s->tx->envid = arena_slice(&s->tx->arena, slice_of(params.envid, params.envid_len));
 	if (s->tx->envid.p == NULL)

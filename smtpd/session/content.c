@@ -49,6 +49,8 @@ on_field(void *arg, enum header_field field, struct slice value)
 		s->tx->message_id = arena_slice(&s->tx->arena, value);
 	if (field == HEADER_FROM && sender_is_watched(s))
 		sender_read_from(s, value);
+	if (field == HEADER_TLS_REQUIRED)
+		s->tx->tls_no = slice_caseeq(value, SLICE_LIT("No"));
 }
 
 /* The bytes in memory have changed. */

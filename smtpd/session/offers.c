@@ -42,6 +42,18 @@ print_xforward(const struct session *s, struct buf *out)
 	buf_puts(out, " NAME ADDR PORT PROTO HELO IDENT SOURCE");
 }
 
+static bool
+below_tls(const struct session *s)
+{
+	return s->secure;
+}
+
+static void
+print_limits(const struct session *s, struct buf *out)
+{
+	buf_printf(out, " RCPTMAX=%u", s->settings->recipients);
+}
+
 static const struct {
 	enum extension	extension;
 	bool		(*when)(const struct session *);		/* NULL: to everybody */
@@ -59,6 +71,8 @@ static const struct {
 	{ EXTENSION_DSN,			NULL,			NULL },
 	{ EXTENSION_SMTPUTF8,			NULL,			NULL },
 	{ EXTENSION_CHUNKING,			NULL,			NULL },
+	{ EXTENSION_LIMITS,			NULL,			print_limits },
+	{ EXTENSION_REQUIRETLS,			below_tls,		NULL },
 	{ EXTENSION_ENHANCEDSTATUSCODES,	NULL,			NULL },
 };
 

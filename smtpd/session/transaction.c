@@ -155,12 +155,22 @@ transaction_is_large(const struct transaction *tx)
 	return tx->size > CONTENT_INLINE_MAX || tx->size + tx->envelope_bytes > FRAME_MAX - FRAME_SLACK;
 }
 
+/* RFC 8689 4.1: MAIL's word counts; the header's only where MAIL has none, and it is one (RFC 8689 3). */
+static enum tls_tag
+tls_tag(const struct transaction *tx)
+{
+	if (tx->requiretls)
+		return TLS_TAG_REQUIRED;
+	return tx->tls_no && tx->scan.counts[HEADER_TLS_REQUIRED] == 1 ? TLS_TAG_OPTIONAL : TLS_TAG_NONE;
+}
+
 void
 transaction_envelope(const struct transaction *tx, struct envelope *out)
 {
 	*out = (struct envelope){
 		.reverse_path = tx->reverse_path,
 		.smtputf8 = tx->smtputf8,
+		.tls = tls_tag(tx),
 		.ret = tx->ret,
 		.envid = tx->envid,
 		.body = tx->body == BODY_NONE ? BODY_7BIT : tx->body,	/* RFC 6152 3: nothing said is 7BIT */

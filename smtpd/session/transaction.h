@@ -47,6 +47,7 @@ struct transaction {
 	struct slice		 reverse_path;	/* canonical; empty: <> */
 	enum body_type		 body;
 	bool			 smtputf8;	/* said in MAIL: addresses and header may be outside ASCII */
+	bool			 requiretls;	/* said in MAIL */
 	enum ret		 ret;
 	struct slice		 envid;		/* decoded; empty: not said */
 	struct recipient	*recipients;	/* not in the arena: it grows */
@@ -65,6 +66,7 @@ struct transaction {
 	struct dot_reader	 dots;
 	struct header_scan	 scan;
 	struct slice		 message_id;
+	bool			 tls_no;	/* a field of the header says "TLS-Required: No" */
 	struct sender_claim	 from;		/* read when senders are watched */
 	bool			 completes;	/* a submission: what its header lacks is added where it ends ... */
 	bool			 complete;	/* ... and has been */

@@ -18,6 +18,16 @@ check(const struct reply *reply)
 		abort();
 }
 
+/* RFC 9422 4: a limit has six digits at most; what was not said limits nothing. */
+static void
+check_limits(const struct capabilities *caps)
+{
+	if (caps->mail_max > 999999 || caps->rcpt_max > 999999 || caps->rcpt_domain_max > 999999)
+		abort();
+	if (!(caps->has & CAP_LIMITS) && (caps->mail_max | caps->rcpt_max | caps->rcpt_domain_max) != 0)
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -27,6 +37,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	enum reply_result one, two = REPLY_MORE;
 
 	one = reply_take(&whole, &in, capability_line, &caps);
+	check_limits(&caps);
 	for (size_t shown = 1; shown <= rest.len && two == REPLY_MORE; shown++) {
 		struct slice now = slice_of(rest.p, shown);
 

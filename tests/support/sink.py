@@ -7,6 +7,7 @@
     sink.wait(3)                                               # until three messages are accepted
 
     sink.secure = context                                      # offers STARTTLS (an ssl.SSLContext)
+    sink.secured_extensions = ["REQUIRETLS"]                   # and what more below TLS
 
 Verbs: STARTTLS CONNECT (the greeting), EHLO HELO MAIL RCPT DATA BDAT DOT (also what ends the last chunk) RSET NOOP QUIT. The
 first rule that fits answers; without one the sink agrees. A reply may be a text (several lines with \\n), an Action, or a function (session, line) giving one of those.
@@ -161,7 +162,7 @@ class Session(asyncio.Protocol):
 
     def do_ehlo(self, line, verb):
         self.extended = True
-        offers = ["STARTTLS"] if self.sink.secure and not self.secure else []
+        offers = self.sink.secured_extensions if self.secure else ["STARTTLS"] if self.sink.secure else []
         said = self.answer(verb, line, "250 " + "\n".join([self.sink.name] + self.sink.extensions + offers))
         if said.startswith("2"):
             self.hello = line[5:]
@@ -250,6 +251,7 @@ class Sink:
     def __init__(self, host="127.0.0.1", port=0, name="sink.test", extensions=("PIPELINING", "8BITMIME", "SIZE 104857600", "ENHANCEDSTATUSCODES")):
         self.name = name
         self.extensions = list(extensions)
+        self.secured_extensions = []
         self.rules = []
         self.transactions = []
         self.sessions = []

@@ -19,6 +19,7 @@ static const struct {
 	{ "Message-ID: <x@y>\r\nX: 1\r\n\r\n", HEADER_DONE, 27, "2=<x@y>;" },
 	{ "Message-Id :\r\n <x@y>\r\n\r\n", HEADER_DONE, 24, "2=<x@y>;" },
 	{ "Resent-Message-ID: <r>\r\nAuto-Submitted: no\r\n\r\n", HEADER_DONE, 46, "3=<r>;9=no;" },
+	{ "TLS-Required: No\r\ntls-required :\r\n no \r\nTLS-Required-Not: x\r\n\r\n", HEADER_DONE, 63, "10=No;10=no;" },
 	{ "Delivered-To: a@b\r\nDelivered-To: c@d\r\n\r\n", HEADER_DONE, 40, "4=a@b;4=c@d;" },
 	{ "Return-Path: <>\r\nDate: now\r\nFrom: me\r\n\r\n", HEADER_DONE, 40, "5=<>;6=now;7=me;" },
 	{ "X-Received: a\r\nReceivedX: b\r\n\r\n", HEADER_DONE, 31, "" },

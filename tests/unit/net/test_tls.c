@@ -135,7 +135,7 @@ setup(void **state)
 	side_open(&server, fds[0]);
 	side_open(&client, fds[1]);
 	server_context = context_of(ec, "mx.example.org", rsa, "other.example.org");
-	client_context = tls_client_new(&err);
+	client_context = tls_client_new(SLICE_LIT(""), &err);
 	return server_context != NULL && client_context != NULL ? 0 : -1;
 }
 

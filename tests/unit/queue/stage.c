@@ -51,8 +51,8 @@ stage_turn(struct stage_set *s, int64_t ms)
 
 /* --- wires ------------------------------------------------------------------------------------ */
 
-static void
-peer_ended(void *arg, const char *why)
+void
+stage_peer_ended(void *arg, const char *why)
 {
 	struct peer *p = arg;
 
@@ -62,8 +62,8 @@ peer_ended(void *arg, const char *why)
 		p->set->ended[p->which] = true;
 }
 
-static int
-bad_frame(const struct peer *p)
+int
+stage_bad_frame(const struct peer *p)
 {
 	if (!p->set->lenient)
 		fail_msg("a frame that cannot be read");
@@ -101,7 +101,7 @@ on_ids(void *arg, struct reader *r, int fd)
 
 	(void)fd;
 	if (submit_ids_get(r, &ids) == -1)
-		return bad_frame(p);
+		return stage_bad_frame(p);
 	if (p->set->next_id == 0)
 		p->set->next_id = ids.first;
 	return 0;
@@ -125,7 +125,7 @@ on_verdict(void *arg, struct reader *r, int fd)
 
 	(void)fd;
 	if (submit_verdict_get(r, &v) == -1)
-		return bad_frame(p);
+		return stage_bad_frame(p);
 	p->set->verdicts[v.verdict]++;
 	p->set->wait_s = v.wait_s;
 	return 0;
@@ -137,7 +137,7 @@ static const struct frame_handler smtpd_handlers[SUBMIT_FRAME_COUNT] = {
 	[SUBMIT_VERDICT] = { "verdict", on_verdict, false },
 };
 static const struct channel_ops smtpd_ops = { .wire = "submit", .version = SUBMIT_VERSION, .handlers = smtpd_handlers,
-	.handler_count = SUBMIT_FRAME_COUNT, .on_end = peer_ended };
+	.handler_count = SUBMIT_FRAME_COUNT, .on_end = stage_peer_ended };
 
 void
 stage_smtpd(struct stage_set *s, enum wire_role role)
@@ -158,8 +158,8 @@ stage_send(struct stage_set *s, uint64_t id, const char *from, const char *to, u
 	struct recipient *rcpts = mem_array(count, sizeof(*rcpts));
 	char (*names)[128] = mem_array(count, sizeof(*names));
 	struct submit_message m = { .serial = id, .id = id, .content = slice_of(content, size),
-	    .token = s->token, .envelope = { .reverse_path = slice_str(from), .body = BODY_7BIT, .ret = s->ret, .size = (uint32_t)size,
-	    .recipients = rcpts, .count = count } };
+	    .token = s->token, .envelope = { .reverse_path = slice_str(from), .body = BODY_7BIT, .tls = s->tls, .ret = s->ret,
+	    .size = (uint32_t)size, .recipients = rcpts, .count = count } };
 	char *digits;
 
 	memset(content, 'x', size);
@@ -239,7 +239,7 @@ on_question(void *arg, struct reader *r, int fd)
 
 	(void)fd;
 	if (route_question_get(r, &arena, &q) == -1)
-		return bad_frame(p);
+		return stage_bad_frame(p);
 	p->set->questions++;
 	p->set->asked += q.count;
 	a.serial = q.serial;
@@ -258,7 +258,7 @@ static const struct frame_handler lookup_handlers[LOOKUP_FRAME_COUNT] = {
 	[LOOKUP_ROUTE] = { "route", on_question, false },
 };
 static const struct channel_ops lookup_ops = { .wire = "lookup", .version = LOOKUP_VERSION, .handlers = lookup_handlers,
-	.handler_count = LOOKUP_FRAME_COUNT, .on_end = peer_ended };
+	.handler_count = LOOKUP_FRAME_COUNT, .on_end = stage_peer_ended };
 
 void
 stage_lookup(struct stage_set *s)
@@ -280,10 +280,11 @@ on_job(void *arg, struct reader *r, int fd)
 	if (fd != -1)
 		(void)close(fd);
 	if (deliver_job_get(r, &arena, &job) == -1)
-		return bad_frame(p);
+		return stage_bad_frame(p);
 	assert_true(p->set->job_count < STAGE_JOBS);
 	*j = (struct played_job){ .lease = job.lease, .id = job.id, .flags = job.flags, .count = job.count,
-	    .size = job.size, .by_fd = job.by_fd, .crc = job.crc, .null_path = job.reverse_path.len == 0, .agent = p->which };
+	    .size = job.size, .by_fd = job.by_fd, .crc = job.crc, .null_path = job.reverse_path.len == 0, .tls = job.tls,
+	    .agent = p->which };
 	for (uint32_t i = 0; i < job.count; i++)
 		j->indexes[i] = job.recipients[i].index;
 	(void)snprintf(j->first, sizeof(j->first), "%.*s", (int)job.recipients[0].address.len, job.recipients[0].address.p);
@@ -302,7 +303,7 @@ on_committed(void *arg, struct reader *r, int fd)
 
 	(void)fd;
 	if (deliver_lease_get(r, &lease) == -1)
-		return bad_frame(p);
+		return stage_bad_frame(p);
 	if (!stage_committed(p->set, lease.lease) && p->set->committed_count < STAGE_JOBS)
 		p->set->committed[p->set->committed_count++] = lease.lease;
 	return 0;
@@ -325,7 +326,7 @@ static const struct frame_handler agent_handlers[DELIVER_FRAME_COUNT] = {
 	[DELIVER_CANCEL] = { "cancel", on_cancel, false },
 };
 static const struct channel_ops agent_ops = { .wire = "deliver", .version = DELIVER_VERSION, .handlers = agent_handlers,
-	.handler_count = DELIVER_FRAME_COUNT, .on_end = peer_ended };
+	.handler_count = DELIVER_FRAME_COUNT, .on_end = stage_peer_ended };
 
 void
 stage_agent(struct stage_set *s, int which, bool fault, uint32_t credit, const struct deliver_hello *leases)
@@ -386,87 +387,6 @@ stage_committed(const struct stage_set *s, uint64_t lease)
 	return false;
 }
 
-/* --- an operator ------------------------------------------------------------------------------- */
-
-static int
-on_item(void *arg, struct reader *r, int fd)
-{
-	struct peer *p = arg;
-	struct arena arena = { .max = 4 * 1024 * 1024 };
-	struct queue_item item;
-
-	(void)fd;
-	if (queue_item_get(r, &arena, &item) == -1)
-		return bad_frame(p);
-	p->set->items++;
-	p->set->item_recipients += item.count;
-	arena_fini(&arena);
-	return 0;
-}
-
-static int
-on_outcome(void *arg, struct reader *r, int fd)
-{
-	struct peer *p = arg;
-	struct control_text text;
-
-	(void)fd;
-	if (control_text_get(r, &text) == -1)
-		return bad_frame(p);
-	p->set->ok = text.ok;
-	(void)snprintf(p->set->said, sizeof(p->set->said), "%.*s", (int)text.text.len, text.text.p);
-	p->set->outcomes++;
-	return 0;
-}
-
-static const struct frame_handler tool_handlers[CONTROL_FRAME_COUNT] = {
-	[CONTROL_ITEM] = { "item", on_item, false },
-	[CONTROL_OUTCOME] = { "outcome", on_outcome, false },
-};
-static const struct channel_ops tool_ops = { .wire = "control", .version = CONTROL_VERSION, .handlers = tool_handlers,
-	.handler_count = CONTROL_FRAME_COUNT, .on_end = peer_ended };
-
-static void
-socket_path(const struct stage_set *s, struct sockaddr_un *out)
-{
-	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	(void)snprintf(out->sun_path, sizeof(out->sun_path), "%.80s/sock", s->dir);
-}
-
-static void
-listen_for_tools(struct stage_set *s)
-{
-	struct sockaddr_un name;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	socket_path(s, &name);
-	(void)unlink(name.sun_path);
-	assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
-	assert_int_equal(listen(fd, 5), 0);
-	queue_listener(&s->process, &(struct control_wire){ .kind = WIRE_CONTROL, .role = ROLE_OPERATOR }, fd);
-}
-
-void
-stage_operator(struct stage_set *s, const char *verb, const char *arg)
-{
-	struct operator_request request = { .verb = slice_str(verb), .count = arg == NULL ? 0 : 1 };
-	struct sockaddr_un name;
-	uint32_t before = s->outcomes;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	socket_path(s, &name);
-	assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
-	s->items = s->item_recipients = 0;
-	s->tool.set = s;
-	channel_close(&s->tool.channel);
-	s->tool.channel = channel_open(s->loop, fd, &tool_ops, &s->tool, NULL);
-	if (arg != NULL)
-		request.args[0] = slice_str(arg);
-	operator_request_put(channel_begin(s->tool.channel, CONTROL_OPERATOR), &request);
-	assert_int_equal(channel_end(s->tool.channel), 0);
-	stage_until(s, &s->outcomes, before + 1);
-}
-
 long
 stage_status(struct stage_set *s, const char *name)
 {
@@ -508,7 +428,7 @@ stage_start(struct stage_set *s)
 	if (queue_start(&s->process, &err) == -1)
 		fail_msg("the owner does not start: %s", err.text);
 	s->up = true;
-	listen_for_tools(s);
+	stage_listen_for_tools(s);
 }
 
 void

@@ -24,6 +24,7 @@ struct played_job {		/* as an agent got it */
 	char		first[ADDRESS_FIELD_MAX + 1];	/* address of its first recipient */
 	char		nexthop[NEXTHOP_MAX + 1];
 	bool		null_path, by_fd;
+	enum tls_tag	tls;
 	uint32_t	crc;
 	int		agent;
 	char		head[256];	/* of its content */
@@ -50,6 +51,7 @@ struct stage_set {
 	const char		*words;		/* what agents say; NULL: something short */
 	uint32_t		 notify;	/* of every recipient that is submitted */
 	enum ret		 ret;
+	enum tls_tag		 tls;
 	bool			 tells;		/* next hops offer DSN */
 	/* smtpd */
 	uint64_t		 next_id;
@@ -96,5 +98,10 @@ bool	stage_committed(const struct stage_set *, uint64_t lease);
 void	stage_operator(struct stage_set *, const char *verb, const char *arg);	/* waits for the outcome */
 long	stage_status(struct stage_set *, const char *name);
 void	stage_status_is(struct stage_set *, const char *name, long want);	/* waits for it */
+
+/* Between the files of the stage. */
+int	stage_bad_frame(const struct peer *);			/* a frame that queue must not send */
+void	stage_peer_ended(void *peer, const char *why);
+void	stage_listen_for_tools(struct stage_set *);
 
 #endif

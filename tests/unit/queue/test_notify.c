@@ -225,11 +225,13 @@ test_delay(void **state)
 static void
 test_returned(void **state)
 {
-	static const struct { const char *name; enum ret ret; size_t size, least, most; } rows[] = {
-		{ "nothing said", RET_NONE, 20000, 1000, 10000 },
-		{ "header", RET_HDRS, 20000, 1000, 10000 },
-		{ "all of it", RET_FULL, 500, 1500, 10000 },
-		{ "too much", RET_FULL, 100000, 1000, 10000 },
+	static const struct { const char *name; enum ret ret; size_t size, least, most; enum tls_tag tls; } rows[] = {
+		{ "nothing said", RET_NONE, 20000, 1000, 10000, TLS_TAG_NONE },
+		{ "header", RET_HDRS, 20000, 1000, 10000, TLS_TAG_NONE },
+		{ "all of it", RET_FULL, 900, 2500, 10000, TLS_TAG_NONE },
+		{ "too much", RET_FULL, 100000, 1000, 10000, TLS_TAG_NONE },
+		{ "all of it, but TLS is required", RET_FULL, 900, 1000, 2499, TLS_TAG_REQUIRED },
+		{ "all of it, and TLS is not", RET_FULL, 900, 2500, 10000, TLS_TAG_OPTIONAL },
 	};
 	struct stage_set *s = *state;
 
@@ -238,11 +240,14 @@ test_returned(void **state)
 		ROW(i, rows[i].name);
 		s->job_count = 0;
 		s->ret = rows[i].ret;
+		s->tls = rows[i].tls;
 		s->content_size = rows[i].size;
 		(void)stage_submit(s, "local@mail.test", "b@far.test", 1);
 		stage_report(s, stage_job(s, 0), ACTION_FAILED, no, true);
 		expect_notice(s, 1, FAILURE);
 		assert_in_range(s->jobs[1].size, rows[i].least, rows[i].most);
+		assert_int_equal(s->jobs[0].tls, rows[i].tls);
+		assert_int_equal(s->jobs[1].tls, rows[i].tls == TLS_TAG_REQUIRED ? TLS_TAG_REQUIRED : TLS_TAG_NONE);	/* RFC 8689 5 */
 		stage_status_is(s, "messages", 0);
 	}
 }

@@ -29,6 +29,20 @@ const struct row rows[] = {
 	    "C MAIL FROM:<s@example.org>\nC RCPT TO:<b@x.org>\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\nB\nS 250 2.6.0 ok\n" QUIT, 2, NULL, NULL, .expected = "R2.0.0 R2.6.0 +" },
 	{ "too many, and then the dot is refused", PIPE ENVELOPE2 "S 250 ok\nS 250 ok\nS 452 4.5.3 enough\nS 354 go\nB\nS 554 5.6.0 no\n"
 	    "C MAIL*\nC RCPT TO:<b@x.org>\nC DATA\nS 250 ok\nS 452 4.5.3 none at all\nS 554 no\n" QUIT, 2, NULL, NULL, .expected = "F5.6.0 D4.5.3 +" },
+	{ "RCPTMAX: the others in another transaction", HELLO("S 250-PIPELINING\nS 250-LIMITS RCPTMAX=1\n") ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n"
+	    "C MAIL FROM:<s@example.org>\nC RCPT TO:<b@x.org>\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\nB\nS 250 2.6.0 ok\n" QUIT, 2, NULL, NULL, .expected = "R2.0.0 R2.6.0 +" },
+	{ "RCPTMAX, one by one, and the first is refused", HELLO("S 250-LIMITS RCPTMAX=1\n") "C MAIL*\nS 250 ok\nC RCPT TO:<a@x.org>\nQ\nS 550 5.1.1 no\n"
+	    "C RSET\nS 250 ok\nC MAIL*\nS 250 ok\nC RCPT TO:<b@x.org>\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 ok\n" QUIT, 2, NULL, NULL, .expected = "F5.1.1 R2.0.0 +" },
+	{ "RCPTMAX, and MAIL is refused: that is everybody's", HELLO("S 250-PIPELINING\nS 250-LIMITS RCPTMAX=1\n") ENVELOPE "S 550 5.7.1 no\nS 503 no\nS 503 no\n" QUIT, 2,
+	    NULL, NULL, .expected = "F5.7.1 F5.7.1 +" },
+	{ "RCPTMAX, and the connection is lost: nobody waits for it", HELLO("S 250-PIPELINING\nS 250-LIMITS RCPTMAX=1\n") ENVELOPE "S 250 ok\nX", 2, NULL, NULL,
+	    .expected = "-4.4.2 -4.4.2" },
+	{ "RCPTMAX that is large enough", HELLO("S 250-PIPELINING\nS 250-LIMITS MAILMAX=2 RCPTMAX=2 RCPTDOMAINMAX=1\n") ENVELOPE2
+	    "S 250 ok\nS 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, 2, NULL, NULL, .expected = "R2.0.0 R2.0.0 +" },
+	{ "MAILMAX: no more in this session, and QUIT", HELLO("S 250-PIPELINING\nS 250-LIMITS MAILMAX=1 RCPTMAX=1\n") ENVELOPE "S 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n"
+	    QUIT, 2, NULL, NULL, .expected = "R2.0.0 -4.5.3" },
+	{ "limits that are none", HELLO("S 250-PIPELINING\nS 250-LIMITS RCPTMAX=0 MAILMAX RCPTDOMAINMAX=-1 RCPTMAX=1x X=1\n") ENVELOPE2
+	    "S 250 ok\nS 250 ok\nS 250 ok\nS 354 go\nB\nS 250 ok\n" QUIT, 2, NULL, NULL, .expected = "R2.0.0 R2.0.0 +" },
 	{ "greeting 421", "S 421 4.3.2 busy\nE", 1, NULL, NULL, .expected = "gone D4.3.2" },
 	{ "greeting 554: the host's refusal is a delay", "S 554 5.7.1 no\nE", 1, NULL, NULL, .expected = "gone D4.3.0" },
 	{ "greeting that is none", "S hello\nE", 1, NULL, NULL, .expected = "gone D4.5.0" },

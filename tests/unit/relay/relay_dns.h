@@ -17,6 +17,8 @@ static const struct dns_row dns_rows[] = {
 	{ "mine.test", DNS_MX, 0, "10 mx4.test" }, { "mine.test", DNS_MX, 0, "20 mx1.test" },
 	{ "mx1.test", DNS_A, 0, "127.0.0.1" }, { "mx2.test", DNS_A, 0, "127.0.0.2" }, { "mx3.test", DNS_A, 0, "127.0.0.3" },
 	{ "mx4.test", DNS_A, 0, "127.0.0.4" },
+	{ "twins.test", DNS_A, 0, "127.0.0.1" }, { "twins.test", DNS_A, 0, "127.0.0.2" },
+	{ "half.test", DNS_A, 0, "127.0.0.3" }, { "half.test", DNS_A, 0, "127.0.0.1" },
 	{ .name = NULL },
 };
 

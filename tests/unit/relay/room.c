@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "event/timer.h"
 #include "net/listen.h"
+#include "net/tls_context.h"
 #include "tests/unit/relay/relay_dns.h"
 
 #define MX_COUNT	2	/* 127.0.0.1 and 127.0.0.2, the same port */
@@ -22,6 +23,7 @@ struct table_dns dns;
 struct script_peer *peers[PEERS_MAX];
 unsigned peer_count;
 const char *scripts[PEERS_MAX];
+const char *authorities = "";
 uint32_t credit, lease_count, result_count;
 char leases[200], said[2000];
 static struct timer beat;
@@ -120,11 +122,21 @@ connect_queue(void)
 void
 give(uint64_t lease, const char *nexthop, int fd)
 {
-	struct job_recipient recipients[2] = { { .index = 3, .address = SLICE_LIT("a@x.test") } };
-	struct deliver_job job = { .lease = lease, .id = 1000 + lease, .body = BODY_7BIT, .nexthop = slice_str(nexthop),
-	    .reverse_path = SLICE_LIT("s@me.test"), .size = sizeof(CONTENT) - 1, .by_fd = fd != -1,
+	give_as(lease, nexthop, &(struct asked){ .tls = TLS_TAG_NONE }, fd);
+}
+
+void
+give_as(uint64_t lease, const char *nexthop, const struct asked *asked, int fd)
+{
+	struct job_recipient recipients[TO_MAX] = { { .index = 3, .address = SLICE_LIT("a@x.test") } };
+	struct deliver_job job = { .lease = lease, .id = 1000 + lease, .body = BODY_7BIT, .tls = asked->tls, .nexthop = slice_str(nexthop),
+	    .reverse_path = slice_str(asked->null_path ? "" : "s@me.test"), .size = sizeof(CONTENT) - 1, .by_fd = fd != -1,
 	    .crc = fd != -1 ? crc32c(0, CONTENT, sizeof(CONTENT) - 1) : 0, .count = 1, .recipients = recipients };
 
+	for (uint32_t i = 0; i < TO_MAX && asked->to[i] != NULL; i++) {
+		recipients[i] = (struct job_recipient){ .index = 3 + i, .address = slice_str(asked->to[i]) };
+		job.count = i + 1;
+	}
 	if (fd == -1)
 		job.content = SLICE_LIT(CONTENT);
 	deliver_job_put(channel_begin(queue, DELIVER_JOB), &job);
@@ -246,7 +258,7 @@ set_conf(void)
 	r->mx_port = port;
 	r->allow_private_targets = true;
 	r->connect_timeout = r->greeting_timeout = r->hello_timeout = r->mail_timeout = r->rcpt_timeout = r->data_timeout = 5000;
-	r->block_timeout = r->dot_timeout = r->rset_timeout = r->quit_timeout = 5000;
+	r->block_timeout = r->dot_timeout = r->rset_timeout = r->quit_timeout = r->tls_timeout = 5000;
 	r->idle_timeout = 5000;
 	r->connection_messages = 100;
 	r->max_addresses = 5;
@@ -257,6 +269,7 @@ int
 setup(void **state)
 {
 	static const struct relay_system system = { .server_count = 0 };
+	struct tls_context *tls;
 	struct err err;
 
 	(void)state;
@@ -266,7 +279,9 @@ setup(void **state)
 	listen_all();
 	set_conf();
 	assert_int_equal(timer_init(&beat, loop, on_beat, NULL), 0);
-	relay = relay_new(loop, &conf, &system, &err);
+	tls = tls_client_new(slice_str(authorities), &err);
+	assert_non_null(tls);
+	relay = relay_new(loop, &conf, &system, &tls, &err);
 	assert_non_null(relay);
 	peer_count = 0;
 	memset(scripts, 0, sizeof(scripts));

@@ -23,6 +23,7 @@ extern struct table_dns dns;
 extern struct script_peer *peers[PEERS_MAX];
 extern unsigned peer_count;
 extern const char *scripts[PEERS_MAX];
+extern const char *authorities;		/* PEM of those whose certificates relay believes, from the next setup on */
 extern uint32_t credit, lease_count, result_count;
 extern char leases[200], said[2000];	/* what HELLO and RESULTS told: "lease/id/recipients ", "lease: <index><action><status>; ..." */
 
@@ -30,6 +31,16 @@ int	setup(void **state);
 int	teardown(void **state);		/* fails when a script was not kept to */
 void	connect_queue(void);		/* a new queue; the old one is gone */
 void	give(uint64_t lease, const char *nexthop, int fd);	/* a job for one recipient, its content inline when fd is -1 */
+
+#define TO_MAX	4
+
+struct asked {
+	enum tls_tag	 tls;
+	bool		 null_path;
+	const char	*to[TO_MAX];	/* {}: a@x.test */
+};
+
+void	give_as(uint64_t lease, const char *nexthop, const struct asked *, int fd);
 void	say(enum deliver_frame, uint64_t lease);
 void	rounds(int n);
 void	run_until(const char *wanted);	/* `said` holds it (a result, or "END"); at most three seconds */

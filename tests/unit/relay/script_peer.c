@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "event/stream.h"
+#include "net/tls_stream.h"
 
 #define INPUT_MAX	(4 * 1024 * 1024)
 
@@ -17,6 +18,8 @@ struct script_peer {
 	bool		 ended, in_content;
 	char		 trouble[300];
 };
+
+static struct tls_context *identity;
 
 static void play(struct script_peer *);
 
@@ -37,7 +40,13 @@ on_end(void *arg, enum stream_end end, int error)
 	play(p);
 }
 
-static const struct stream_ops ops = { .on_input = on_input, .on_end = on_end };
+static const struct stream_ops ops = { .on_input = on_input, .on_end = on_end, .on_open = on_input };
+
+void
+peer_identity(struct tls_context *context)
+{
+	identity = context;
+}
 
 static void
 complain(struct script_peer *p, struct slice wanted, struct slice got)
@@ -177,6 +186,17 @@ send_raw(struct script_peer *p, struct slice text)
 	}
 }
 
+static bool
+begin_tls(struct script_peer *p)
+{
+	struct err err;
+
+	if (tls_accept(p->stream, identity, &err) == 0)
+		return true;
+	complain(p, SLICE_LIT("TLS"), slice_str(err.text));
+	return false;
+}
+
 /* One line of the script; false: it waits. */
 static bool
 step(struct script_peer *p, char kind, struct slice text)
@@ -202,6 +222,8 @@ step(struct script_peer *p, char kind, struct slice text)
 		return take_counted(p, number(text));
 	case 'L':
 		return take_less(p, number(text));
+	case 'T':
+		return begin_tls(p);
 	case 'X':
 		stream_close_after_flush(&p->stream, 1000);
 		return true;

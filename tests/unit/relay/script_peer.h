@@ -11,6 +11,7 @@
  *	N		reads content that ends with the connection, and has no final dot
  *	D n		reads n bytes of content
  *	L n		reads content that ends with the connection, and has less than n bytes
+ *	T		begins TLS (peer_identity)
  *	X		closes
  *	E		waits for the client's end, whatever comes before it
  */
@@ -18,6 +19,7 @@
 #include "event/loop.h"
 
 struct script_peer;
+struct tls_context;
 
 struct script_peer	*peer_new(struct loop *, int fd, const char *script);	/* takes fd; the script is borrowed */
 bool			 peer_done(const struct script_peer *);		/* played to its end */
@@ -25,6 +27,7 @@ bool			 peer_at_end(const struct script_peer *);	/* everything before its E has 
 const char		*peer_trouble(const struct script_peer *);	/* what went wrong, or NULL */
 struct slice		 peer_content(const struct script_peer *);	/* the last one, as it came over the wire, final dot included */
 void			 peer_say(struct script_peer *, const char *);	/* besides the script, at once */
+void			 peer_identity(struct tls_context *);		/* who all of them are in TLS; borrowed */
 void			 peer_free(struct script_peer **);
 
 #endif

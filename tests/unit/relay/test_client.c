@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "event/timer.h"
+#include "net/tls_context.h"
 #include "relay/client/client.h"
 #include "tests/unit/relay/client_rows.h"
 #include "tests/unit/relay/script_peer.h"
@@ -130,7 +131,7 @@ open_pair(const char *script)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	assert_int_equal(sockaddress_parse(SLICE_LIT("192.0.2.1"), 25, &address), 0);
 	peer = peer_new(loop, fds[1], script);
-	client = client_open(house, fds[0], "mx.example.net", &address, true, &ops, NULL, &err);
+	client = client_open(house, fds[0], "mx.example.net", &address, CLIENT_TLS, &ops, NULL, &err);
 	assert_non_null(client);
 	assert_string_equal(client_name(client), "mx.example.net[192.0.2.1]:25");
 }
@@ -354,7 +355,7 @@ test_drip(void **state)
 	strlcpy(got, "nothing", sizeof(got));
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	assert_int_equal(sockaddress_parse(SLICE_LIT("192.0.2.1"), 25, &address), 0);
-	client = client_open(house, fds[0], "mx", &address, false, &ops, NULL, &err);
+	client = client_open(house, fds[0], "mx", &address, 0, &ops, NULL, &err);
 	drip.fd = fds[1];
 	assert_int_equal(timer_init(&drip.timer, loop, on_drip, &drip), 0);
 	timer_set(&drip.timer, 10);
@@ -453,6 +454,7 @@ static int
 setup(void **state)
 {
 	static char name[] = "me.example.org";
+	struct tls_context *tls;
 	struct err err;
 
 	(void)state;
@@ -460,7 +462,8 @@ setup(void **state)
 	conf.hostname = name;
 	conf.relay.chunking_from = 40;
 	loop = loop_new(&err);
-	house = client_house_new(loop, &conf, &err);
+	tls = tls_client_new(SLICE_LIT(""), &err);
+	house = client_house_new(loop, &conf, &tls, &err);
 	assert_non_null(house);
 	assert_int_equal(timer_init(&guard, loop, on_guard, NULL), 0);
 	arena_init(&arena, 100000);

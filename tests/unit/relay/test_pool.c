@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "event/timer.h"
+#include "net/tls_context.h"
 #include "relay/pool/pool.h"
 #include "tests/unit/relay/script_peer.h"
 
@@ -70,7 +71,7 @@ connect_one(const char *script)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
 	assert_int_equal(sockaddress_parse(SLICE_LIT("192.0.2.1"), 25, &address), 0);
 	peers[peer_count++] = peer_new(loop, fds[1], script);
-	client = client_open(house, fds[0], "mx", &address, false, &ops, &ready, &err);
+	client = client_open(house, fds[0], "mx", &address, 0, &ops, &ready, &err);
 	assert_non_null(client);
 	for (int i = 0; i < 100 && !ready; i++)
 		rounds(1);
@@ -84,16 +85,16 @@ test_take_give(void **state)
 	struct client *a = connect_one(HELLO "E"), *b = connect_one(HELLO "E"), *was_a = a, *was_b = b;
 
 	(void)state;
-	assert_null(pool_take(pool, SLICE_LIT("a.test")));
+	assert_null(pool_take(pool, SLICE_LIT("a.test"), false));
 	pool_give(pool, SLICE_LIT("a.test"), &a, 100);
 	assert_null(a);
 	pool_give(pool, SLICE_LIT("b.test:26"), &b, 100);
 	assert_int_equal(pool_count(pool), 2);
-	assert_null(pool_take(pool, SLICE_LIT("b.test")));
-	b = pool_take(pool, SLICE_LIT("B.test:26"));
+	assert_null(pool_take(pool, SLICE_LIT("b.test"), false));
+	b = pool_take(pool, SLICE_LIT("B.test:26"), false);
 	assert_ptr_equal(b, was_b);
-	assert_null(pool_take(pool, SLICE_LIT("b.test:26")));
-	a = pool_take(pool, SLICE_LIT("a.test"));
+	assert_null(pool_take(pool, SLICE_LIT("b.test:26"), false));
+	a = pool_take(pool, SLICE_LIT("a.test"), false);
 	assert_ptr_equal(a, was_a);
 	assert_int_equal(pool_count(pool), 0);
 	client_close(&a);
@@ -180,6 +181,7 @@ setup(void **state)
 {
 	static char hostname[] = "me.test";
 	struct conf_relay *r = &conf.relay;
+	struct tls_context *tls;
 	struct err err;
 
 	(void)state;
@@ -187,7 +189,8 @@ setup(void **state)
 	conf.hostname = hostname;
 	r->greeting_timeout = r->hello_timeout = r->quit_timeout = r->idle_timeout = 5000;
 	loop = loop_new(&err);
-	house = client_house_new(loop, &conf, &err);
+	tls = tls_client_new(SLICE_LIT(""), &err);
+	house = client_house_new(loop, &conf, &tls, &err);
 	pool = pool_new(loop, &err);
 	assert_non_null(pool);
 	assert_int_equal(timer_init(&beat, loop, on_beat, NULL), 0);

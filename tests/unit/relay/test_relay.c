@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/fd.h"
+#include "net/tls_context.h"
 
 #define HELLO		"S 220 mx ESMTP\nC EHLO me.test\nS 250-mx\nS 250 PIPELINING\n"
 #define GOOD		"C MAIL FROM:<s@me.test>\nC RCPT TO:<a@x.test>\nC DATA\nS 250 ok\nS 250 ok\nS 354 go\nB\nS 250 2.0.0 ok\n"
@@ -295,16 +296,17 @@ test_reload(void **state)
 	struct table_dns other;
 	struct conf next = conf;
 	struct err err;
+	struct tls_context *tls = tls_client_new(SLICE_LIT(""), &err), *other_tls = tls_client_new(SLICE_LIT(""), &err);
 
 	(void)state;
 	table_dns_start(&other, loop, other_rows);
 	next.dns.servers.v = &other.address;
-	assert_int_equal(relay_reload(relay, &next, &err), 0);
+	assert_int_equal(relay_reload(relay, &next, &tls, &err), 0);
 	give(1, "two.test", -1);
 	run_until("1:");
 	assert_string_equal(said, "1: 3F5.1.10");
 	next.dns.servers.count = 0;		/* and the system names none */
-	assert_int_equal(relay_reload(relay, &next, &err), -1);
+	assert_int_equal(relay_reload(relay, &next, &other_tls, &err), -1);
 	table_dns_stop(&other);
 }
 

@@ -17,6 +17,7 @@
 #include "event/timer.h"
 #include "ipc/channel.h"
 #include "net/listen.h"
+#include "net/tls_context.h"
 #include "relay/relay.h"
 #include "tests/unit/relay/script_peer.h"
 #include "tests/unit/relay/table_dns.h"
@@ -159,6 +160,7 @@ static void
 one_life(void)
 {
 	static const struct relay_system system = { .server_count = 0 };
+	struct tls_context *tls;
 	struct relay *relay;
 	struct err err;
 	int fds[2];
@@ -170,7 +172,8 @@ one_life(void)
 		ended = true;
 		return;
 	}
-	relay = relay_new(loop, &conf, &system, &err);
+	tls = tls_client_new(SLICE_LIT(""), &err);
+	relay = tls == NULL ? NULL : relay_new(loop, &conf, &system, &tls, &err);
 	if (relay == NULL) {
 		ended = true;
 		assert_true(err.text[0] != '\0');

@@ -150,6 +150,31 @@ test_mail_params(void **state)
 }
 
 /* What RFC 3461 lets a sender say in MAIL. */
+/* RFC 8689 2: it has no value. */
+static void
+test_requiretls(void **state)
+{
+	static const struct { const char *in; enum param_result result; bool required; } rows[] = {
+		{ " REQUIRETLS", PARAM_OK, true },
+		{ " requiretls SIZE=5", PARAM_OK, true },
+		{ " SIZE=5", PARAM_OK, false },
+		{ " REQUIRETLS=", PARAM_BAD, false },
+		{ " REQUIRETLS=NO", PARAM_BAD, false },
+		{ " REQUIRETLS REQUIRETLS", PARAM_BAD, false },
+		{ " REQUIRETLSX", PARAM_UNKNOWN, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct mail_params params = { 0 };
+		struct slice which;
+
+		ROW(i, rows[i].in);
+		assert_int_equal(params_mail(slice_str(rows[i].in), 0, &params, &which), rows[i].result);
+		assert_int_equal(params.requiretls, rows[i].required);
+	}
+}
+
 static void
 test_mail_dsn(void **state)
 {
@@ -311,6 +336,7 @@ main(void)
 		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_chunks),
 		cmocka_unit_test(test_mail_params),
+		cmocka_unit_test(test_requiretls),
 		cmocka_unit_test(test_mail_dsn),
 		cmocka_unit_test(test_rcpt_params),
 	};

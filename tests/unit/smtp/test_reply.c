@@ -174,6 +174,10 @@ test_capabilities(void **state)
 		{ "DSN", CAP_DSN, 0 },
 		{ "CHUNKING", CAP_CHUNKING, 0 },
 		{ "SMTPUTF8", CAP_SMTPUTF8, 0 },
+		{ "REQUIRETLS", CAP_REQUIRETLS, 0 },
+		{ "REQUIRETLS now", 0, 0 },
+		{ "LIMITS", CAP_LIMITS, 0 },
+		{ "LIMITS RCPTMAX=1", CAP_LIMITS, 0 },
 		{ "XCLIENT NAME ADDR", 0, 0 },
 		{ "", 0, 0 },
 	};
@@ -205,6 +209,38 @@ test_ehlo(void **state)
 	assert_int_equal(caps.size, 1000);
 }
 
+/* RFC 9422: known ones that make sense count, whatever stands beside them. */
+static void
+test_limits(void **state)
+{
+	static const struct { const char *first, *second; uint32_t mail, rcpt, domain; } lines[] = {
+		{ "LIMITS RCPTMAX=20 MAILMAX=5 RCPTDOMAINMAX=1", "", 5, 20, 1 },
+		{ "limits rcptmax=20", "", 0, 20, 0 },
+		{ "LIMITS", "", 0, 0, 0 },
+		{ "LIMITS  RCPTMAX=7  MAILMAX=8 ", "", 8, 7, 0 },
+		{ "LIMITS RCPTMAX=999999 MAILMAX=1000000", "", 0, 999999, 0 },
+		{ "LIMITS RCPTMAX=0 MAILMAX=00 RCPTDOMAINMAX=01", "", 0, 0, 0 },
+		{ "LIMITS RCPTMAX MAILMAX= =5 RCPTDOMAINMAX=-1", "", 0, 0, 0 },
+		{ "LIMITS RCPTMAX=1x MAILMAX=+1 RCPTDOMAINMAX=1=1", "", 0, 0, 0 },
+		{ "LIMITS RCPTMAX=18446744073709551617", "", 0, 0, 0 },
+		{ "LIMITS RCPTMAXIMUM=1 XRCPTMAX=1 FUTURE=;/%! MAILMAX=2", "", 2, 0, 0 },
+		{ "LIMITS RCPTMAX=9 RCPTMAX=4 RCPTMAX=6", "", 0, 4, 0 },
+		{ "LIMITS RCPTMAX=9 MAILMAX=3", "LIMITS RCPTMAX=5 MAILMAX=x", 3, 5, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct capabilities caps = { 0 };
+
+		ROW(i, lines[i].first);
+		capability_line(&caps, 1, slice_str(lines[i].first));
+		capability_line(&caps, 2, slice_str(lines[i].second));
+		assert_int_equal(caps.mail_max, lines[i].mail);
+		assert_int_equal(caps.rcpt_max, lines[i].rcpt);
+		assert_int_equal(caps.rcpt_domain_max, lines[i].domain);
+	}
+}
+
 int
 main(void)
 {
@@ -212,7 +248,7 @@ main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_two_in_a_row),
 		cmocka_unit_test(test_caps),
-		cmocka_unit_test(test_capabilities),
+		cmocka_unit_test(test_capabilities), cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_ehlo),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

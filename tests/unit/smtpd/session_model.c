@@ -4,6 +4,7 @@
 #include "tests/unit/smtpd/session_model.h"
 
 #include <string.h>
+#include <strings.h>
 
 static void
 heard(struct model *m, unsigned code)
@@ -196,6 +197,8 @@ const struct model_row model_rows[] = {
 	{ "MAIL TO:<a@example.org>\r\n", mail, .code = 501 },
 	{ "MAIL FROM:<a@example.org> BODY=BINARYMIME\r\n", mail, .code = 501, .address = "a@example.org" },
 	{ "MAIL FROM:<a@example.org> X-UNHEARD=OF\r\n", mail, .code = 555, .address = "a@example.org" },
+	{ "MAIL FROM:<a@example.org> REQUIRETLS\r\n", mail, .code = 555, .address = "a@example.org" },	/* RFC 8689 2: never in clear */
+	{ "MAIL FROM:<a@example.org> REQUIRETLS=1\r\n", mail, .code = 555, .address = "a@example.org" },
 	{ "MAIL FROM:<a@example.org> SIZE=99999\r\n", mail, .code = 552, .address = "a@example.org" },
 	{ "RCPT TO:<user1@example.net>\r\n", rcpt, .code = 250, .address = "user1@example.net" },
 	{ "RCPT TO:<user2@example.net>\r\n", rcpt, .code = 250, .address = "user2@example.net" },
@@ -273,12 +276,54 @@ model_command(struct model *m, const struct model_row *row, bool early)
 
 /* ---- content ---- */
 
+/* The next line of the content, without its CRLF, into `line`; false: there is none. */
+static bool
+next_line(const struct model_message *message, size_t *at, char line[MODEL_CONTENT + 1])
+{
+	size_t len = 0;
+
+	if (*at == message->len)
+		return false;
+	while (*at < message->len && message->content[*at] != '\r')
+		line[len++] = message->content[(*at)++];
+	line[len] = '\0';
+	*at += *at < message->len ? 2 : 0;
+	return true;
+}
+
+/* RFC 5322 2.2: a name of printable ASCII, and a colon. */
+static bool
+is_field(const char *line)
+{
+	const char *c = line;
+
+	while (*c > ' ' && *c <= '~' && *c != ':')
+		c++;
+	return *c == ':' && c > line;
+}
+
+/* RFC 8689 3: exactly one field of the header, which ends with the first line that is none. No line here is folded. */
+static bool
+says_no_tls_required(const struct model_message *message)
+{
+	char line[MODEL_CONTENT + 1];
+	unsigned fields = 0, no = 0;
+	size_t at = 0;
+
+	while (next_line(message, &at, line) && is_field(line)) {
+		fields += strncasecmp(line, "TLS-Required:", 13) == 0;
+		no += strcasecmp(line, "TLS-Required: No") == 0;
+	}
+	return fields == 1 && no == 1;
+}
+
 /* The message is complete. */
 static void
 hand_in(struct model *m, enum model_verdict verdict)
 {
 	bool stale = m->stale;
 
+	m->now.no_tls_required = says_no_tls_required(&m->now);
 	if (!stale) {
 		m->messages[m->message_count++] = m->now;
 		if (verdict == MODEL_TAKEN)
@@ -406,34 +451,15 @@ model_bdat_huge(struct model *m)
 	close_session(m);
 }
 
-/* RFC 5322 2.2: fields are lines with a name and a colon, or go on with a space; an empty line ends them, and so does any other. */
-static bool
-is_field(const char *line, size_t len, bool first)
-{
-	size_t name = strcspn(line, ":\r");
-
-	if (len > 0 && (line[0] == ' ' || line[0] == '\t'))
-		return !first;
-	return name > 0 && name < len && line[name] == ':' && strcspn(line, " ") > name;
-}
-
 size_t
 model_header(const struct model_message *message, bool *closed)
 {
-	char text[MODEL_CONTENT + 1];
-	size_t at = 0;
+	char line[MODEL_CONTENT + 1];
+	size_t at = 0, next = 0;
 
-	memcpy(text, message->content, message->len);
-	text[message->len] = '\0';
 	*closed = false;
-	while (at < message->len) {
-		const char *end = strstr(text + at, "\r\n");
-		size_t len = end != NULL ? (size_t)(end - text) - at : message->len - at;
-
-		*closed = len == 0;
-		if (len == 0 || !is_field(text + at, len, at == 0))
-			break;
-		at += len + 2;
-	}
+	while (next_line(message, &next, line) && is_field(line))
+		at = next;
+	*closed = at < message->len && line[0] == '\0';
 	return at;
 }

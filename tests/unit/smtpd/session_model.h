@@ -25,6 +25,7 @@ struct model_message {
 	char		sender[64], recipients[512];	/* recipients: each followed by a newline */
 	char		content[MODEL_CONTENT];
 	size_t		len;
+	bool		no_tls_required;	/* its header says so */
 };
 
 struct model {

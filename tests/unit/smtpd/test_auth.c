@@ -241,6 +241,54 @@ test_elsewhere(void **state)
 	assert_int_equal(begun, 0);
 }
 
+/* --- mail that requires TLS --- */
+
+static void
+send_message(const char *mail, const char *content)
+{
+	world_talk(&lobby.w, mail, "250 2.1.0");
+	world_talk(&lobby.w, "RCPT TO:<x@elsewhere.example>\r\n", "250 2.1.5");
+	lobby.session->secure = false;	/* as below */
+	world_talk(&lobby.w, "DATA\r\n", "354 ");
+	world_say(&lobby.w, content);
+	world_expect(&lobby.w, "250 2.0.0");
+	lobby.session->secure = true;
+}
+
+/* RFC 8689 2, 3, 4.1: what MAIL and the header say, and which of the two counts; nothing is left in the next transaction. */
+static void
+test_requiretls(void **state)
+{
+	static const struct { const char *mail, *content; enum tls_tag tag; } rows[] = {
+		{ "MAIL FROM:<a@example.org> REQUIRETLS\r\n", "Subject: x\r\n\r\n.\r\n", TLS_TAG_REQUIRED },
+		{ MAIL, "Subject: x\r\n\r\n.\r\n", TLS_TAG_NONE },
+		{ MAIL, "TLS-Required: No\r\n\r\n.\r\n", TLS_TAG_OPTIONAL },
+		{ MAIL, "Subject: x\r\ntls-required:\r\n\tNO \r\n\r\n.\r\n", TLS_TAG_OPTIONAL },
+		{ MAIL, "TLS-Required: No\r\n.\r\n", TLS_TAG_OPTIONAL },
+		{ "MAIL FROM:<a@example.org> requiretls\r\n", "TLS-Required: No\r\n\r\n.\r\n", TLS_TAG_REQUIRED },
+		{ MAIL, "TLS-Required: No\r\nTLS-Required: No\r\n\r\n.\r\n", TLS_TAG_NONE },
+		{ MAIL, "TLS-Required: Yes\r\n\r\n.\r\n", TLS_TAG_NONE },
+		{ MAIL, "TLS-Required:\r\n\r\n.\r\n", TLS_TAG_NONE },
+		{ MAIL, "TLS-Required: Nothing\r\n\r\n.\r\n", TLS_TAG_NONE },
+		{ MAIL, "Subject: x\r\n\r\nTLS-Required: No\r\n.\r\n", TLS_TAG_NONE },
+	};
+
+	(void)state;
+	hello_secure();
+	world_talk(&lobby.w, BOB, "235 2.7.0");
+	world_talk(&lobby.w, "MAIL FROM:<a@example.org> REQUIRETLS=\r\n", "501 5.5.4 Bad option: REQUIRETLS=");
+	world_talk(&lobby.w, "MAIL FROM:<a@example.org> REQUIRETLS REQUIRETLS\r\n", "501 5.5.4");
+	lobby.session->secure = false;
+	world_talk(&lobby.w, "MAIL FROM:<a@example.org> REQUIRETLS SIZE=5\r\n", "555 5.5.4 Unsupported option: REQUIRETLS");
+	lobby.session->secure = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		send_message(rows[i].mail, rows[i].content);
+		if (lobby.w.stored[i].tls != rows[i].tag)
+			ROW(i, rows[i].content);
+		assert_int_equal(lobby.w.stored[i].tls, rows[i].tag);
+	}
+}
+
 /* --- a message of bob's --- */
 
 static void
@@ -439,7 +487,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		AUTH(test_offers), AUTH(test_required), AUTH(test_elsewhere), AUTH(test_a_message), AUTH(test_mail_parameter), AUTH(test_dialogues),
+		AUTH(test_offers), AUTH(test_required), AUTH(test_elsewhere), AUTH(test_requiretls), AUTH(test_a_message), AUTH(test_mail_parameter), AUTH(test_dialogues),
 		AUTH(test_three_failures), AUTH(test_lookup_goes), AUTH(test_rude_clients), AUTH(test_long_lines),
 	};
 

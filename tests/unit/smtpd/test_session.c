@@ -174,7 +174,7 @@ test_every_split(void **state)
 			if (*p == '\n' && (p[-2] == 'e' || p[-2] == 'A'))
 				world_run_round(&w);
 		}
-		for (int i = 0; i < 8; i++)
+		for (int i = 0; i < 9; i++)
 			world_expect(&w, "250");
 		world_expect(&w, "250 2.1.0");
 		world_expect(&w, "250 2.1.5");

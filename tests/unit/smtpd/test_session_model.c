@@ -67,11 +67,11 @@ below(unsigned n)
 static char
 next_byte(bool begin)
 {
-	static const char *const good[] = { "a", ".", "\r\n", ".\r\n", "..\r\n", "QUIT\r\n", "x\r\n.\r\nRSET\r\n", "\xc3\xa4\r\n" };
+	static const char *const good[] = { "a", ".", "\r\n", ".\r\n", "..\r\n", "QUIT\r\n", "x\r\n.\r\nRSET\r\n", "\xc3\xa4\r\n", "TLS-Required: No\r\n", "a: b\r\n" };
 	static const char *const bare[] = { "\r", "\n", "\n.\n", "\r\r\n", "\n.\r\n" };
 
 	if (begin || *piece == '\0')
-		piece = below(150) == 0 ? bare[below(5)] : good[below(8)];
+		piece = below(150) == 0 ? bare[below(5)] : good[below(10)];
 	return *piece++;
 }
 
@@ -111,14 +111,15 @@ say_any_chunk(void)
 static void
 say_content(void)
 {
-	static const char *const lines[] = { "", "a", ".", "..", "QUIT", ".x", "DATA", "Subject: x" };
+	static const char *const lines[] = { "", "a", ".", "..", "QUIT", ".x", "DATA", "Subject: x", "TLS-Required: No", "tls-required: NO",
+	    "TLS-Required: Yes" };
 	static const char *const bare[] = { "\n.\r\n", "x\r\n.\n", "\r.\r\n", ".\r\r\n", "x\n.\nRSET\r\n.\r\n" };
-	char content[1024];
+	char content[MODEL_CONTENT];
 	size_t len = 0;
 	bool is_bare = below(25) == 0;
 
 	for (unsigned n = below(40) == 0 ? 100 : below(6); n > 0; n--) {
-		const char *line = lines[below(8)];
+		const char *line = lines[below(11)];
 
 		buf_printf(&bytes, "%s%s\r\n", line[0] == '.' ? "." : "", line);
 		len += (size_t)snprintf(content + len, sizeof(content) - len, "%s\r\n", line);
@@ -235,6 +236,7 @@ compare_message(const struct stored *got, const struct model_message *want)
 	assert_slice(buf_slice(&got->sender), want->sender);
 	assert_slice(buf_slice(&got->recipients), want->recipients);
 	assert_true(slice_starts(content, SLICE_LIT("Received: from ")));
+	assert_int_equal(got->tls, want->no_tls_required ? TLS_TAG_OPTIONAL : TLS_TAG_NONE);
 	skip_line(&content, "Received: ");
 	while (slice_starts(content, SLICE_LIT("\t")))
 		skip_line(&content, "\t");

@@ -88,7 +88,7 @@ queue_message(void *arg, struct reader *r, int fd)
 	assert_true(w->stored_count < MESSAGES_MAX);
 	*m = (struct stored){ .id = message.id, .serial = message.serial, .large = message.large, .size = message.envelope.size,
 	    .crc = message.crc, .token = message.token, .body = message.envelope.body, .ret = message.envelope.ret,
-	    .smtputf8 = message.envelope.smtputf8 };
+	    .smtputf8 = message.envelope.smtputf8, .tls = message.envelope.tls };
 	buf_init(&m->sender, 1000);
 	buf_init(&m->recipients, 1 << 20);
 	buf_init(&m->content, 1 << 26);

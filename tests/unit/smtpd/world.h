@@ -26,6 +26,7 @@ struct stored {			/* what the queue was given */
 	enum body_type	body;
 	enum ret	ret;
 	bool		smtputf8;
+	enum tls_tag	tls;
 	char		dsn[600];	/* envelope id; then NOTIFY and ORCPT of each recipient */
 	struct buf	sender, recipients, content;	/* recipients: each followed by a newline */
 };

@@ -106,6 +106,7 @@ test_job(void **state)
 				  .arrival_ms = TIME_MS_MAX,
 				  .flags = JOB_FLAGS_ALL,
 				  .body = BODY_8BITMIME,
+				  .tls = TLS_TAG_REQUIRED,
 				  .ret = RET_FULL,
 				  .envid = codec_fill('e', ENVID_MAX),
 				  .nexthop = codec_fill('n', NEXTHOP_MAX),
@@ -130,7 +131,7 @@ test_job(void **state)
 	assert_false(out.by_fd);
 	assert_true(slice_eq(out.content, in.content) && slice_eq(out.nexthop, in.nexthop));
 	assert_true(slice_eq(out.reverse_path, in.reverse_path));
-	assert_true(out.ret == RET_FULL && slice_eq(out.envid, in.envid));
+	assert_true(out.tls == TLS_TAG_REQUIRED && out.ret == RET_FULL && slice_eq(out.envid, in.envid));
 	assert_int_equal(out.recipients[0].index, ENVELOPE_RECIPIENTS_MAX - 1);
 	assert_int_equal(out.recipients[0].notify, NOTIFY_SUCCESS | NOTIFY_DELAY);
 	assert_true(slice_eq(out.recipients[0].orcpt, rcpts[0].orcpt));
@@ -163,10 +164,12 @@ test_bad_jobs(void **state)
 				    far = { .index = ENVELOPE_RECIPIENTS_MAX, .address = { "a@b", 3 } },
 				    many[JOB_RECIPIENTS_MAX + 1];
 #define JOB(lease, id, flags, body, hop, size, by_fd, content, count, rcpts) \
-	{ lease, id, 0, 0, flags, body, RET_NONE, SLICE_LIT(""), SLICE_LIT(hop), SLICE_LIT(""), size, by_fd ? 0xe3069283 : 0, by_fd, \
+	{ lease, id, 0, 0, flags, body, TLS_TAG_NONE, RET_NONE, SLICE_LIT(""), SLICE_LIT(hop), SLICE_LIT(""), size, by_fd ? 0xe3069283 : 0, by_fd, \
 	  SLICE_LIT(content), count, rcpts }
 	static const struct { const char *name; struct deliver_job job; bool good;
 	} rows[] = {
+		{ "about TLS nothing that is known", { .lease = 1, .id = 1, .body = BODY_7BIT, .tls = TLS_TAG_COUNT, .nexthop = { "n", 1 }, .count = 1,
+		    .recipients = &good }, false },
 		{ "plain", JOB(1, 1, 0, BODY_7BIT, "n", 0, false, "", 1, &good), true },
 		{ "by descriptor", JOB(1, 1, 0, BODY_7BIT, "n", UINT32_MAX, true, "", 1, &good), true },
 		{ "by descriptor, and inline", JOB(1, 1, 0, BODY_7BIT, "n", 1, true, "x", 1, &good), false },

@@ -150,6 +150,7 @@ test_envelope(void **state)
 			       .body = BODY_8BITMIME,
 			       .ret = RET_HDRS,
 			       .smtputf8 = true,
+			       .tls = TLS_TAG_OPTIONAL,
 			       .envid = codec_fill('e', ENVID_MAX),
 			       .arrival_ms = TIME_MS_MAX,
 			       .nonce = UINT64_MAX,
@@ -181,7 +182,7 @@ test_envelope(void **state)
 	assert_true(slice_eq(out.recipients[1].fate.last.mta, rcpts[1].fate.last.mta));
 	assert_slice(out.recipients[2].original, "c@example.org");
 	assert_int_equal(out.recipients[3].fate.flags, FATE_HELD);
-	assert_true(out.ret == RET_HDRS && out.smtputf8);
+	assert_true(out.ret == RET_HDRS && out.smtputf8 && out.tls == TLS_TAG_OPTIONAL);
 	assert_true(slice_eq(out.envid, in.envid));
 	assert_int_equal(out.recipients[0].notify, 0);
 	assert_slice(out.recipients[0].orcpt, "");
@@ -208,7 +209,7 @@ test_first_version(void **state)
 	assert_int_equal(codec_try(FIELDS("envelope"), old), 0);
 	assert_int_equal(get_envelope(&r, &arena, &out), 0);
 	assert_slice(out.reverse_path, "s@x.y");
-	assert_true(out.body == BODY_8BITMIME && out.ret == RET_NONE && out.envid.len == 0 && !out.smtputf8);
+	assert_true(out.body == BODY_8BITMIME && out.ret == RET_NONE && out.envid.len == 0 && !out.smtputf8 && out.tls == TLS_TAG_NONE);
 	assert_true(out.arrival_ms == 1 && out.nonce == 2 && out.size == 3 && out.count == 2);
 	assert_slice(out.recipients[1].original, "B");
 	assert_true(out.recipients[1].notify == 0 && out.recipients[1].orcpt.len == 0);
@@ -255,11 +256,15 @@ test_bad_envelopes(void **state)
 		{ "RET", SLICE_LIT("\1\0\0\0s\41" REST "\0\0\0\0"), true },
 		{ "RET of no kind", SLICE_LIT("\1\0\0\0s\61" REST "\0\0\0\0"), false },
 		{ "SMTPUTF8", SLICE_LIT("\1\0\0\0s\202" REST "\0\0\0\0"), true },
+		{ "REQUIRETLS", SLICE_LIT("\1\0\0\0s\5" REST "\0\0\0\0"), true },
+		{ "TLS-Required: No", SLICE_LIT("\1\0\0\0s\12" REST "\0\0\0\0"), true },
+		{ "TLS of no kind", SLICE_LIT("\1\0\0\0s\15" REST "\0\0\0\0"), false },
+		{ "REQUIRETLS, but no body type", SLICE_LIT("\1\0\0\0s\4" REST "\0\0\0\0"), false },
 		{ "envelope id", SLICE_LIT("\1\0\0\0s\101\1\0\0\0e" REST "\0\0\0\0"), true },
 		{ "envelope id announced, but empty", SLICE_LIT("\1\0\0\0s\101\0\0\0\0" REST "\0\0\0\0"), false },
 		{ "NUL in an envelope id", SLICE_LIT("\1\0\0\0s\101\1\0\0\0\0" REST "\0\0\0\0"), false },
 		{ "no body type", SLICE_LIT("\1\0\0\0s\0" REST "\0\0\0\0"), false },
-		{ "body type of no kind", SLICE_LIT("\1\0\0\0s\17" REST "\0\0\0\0"), false },
+		{ "body type of no kind", SLICE_LIT("\1\0\0\0s\3" REST "\0\0\0\0"), false },
 		{ "original announced, but empty", SLICE_LIT(HEAD "\1\0\0\0\1\1\0\0\0r\0\0\0\0"), false },
 		{ "fate announced, but zero",
 		  SLICE_LIT(HEAD "\1\0\0\0\2\1\0\0\0r"

@@ -1,0 +1,158 @@
+/* test_protect — mail that requires TLS (RFC 8689): what a session has to be like, and what becomes of mail for which none is. */
+#include "tests/unit/relay/room.h"
+
+#include <stdio.h>
+
+#include "net/tls_context.h"
+#include "tests/support/certificate.h"
+
+#define CLEAR		"S 220 mx ESMTP\nC EHLO me.test\n"
+#define STARTTLS	CLEAR "S 250-mx\nS 250-REQUIRETLS\nS 250 STARTTLS\nC STARTTLS\nS 220 go\nT\nC EHLO me.test\n"
+#define FIT		STARTTLS "S 250-mx\nS 250 REQUIRETLS\n"
+#define UNFIT		STARTTLS "S 250 mx\n"
+#define REST		"S 250 ok\nC RCPT TO:<a@x.test>\nS 250 ok\nC DATA\nS 354 go\nB\nS 250 2.0.0 ok\n"
+#define PROTECTED	"C MAIL FROM:<s@me.test> REQUIRETLS\n" REST
+#define ORDINARY	"C MAIL FROM:<s@me.test>\n" REST
+#define BOUNCE		"C MAIL FROM:<>\n" REST
+#define QUIT		"C QUIT\nS 221 bye\nE"
+
+static EVP_PKEY *key;
+static char *pem, *other_pem;
+static struct tls_context *server;
+
+static int
+setup_group(void **state)
+{
+	static const char *const names[] = { "mx1.test", "implicit.test", "twins.test", "half.test", NULL }, *const other[] = { "other.test", NULL };
+	const struct tls_server_options options = { TLS_FLOOR_1_2, "mx" };
+	struct err err;
+
+	(void)state;
+	key = certificate_key(KEY_EC_P256);
+	pem = certificate_pem(key, names);
+	other_pem = certificate_pem(key, other);
+	server = tls_server_new(&(struct tls_identity){ .chain = slice_str(pem), .key = key }, 1, &options, &err);
+	peer_identity(server);
+	return server == NULL ? -1 : 0;
+}
+
+static int
+teardown_group(void **state)
+{
+	(void)state;
+	tls_context_drop(&server);
+	EVP_PKEY_free(key);
+	free(pem);
+	free(other_pem);
+	return 0;
+}
+
+struct row {
+	const char	*name, *nexthop, *scripts[2];
+	struct asked	 asked;
+	const char	*result;
+	enum { TRUSTED, NOBODY, STRANGERS } believed;	/* whose certificates */
+	bool		 no_opportunity;	/* opportunistic-tls = no */
+};
+
+static void
+play(void **state, size_t i, const struct row *row)
+{
+	char wanted[100];
+
+	(void)teardown(state);
+	authorities = row->believed == TRUSTED ? pem : row->believed == STRANGERS ? other_pem : "";
+	(void)setup(state);
+	memcpy(scripts, row->scripts, sizeof(row->scripts));
+	conf.relay.opportunistic_tls = !row->no_opportunity;
+	conf.relay.idle_timeout = 1;
+	give_as(i + 1, row->nexthop, &row->asked, -1);
+	run_until(":");
+	rounds(6);
+	(void)snprintf(wanted, sizeof(wanted), "%zu: 3%s", i + 1, row->result);
+	if (strcmp(said, wanted) != 0)
+		ROW(i, row->name);
+	assert_string_equal(said, wanted);
+	for (unsigned k = 0; k < 2 && row->scripts[k] != NULL; k++) {
+		if (k >= peer_count || !peer_done(peers[k]))
+			ROW(i, row->name);
+		assert_true(k < peer_count && peer_done(peers[k]));
+	}
+}
+
+#define REQUIRED	{ .tls = TLS_TAG_REQUIRED }
+#define NOTICE		{ .tls = TLS_TAG_REQUIRED, .null_path = true }
+#define OPTIONAL	{ .tls = TLS_TAG_OPTIONAL }
+
+static void
+test_rows(void **state)
+{
+	static const struct row rows[] = {
+		{ "all that it takes", "[mx1.test]", { FIT PROTECTED QUIT }, REQUIRED, .result = "R2.0.0" },
+		{ "without opportunity", "[mx1.test]", { FIT PROTECTED QUIT }, REQUIRED, .result = "R2.0.0", .no_opportunity = true },
+		{ "a domain without MX is its own host", "implicit.test", { FIT PROTECTED QUIT }, REQUIRED, .result = "R2.0.0" },
+		{ "hosts that DNS has named: not even connected to", "two.test", { NULL }, REQUIRED, .result = "F5.7.10" },
+		{ "no such domain says so first", "nothing.test", { NULL }, REQUIRED, .result = "F5.1.2" },
+		{ "an address has no name", "[127.0.0.1]", { NULL }, REQUIRED, .result = "F5.7.10" },
+		{ "STARTTLS is not offered", "[mx1.test]", { CLEAR "S 250 mx\n" QUIT }, REQUIRED, .result = "F5.7.10" },
+		{ "REQUIRETLS in clear is none", "[mx1.test]", { CLEAR "S 250-mx\nS 250 REQUIRETLS\n" QUIT }, REQUIRED, .result = "F5.7.10" },
+		{ "STARTTLS is refused", "[mx1.test]", { CLEAR "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 502 no\n" QUIT }, REQUIRED, .result = "F5.7.10" },
+		{ "STARTTLS is refused for now", "[mx1.test]", { CLEAR "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 454 4.7.0 later\n" QUIT }, REQUIRED, .result = "D4.7.10" },
+		{ "lost in the handshake", "[mx1.test]", { CLEAR "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 220 go\nX" }, REQUIRED, .result = "D4.7.10" },
+		{ "no TLS behind 220", "[mx1.test]", { CLEAR "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 220 go\nD 100\nS this is no TLS at all\nE" }, REQUIRED, .result = "F5.7.10" },
+		{ "more than 220", "[mx1.test]", { CLEAR "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nW 220 go\\r\\n250 mx\\r\\n\nE" }, REQUIRED, .result = "D4.5.0" },
+		{ "a certificate by nobody we believe", "[mx1.test]", { UNFIT QUIT }, REQUIRED, .result = "F5.7.10", .believed = STRANGERS },
+		{ "for another host", "[mx2.test]", { FIT QUIT }, REQUIRED, .result = "F5.7.10" },
+		{ "no authorities at all: our own trouble", "[mx1.test]", { FIT QUIT }, REQUIRED, .result = "D4.3.5", .believed = NOBODY },
+		{ "REQUIRETLS is not offered", "[mx1.test]", { UNFIT QUIT }, REQUIRED, .result = "F5.7.30" },
+		{ "the next address of the host is fit", "[twins.test]", { UNFIT QUIT, FIT PROTECTED QUIT }, REQUIRED, .result = "R2.0.0" },
+		{ "none is", "[twins.test]", { UNFIT QUIT, CLEAR "S 250 mx\n" QUIT }, REQUIRED, .result = "F5.7.10" },
+		{ "one is not, and one does not answer", "[half.test]", { UNFIT QUIT }, REQUIRED, .result = "D4.7.30" },
+		{ "one is not, and one is busy", "[twins.test]", { UNFIT QUIT, "S 421 4.3.2 busy\nE" }, REQUIRED, .result = "D4.3.2" },
+		{ "a notification is as safe as can be", "[mx1.test]", { FIT "C MAIL FROM:<> REQUIRETLS\n" REST QUIT }, NOTICE, .result = "R2.0.0" },
+		{ "and goes where it is not", "[mx1.test]", { UNFIT BOUNCE QUIT }, NOTICE, .result = "R2.0.0" },
+		{ "even in clear", "two.test", { CLEAR "S 250 mx\n" BOUNCE QUIT }, NOTICE, .result = "R2.0.0" },
+		{ "REQUIRETLS is not said to a host that DNS has named", "two.test", { FIT BOUNCE QUIT }, NOTICE, .result = "R2.0.0" },
+		{ "a notification, lost in the handshake", "[mx1.test]",
+		    { CLEAR "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 220 go\nX", CLEAR "S 250 mx\n" BOUNCE QUIT }, NOTICE, .result = "R2.0.0" },
+		{ "TLS-Required: No", "two.test", { FIT ORDINARY QUIT }, OPTIONAL, .result = "R2.0.0" },
+		{ "TLS-Required: No, in clear", "two.test", { CLEAR "S 250 mx\n" ORDINARY QUIT }, OPTIONAL, .result = "R2.0.0" },
+		{ "nothing said", "[mx1.test]", { FIT ORDINARY QUIT }, { .tls = TLS_TAG_NONE }, .result = "R2.0.0" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		play(state, i, &rows[i]);
+}
+
+/* What idles is taken only when it is fit; an ordinary message may take what is more than it needs. */
+static void
+test_pool(void **state)
+{
+	authorities = pem;
+	(void)teardown(state);
+	(void)setup(state);
+	conf.relay.opportunistic_tls = false;
+	scripts[0] = CLEAR "S 250 mx\n" ORDINARY "E";
+	scripts[1] = FIT PROTECTED PROTECTED ORDINARY "E";
+	give(1, "[mx1.test]", -1);
+	run_until("1:");
+	give_as(2, "[mx1.test]", &(struct asked)REQUIRED, -1);
+	run_until("2:");
+	give_as(3, "[mx1.test]", &(struct asked)REQUIRED, -1);
+	run_until("3:");
+	give(4, "[mx1.test]", -1);
+	run_until("4:");
+	assert_string_equal(said, "1: 3R2.0.0; 2: 3R2.0.0; 3: 3R2.0.0; 4: 3R2.0.0");
+	assert_int_equal(peer_count, 2);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pool, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, setup_group, teardown_group);
+}
