@@ -281,7 +281,7 @@ on_check_due(void *arg)
 static int
 lookup_begin(struct lookup *l, const struct conf *conf, struct err *err)
 {
-	const struct pool_ops ops = { on_fork, on_worker_frame, on_worker_lost, lookup_dispatch, l, 0 };
+	const struct pool_ops ops = { on_fork, on_worker_frame, on_worker_lost, lookup_dispatch, l };
 	struct domains *domains = domains_new(conf, err);
 
 	if (domains == NULL)

@@ -40,8 +40,7 @@ struct slot {
 	struct channel	*channel;
 	struct timer	 timer;		/* BUSY: the answer's deadline; RESTING: the next fork */
 	void		*question;	/* BUSY; NULL when given up */
-	bool		 spared;	/* ended by us, slow or done with its answers: no back-off */
-	uint32_t	 answers;	/* that this child has given */
+	bool		 spared;	/* ended by us, slow or with its last answer: no back-off */
 	int64_t		 born, backoff;
 };
 
@@ -116,14 +115,14 @@ on_any(struct slot *slot, uint16_t type, struct reader *in)
 	struct pool *pool = slot->pool;
 	int result = pool->ops.frame(pool->ops.arg, slot->question, type, in);
 
-	if (result != 1)
+	if (result < 1)
 		return result;
 	if (slot->state != SLOT_BUSY)
 		return -1;		/* an answer that nobody asked for */
 	slot->state = SLOT_IDLE;
 	slot->question = NULL;
 	timer_stop(&slot->timer);
-	if (++slot->answers == pool->ops.answers) {
+	if (result == 2) {
 		slot->spared = true;
 		slot_end(slot);
 	}
@@ -259,7 +258,6 @@ slot_start(struct slot *slot, struct err *err)
 		return err_sys(err, "a socket pair for a worker");
 	slot->born = loop_now(pool->loop);
 	slot->spared = false;
-	slot->answers = 0;
 	/* No handler of the loop's may run in the child: it would write into the loop's own pipe. */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);

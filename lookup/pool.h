@@ -18,14 +18,13 @@ struct pool_ops {
 	 * and returns the exit status. */
 	int	(*child)(void *arg, int fd);
 	/* A frame from a worker. `question` is what it was asked, or NULL
-	 * when that was given up. 1: that was the answer; 0: something
-	 * else; -1: a bad frame, which costs the worker its life. */
+	 * when that was given up. 2: that was its last answer, a fresh one
+	 * takes its place; 1: that was the answer; 0: something else;
+	 * -1: a bad frame, which costs the worker its life. */
 	int	(*frame)(void *arg, void *question, uint16_t type, struct reader *);
 	void	(*lost)(void *arg, void *question);	/* no answer will come to this one */
 	void	(*idle)(void *arg);			/* a worker is free, or none will be soon */
 	void	*arg;
-	/* So many a worker gives, then a fresh one takes its place, without back-off. 0: as many as it likes. */
-	uint32_t answers;
 };
 
 /* NULL: err. The workers are forked at once. */

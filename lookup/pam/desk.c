@@ -10,13 +10,12 @@
 #include "lookup/pool.h"
 #include "lookup/worker.h"
 
-#define ANSWERS_EACH	1	/* of one checker */
-
 struct question {
 	TAILQ_ENTRY(question)	 entry;
 	struct desk		*desk;
 	uint32_t		 id;
-	bool			 given;		/* a checker has it */
+	bool			 given;		/* a checker has it ... */
+	bool			 judges;	/* ... and runs modules for it; not believed of the checker's answer */
 	size_t			 len;
 	char			 bytes[];	/* a checker's frame */
 };
@@ -96,17 +95,19 @@ on_checker_frame(void *arg, void *question, uint16_t type, struct reader *in)
 {
 	struct question *q = question;
 	struct check_answer answer;
+	bool last;
 
 	if (type == WORKER_SAY)
 		return worker_said(in);
 	if (type != WORKER_STEPPED || check_answer_get(in, &answer) == -1)
 		return -1;
-	if (q != NULL) {
-		tell(arg, q->id, &answer);
-		q->given = false;	/* the pool has its answer */
-		question_drop(q);
-	}
-	return 1;
+	if (q == NULL)
+		return 2;
+	last = q->judges;
+	tell(arg, q->id, &answer);
+	q->given = false;	/* the pool has its answer */
+	question_drop(q);
+	return last ? 2 : 1;
 }
 
 static void
@@ -165,6 +166,7 @@ on_step(void *arg, struct reader *in, int fd)
 	}
 	q->desk = d;
 	q->id = question.id;
+	q->judges = sasl_judges(&question.said);
 	q->len = body.len;
 	memcpy(q->bytes, body.p, body.len);
 	explicit_bzero((void *)(uintptr_t)body.p, body.len);	/* the wire's buffer: the next checker has a copy of it */
@@ -214,7 +216,7 @@ struct desk *
 desk_new(struct loop *loop, const struct conf *conf, const struct stack *stack, struct err *err)
 {
 	struct desk *d = mem_zalloc(sizeof(*d));
-	const struct pool_ops pool_ops = { on_fork, on_checker_frame, on_checker_lost, dispatch, d, ANSWERS_EACH };
+	const struct pool_ops pool_ops = { on_fork, on_checker_frame, on_checker_lost, dispatch, d };
 
 	if (d == NULL) {
 		(void)err_memory(err, "no memory for the questions of lookup");

@@ -3,8 +3,8 @@
 /*
  * desk — lookup's questions in, verdicts of forked checkers out, and no wait of its own.
  *
- * What strangers say is checked for its form and not looked at: a checker does that. Each checker takes one question, and a fresh one
- * its place: so what a module keeps of a user is not there when the next comes. Called by main.c.
+ * What strangers say is checked for its form and not looked at: a checker does that. One that has been told a password has given its
+ * last answer, and a fresh one takes its place: so what a module keeps of a user is not there when the next comes. Called by main.c.
  */
 #include "conf/conf.h"
 #include "event/loop.h"

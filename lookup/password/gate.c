@@ -409,7 +409,7 @@ offer(struct gate *g, struct slice able)
 static int
 open_users(struct gate *g, struct err *err)
 {
-	const struct pool_ops pool_ops = { on_fork, on_worker_frame, on_worker_lost, dispatch, g, 0 };
+	const struct pool_ops pool_ops = { on_fork, on_worker_frame, on_worker_lost, dispatch, g };
 	const struct dovecot_ops dovecot_ops = { on_dovecot_offers, on_answer, g };
 	const struct conf_submission *conf = &g->conf->submission;
 

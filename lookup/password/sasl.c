@@ -7,11 +7,12 @@ static const struct {
 	struct slice	name;
 	void		(*step)(const struct sasl_said *, const struct sasl_users *, struct sasl_answer *);
 	bool		finds;		/* works with what is kept of a password, never with the password */
+	uint32_t	judges;		/* from so many responses on */
 } mechanisms[SASL_MECHANISM_COUNT] = {
-	[SASL_PLAIN]		= { SLICE_LIT("PLAIN"), plain_step, false },
-	[SASL_LOGIN]		= { SLICE_LIT("LOGIN"), login_step, false },
-	[SASL_SCRAM]		= { SLICE_LIT("SCRAM-SHA-256"), scram_step, true },
-	[SASL_SCRAM_PLUS]	= { SLICE_LIT("SCRAM-SHA-256-PLUS"), scram_step, true },
+	[SASL_PLAIN]		= { SLICE_LIT("PLAIN"), plain_step, false, 1 },
+	[SASL_LOGIN]		= { SLICE_LIT("LOGIN"), login_step, false, 2 },
+	[SASL_SCRAM]		= { SLICE_LIT("SCRAM-SHA-256"), scram_step, true, 1 },
+	[SASL_SCRAM_PLUS]	= { SLICE_LIT("SCRAM-SHA-256-PLUS"), scram_step, true, 1 },
 };
 
 const char *
@@ -35,6 +36,12 @@ sasl_binding_name(enum auth_binding binding)
 	static const char *const names[BINDING_COUNT] = { "none", "tls-exporter", "tls-server-end-point" };
 
 	return binding < BINDING_COUNT ? names[binding] : names[0];
+}
+
+bool
+sasl_judges(const struct sasl_said *said)
+{
+	return said->mechanism <= SASL_NONE || said->mechanism >= SASL_MECHANISM_COUNT || said->count >= mechanisms[said->mechanism].judges;
 }
 
 void

@@ -62,6 +62,8 @@ const char		*sasl_binding_name(enum auth_binding);
 bool			 sasl_is_text(struct slice);
 /* A name that somebody could have: UTF-8 without controls, which would have a meaning in logs; 1 to AUTH_LOGIN_MAX bytes. */
 bool			 sasl_is_login(struct slice);
+/* The next step looks at a password, or at what stands for one; before, there are only prompts to give. */
+bool			 sasl_judges(const struct sasl_said *);
 void			 sasl_step(const struct sasl_said *, const struct sasl_users *, struct sasl_answer *);
 
 /* Inside the room: one mechanism each. */

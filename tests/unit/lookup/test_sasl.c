@@ -348,6 +348,20 @@ test_judge(void **state)
 	}
 }
 
+/* Only from there on a password can have been said. */
+static void
+test_judges(void **state)
+{
+	static const struct { enum sasl_mechanism mechanism; uint32_t from; } rows[] = {
+		{ SASL_NONE, 0 }, { SASL_PLAIN, 1 }, { SASL_LOGIN, 2 }, { SASL_SCRAM, 1 }, { SASL_SCRAM_PLUS, 1 }, { SASL_MECHANISM_COUNT, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (uint32_t count = 0; count <= SASL_RESPONSES_MAX; count++)
+			assert_int_equal(sasl_judges(&(struct sasl_said){ .mechanism = rows[i].mechanism, .count = count }), count >= rows[i].from);
+}
+
 /* The stranger's hash has to cost what a user's does: crypt(3) must take it. */
 static void
 test_pretend_works(void **state)
@@ -371,6 +385,7 @@ main(void)
 		cmocka_unit_test(test_scram_plus),
 		cmocka_unit_test(test_scram_hides_users),
 		cmocka_unit_test(test_judge),
+		cmocka_unit_test(test_judges),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_verifiers),
 		cmocka_unit_test(test_pretend_works),
