@@ -84,7 +84,7 @@ verb_fmt()
 # fuzz TARGET|all [seconds]
 verb_fuzz()
 {
-	local want=${1:-} seconds=${2:-60} program name targets=() bad=0
+	local want=${1:-} seconds=${2:-60} program name targets=() bad=0 executed=0
 
 	[ -n "$want" ] || die "fuzz what? a target's name, or all"
 	packages_need "${packages_clang[@]}" libcmocka-dev
@@ -97,7 +97,10 @@ verb_fuzz()
 	build_tree fuzz "${targets[@]}"
 	for program in "${targets[@]}"; do
 		fuzz_one "$program" "$seconds" || bad=1
+		name=$(basename "$program")
+		executed=$((executed + $(awk '/number_of_executed_units/ { n = $2 } END { print n + 0 }' "$builds/fuzz/corpus/${name#fuzz_}.log")))
 	done
+	say "fuzz: ${#targets[@]} targets, $executed inputs$([ "$bad" = 0 ] && echo ", no find")"
 	return "$bad"
 }
 
