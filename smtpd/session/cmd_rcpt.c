@@ -282,11 +282,11 @@ cmd_rcpt(struct session *s, struct slice argument)
 	enum done done;
 
 	if (transaction_is_full(tx))
-		return refuse(s, "452 4.5.3 Error: too many recipients");
+		return refuse_sentence(s, SAY_TOO_MANY_RCPT);
 	if (!s->home->charge(s->home->arg, s, CHARGE_RECIPIENT))
 		return refuse_sentence(s, SAY_TOO_MANY_NAMES);
 	if (command_take_label(&argument, "TO:") == -1)
-		return refuse(s, "501 5.5.4 Syntax: RCPT TO:<address>");
+		return refuse_sentence(s, SAY_RCPT_SYNTAX);
 	whole = argument;
 	if (path_take(&argument, false, true, &tx->arena, &path, &why) == -1)
 		return why == address_no_memory ? refuse_sentence(s, SAY_NO_MEMORY) :
@@ -302,6 +302,6 @@ cmd_rcpt(struct session *s, struct slice argument)
 		return refuse_sentence(s, SAY_NOT_ASCII);
 	now.address = address_canonical(&tx->arena, &path.address);
 	if (now.address.p == NULL || now.original.p == NULL || now.orcpt.p == NULL)
-		return refuse(s, "452 4.3.1 Insufficient memory, try again later");
+		return refuse_sentence(s, SAY_NO_MEMORY);
 	return consider(s, &now);
 }

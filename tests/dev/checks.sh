@@ -10,6 +10,11 @@ check_gates()
 	/usr/bin/python3 tests/dev/gates.py
 }
 
+check_replies()
+{
+	/usr/bin/python3 tests/dev/replies.py
+}
+
 check_papers()
 {
 	/usr/bin/python3 tests/dev/papers.py
@@ -60,7 +65,7 @@ verb_lint()
 	packages_need "${packages_build[@]}" "${packages_clang[@]}" "${packages_lint[@]}" libcmocka-dev
 	build_for_tests test
 	build_for_tests clang
-	for name in layers gates papers manuals python shell cppcheck; do
+	for name in layers gates replies papers manuals python shell cppcheck; do
 		say "$name"
 		"check_$name" || bad=1
 	done

@@ -257,7 +257,7 @@ suite_checks()
 {
 	say "checks"
 	local passed=0 failed=0 name
-	for name in layers gates papers manuals python; do
+	for name in layers gates replies papers manuals python; do
 		if "check_$name" >"$results/check-$name" 2>&1; then
 			passed=$((passed + 1))
 		else

@@ -208,10 +208,19 @@ test_no_memory_is_no_verdict(void **state)
 
 	(void)state;
 	conf.postmaster = NULL;
-	arena_init(&arena, 8);		/* not even the address fits */
-	resolve_route(resolver(), SLICE_LIT("ann@example.org"), &arena, &route);
-	assert_true(route.verdict != ROUTE_LOCAL && route.verdict != ROUTE_NONE);
-	assert_true(route.verdict != ROUTE_UNKNOWN);
+	for (size_t most = 1; most < 400; most++) {
+		struct mailbox_answer mailbox = { .serial = 1 };
+
+		arena_init(&arena, most);
+		resolve_route(resolver(), SLICE_LIT("ann@b\303\274cher.example"), &arena, &route);
+		assert_true(route.verdict == ROUTE_TRY_LATER || (route.verdict == ROUTE_REMOTE && most > 8));
+		resolve_route(resolver(), SLICE_LIT("ann@example.org"), &arena, &route);
+		assert_true(route.verdict == ROUTE_TRY_LATER || (route.verdict == ROUTE_LOCAL && most > 8));
+		resolve_mailbox(resolver(), SLICE_LIT("ann@example.org"), &arena, &mailbox);
+		assert_true(mailbox.verdict == ROUTE_TRY_LATER || (mailbox.verdict == ROUTE_LOCAL && most > 8));
+		arena_fini(&arena);
+	}
+	arena_init(&arena, 1);
 	arena_fini(&arena);
 }
 

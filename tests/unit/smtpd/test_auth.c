@@ -214,6 +214,7 @@ test_offers(void **state)
 	world_talk(&lobby.w, "*\r\n", "501 5.7.0");
 	hello_secure();
 	world_talk(&lobby.w, "AUTH SCRAM-SHA-256-PLUS\r\n", "504 5.5.4");	/* nothing to bind to */
+	world_talk(&lobby.w, "AUTH\r\n", "501 5.5.4 Syntax: AUTH mechanism");
 }
 
 /* Nobody may do without: networks that may relay elsewhere neither. */
