@@ -13,7 +13,7 @@ enum {
 	CALLS_SYNC	= 1 << 6,	/* fsync and its kin on what it has open */
 	CALLS_THREADS	= 1 << 7,
 	CALLS_FORK	= 1 << 8,	/* processes of its own, and ending them */
-	CALLS_CODE	= 1 << 9,	/* map shared objects (NSS modules); never writable and executable at once */
+	CALLS_CODE	= 1 << 9,	/* map shared objects (NSS modules); memory that was written never becomes code, a file in memory can */
 	CALLS_SANITIZER	= 1 << 10,	/* what a sanitizer's or coverage runtime needs; never in a release build */
 };
 

@@ -23,6 +23,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "event/timer.h"
+#include "proc/evil.h"
 #include "proc/grant.h"
 #include "proc/limits.h"
 #include "proc/options.h"
@@ -149,6 +150,9 @@ on_boot(void *arg, struct reader *in, int fd)
 	}
 	r->booted = true;
 	keep_boot(r, &boot);
+	evil_open(r->process.name);
+	evil_knows("control", CONTROL_FD);
+	evil_knows("log", fd);
 	if (fd != -1)
 		log_wire_open(fd, boot.process);
 	timer_stop(&r->patience);
@@ -202,7 +206,7 @@ pass_fd(struct running *r, struct reader *in, int fd, passed_fd *take)
 	}
 	if (take == NULL || r->stopping)
 		fd_close(&fd);
-	else
+	else if (!evil_takes(&wire, fd))
 		take(&r->process, &wire, fd);
 	return 0;
 }
@@ -443,6 +447,7 @@ start(struct running *r, struct err *err)
 	r->ready = true;
 	(void)channel_begin(r->control, CONTROL_READY);
 	(void)channel_end(r->control);
+	evil_serve(r->process.loop);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "mda/worker/worker.h"
+#include "proc/evil.h"
 #include "proc/sandbox.h"
 
 #define WIRE_FD		3
@@ -30,7 +31,10 @@ confine(const char *maildir, struct err *err)
 {
 	struct sandbox_grant grant = { .write = { maildir } };
 
-	return sandbox_enter(SANDBOX_MAILBOX, &grant, err);
+	if (sandbox_enter(SANDBOX_MAILBOX, &grant, err) == -1)
+		return -1;
+	evil_obey();
+	return 0;
 }
 
 static void
@@ -60,6 +64,8 @@ main(void)
 		fatal("descriptor 3 is no socket: mda's supervisor starts this program");
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(077);
+	evil_open("worker");
+	evil_knows("mailbox", WIRE_FD);
 	set_limits();
 	return worker_serve(WIRE_FD, confine) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

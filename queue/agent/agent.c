@@ -196,6 +196,12 @@ agent_ended(void *arg, const char *why)
 	detach(agent);
 }
 
+static bool
+has_been_heard(const struct agents *a, const struct agent *agent)
+{
+	return (a->heard[agent->transport] & UINT64_C(1) << agent->number % 64) != 0;
+}
+
 static struct job *
 find_job(const struct agents *a, uint64_t lease)
 {
@@ -239,6 +245,9 @@ on_hello(void *arg, struct reader *r, int fd)
 
 	(void)fd;
 	if (agent->known || deliver_hello_get(r, &agent->arena, &hello) == -1)
+		return -1;
+	/* Leases outlive a queue, not an agent: one that came in this life of queue has none, and would be taking others' mail. */
+	if (hello.count > 0 && has_been_heard(a, agent))
 		return -1;
 	agent->credit = hello.credit;
 	log_debug("%s %u: %u jobs at once, %u leases", agent->transport == TRANSPORT_LOCAL ? "mda" : "relay",

@@ -18,7 +18,7 @@ account_stage()
 
 	stage=$(mktemp -d "/var/tmp/$name.XXXXXX")
 	mkdir "$stage/build" "$stage/tmp"
-	(cd "$builds/$build" && find . -type f -perm -u+x -not -path './tests/*' -not -name config.status -print0 |
+	(cd "$builds/$build" && find . -type f -perm -u+x \( -not -path './tests/*' -o -path './tests/evil/*' \) -not -name config.status -print0 |
 	    xargs -0 cp --parents -t "$stage/build")
 	cp -r tests "$stage/tests"
 	cp -r etc "$stage/etc" 2>/dev/null || true

@@ -8,6 +8,7 @@ declare -A build_flags=(
 	[fuzz]="--enable-fuzz CC=clang"
 	[cover]="--enable-coverage"
 	[tsan]="--enable-tsan"
+	[evil]="--enable-evil"
 )
 
 # configure is made again when it is missing or older than configure.ac, Makefile.am or any module.am.

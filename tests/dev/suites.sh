@@ -3,7 +3,7 @@
 # Every suite leaves one line "name passed failed skipped" in $results/counts and prints it; the sum is the last line of all.
 
 test_user=posthorn-test
-suite_names=(checks unit fuzz script system crash asan tsan)
+suite_names=(checks unit fuzz script system evil crash asan tsan)
 suite_on_request=(interop)		# not without being named
 # In make's words, the unit tests whose programs start the store's threads.
 # shellcheck disable=SC2016
@@ -185,6 +185,33 @@ suite_system()
 	fi
 }
 
+# What an installation puts on a disk: no program with the rights of another, nothing that others may write.
+suite_installed()
+{
+	local root=$results/installed programs found
+	make -s -C "$builds/$1" install DESTDIR="$root" >"$results/install.log" 2>&1 || { tail -5 "$results/install.log"; suite_count installed 0 1 0; return; }
+	programs=$(find "$root" -type f -perm -u+x | wc -l)
+	found=$(find "$root" ! -type l \( -perm /6000 -o -perm -0002 \))
+	if [ "$programs" -lt 12 ] || [ -n "$found" ]; then
+		printf -- '--- %d programs are installed; not as they should be: %s\n' "$programs" "$found"
+		suite_count installed 0 1 0
+	else
+		suite_count installed 1 0 0
+	fi
+}
+
+# Processes that do what an attacker wants, in a build of their own.
+suite_evil()
+{
+	say "evil"
+	suite_installed evil
+	suite_stage evil
+	suite_pytest evil evil user -m "not root_only" tests/evil
+	if [ "$(id -u)" = 0 ]; then
+		suite_pytest "evil as root" evil root -m root_only tests/evil
+	fi
+}
+
 # Programs of others at the other end. Their MTAs are fetched, unpacked and never installed; they start only as root.
 suite_interop()
 {
@@ -276,6 +303,7 @@ suites_need()
 	case " $* " in *' crash '*) packages_need "${packages_crash[@]}" ;; esac
 	case " $* " in *' interop '*) packages_need "${packages_interop[@]}" ;; esac
 	case " $* " in *' asan '*|*' fuzz '*) build_for_tests asan ;; esac
+	case " $* " in *' evil '*) build_tree evil all-am tests/evil/free ;; esac
 	case " $* " in *' tsan '*) build_store tsan ;; esac
 }
 

@@ -193,6 +193,41 @@ makes_link(void)
 	return symlink("/etc", tempdir_join(path, folder, "link")) == 0;
 }
 
+/* By the name of a file of ours, outside the folder: no rule of Landlock's stands in the way of a mode. */
+static bool
+changes_mode(void)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd_create("x", 0));
+	return chmod(path, 0600) == 0;
+}
+
+static bool
+turns_memory_into_code(void)
+{
+	void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return page != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0;
+}
+
+/* A mode by descriptor: the usual bits, and those that would give the rights of this user away. */
+static bool
+sets_mode(void)
+{
+	int fd = memfd_create("x", MFD_CLOEXEC);
+
+	return fchmod(fd, 0600) == 0;
+}
+
+static bool
+sets_id_bits(void)
+{
+	int fd = memfd_create("x", MFD_CLOEXEC);
+
+	return fchmod(fd, 04755) == 0 || fchmod(fd, 02755) == 0;
+}
+
 static bool
 raises_limits(void)
 {
@@ -215,7 +250,7 @@ does_base_work(void)
 
 enum { NO, YES, NO_BUT_WIDE };	/* the last: not checked under a sanitizer, which needs it */
 
-#define ACTS	21
+#define ACTS	25
 static const struct {
 	const char	*name;
 	bool		(*act)(void);
@@ -228,21 +263,23 @@ static const struct {
 	{ "map writable code", maps_writable_code }, { "syncfs", syncs_file_system },
 	{ "signal itself", signals_itself }, { "signal around kill", signals_around },
 	{ "make a user namespace", makes_user_namespace }, { "make a symbolic link", makes_link },
+	{ "change a mode by name", changes_mode }, { "turn memory into code", turns_memory_into_code }, { "set a mode", sets_mode },
+	{ "set id bits", sets_id_bits },
 };
 
 /* Columns as in `acts`. W: NO_BUT_WIDE. */
 #define W NO_BUT_WIDE
 static const int rows[SANDBOX_COUNT][ACTS] = {
-	/*			base pass fold tmp  inet unix netl port else accp fork thrd exec kill code wcod sync self arnd user link */
-	[SANDBOX_SESSION] = { YES, NO,  NO,  NO,  YES, NO,  NO,  YES, NO,  YES, W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO },
-	[SANDBOX_NETWORK] = { YES, NO,  NO,  NO,  YES, NO,  NO,  YES, NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO },
-	[SANDBOX_STORE]   = { YES, NO,  YES, NO,  NO,  NO,  NO,  NO,  NO,  YES, W,   YES, NO,  NO,  W,   W,   YES, YES, W,   W,   NO },
-	[SANDBOX_LOOKUP]  = { YES, YES, NO,  NO,  NO,  YES, NO,  NO,  NO,  NO,  YES, YES, NO,  NO,  YES, W,   NO,  YES, W,   W,   NO },
-	[SANDBOX_DELIVER] = { YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   YES, NO,  NO,  W,   W,   YES, YES, W,   W,   NO },
-	[SANDBOX_MAILBOX] = { YES, NO,  YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   YES, YES, W,   W,   NO },
-	[SANDBOX_KEY]     = { YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO },
-	[SANDBOX_LOG]     = { YES, NO,  NO,  NO,  NO,  YES, NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO },
-	[SANDBOX_PAM]     = { YES, YES, NO,  NO,  YES, YES, NO,  YES, YES, NO,  YES, YES, NO,  NO,  YES, W,   NO,  YES, W,   W,   NO },
+	/*			base pass fold tmp  inet unix netl port else accp fork thrd exec kill code wcod sync self arnd user link mode turn fchm sids */
+	[SANDBOX_SESSION] = { YES, NO,  NO,  NO,  YES, NO,  NO,  YES, NO,  YES, W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO,  NO,  NO,  NO,  NO },
+	[SANDBOX_NETWORK] = { YES, NO,  NO,  NO,  YES, NO,  NO,  YES, NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO,  NO,  NO,  NO,  NO },
+	[SANDBOX_STORE]   = { YES, NO,  YES, NO,  NO,  NO,  NO,  NO,  NO,  YES, W,   YES, NO,  NO,  W,   W,   YES, YES, W,   W,   NO,  NO,  NO,  YES, NO },
+	[SANDBOX_LOOKUP]  = { YES, YES, NO,  NO,  NO,  YES, NO,  NO,  NO,  NO,  YES, YES, NO,  NO,  YES, W,   NO,  YES, W,   W,   NO,  NO,  NO,  NO,  NO },
+	[SANDBOX_DELIVER] = { YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   YES, NO,  NO,  W,   W,   YES, YES, W,   W,   NO,  NO,  NO,  NO,  NO },
+	[SANDBOX_MAILBOX] = { YES, NO,  YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   YES, YES, W,   W,   NO,  NO,  NO,  YES, NO },
+	[SANDBOX_KEY]     = { YES, NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO,  NO,  NO,  NO,  NO },
+	[SANDBOX_LOG]     = { YES, NO,  NO,  NO,  NO,  YES, NO,  NO,  NO,  NO,  W,   W,   NO,  NO,  W,   W,   NO,  YES, W,   W,   NO,  NO,  NO,  NO,  NO },
+	[SANDBOX_PAM]     = { YES, YES, NO,  NO,  YES, YES, NO,  YES, YES, NO,  YES, YES, NO,  NO,  YES, W,   NO,  YES, W,   W,   NO,  NO,  NO,  NO,  NO },
 };
 
 /* What a kind really gets in life. */

@@ -282,6 +282,27 @@ test_stop_while_asked(void **state)
 	assert_int_equal(stage_status(s, "messages"), 1);
 }
 
+/* Leases outlive queue and not their agent: one that comes later, and says that it has some, would take mail that it was never given. */
+static void
+test_invented_lease(void **state)
+{
+	struct stage_set *s = *state;
+	uint32_t indexes[] = { 0 };
+	struct lease lease = { .lease = 77, .count = 1, .indexes = indexes };
+	const struct deliver_hello leases = { .count = 1, .leases = &lease };
+
+	stage_all(s);
+	lease.id = stage_submit(s, "a@client.test", "b@far.test", 1);
+	(void)stage_job(s, 0);
+	stage_agent_dies(s, 0);
+	stage_agent(s, 0, false, 10, &leases);
+	stage_rounds(s, 30);
+	assert_true(s->ended[0]);
+	stage_agent(s, 0, false, 10, NULL);
+	assert_string_equal(stage_job(s, 1)->nexthop, "far.test");
+	assert_int_equal(s->jobs[1].id, lease.id);
+}
+
 static void
 test_claim(void **state)
 {
@@ -312,7 +333,7 @@ main(void)
 		CASE(test_delivered), CASE(test_promise_survives), CASE(test_half_done), CASE(test_last_resort),
 		CASE(test_every_failure_is_told), CASE(test_notices_wait), CASE(test_expires_in_line),
 		CASE(test_dead_destination), CASE(test_expires_while_asked), CASE(test_lookup_forgets),
-		CASE(test_stop_with_news), CASE(test_stop_while_asked), CASE(test_claim),
+		CASE(test_stop_with_news), CASE(test_stop_while_asked), CASE(test_invented_lease), CASE(test_claim),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
