@@ -373,3 +373,14 @@ lookup_status(const struct lookup *l, struct buf *out)
 	    "\nwaiting %zu\ncache_entries %zu\ngeneration %" PRIu64 "\n",
 	    l->asked, l->cached, l->refused, pool_deaths(l->pool), l->lines.count, cache_count(l->cache), l->generation);
 }
+
+bool
+lookup_is_whole(const struct lookup *l)
+{
+	const struct client *client;
+
+	TAILQ_FOREACH(client, &l->clients, all)
+		if (client->role == ROLE_QUEUE)
+			return true;
+	return false;
+}

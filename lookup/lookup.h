@@ -24,6 +24,7 @@ void		 lookup_free(struct lookup **);
 void		 lookup_wire(struct lookup *, enum wire_role, int fd);
 /* New domains, new workers, a new generation. -1: err, and nothing can be answered any more. */
 int		 lookup_reload(struct lookup *, const struct conf *, struct err *);
+bool		 lookup_is_whole(const struct lookup *);	/* queue can ask */
 void		 lookup_status(const struct lookup *, struct buf *out);
 
 #endif

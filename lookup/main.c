@@ -74,6 +74,13 @@ lookup_tell(struct process *process, struct buf *out)
 	gate_status(gate, out);
 }
 
+static bool
+is_whole(const struct process *process)
+{
+	(void)process;
+	return lookup_is_whole(lookup);
+}
+
 static const struct service service = {
 	.name = "lookup",
 	.user = "posthorn-lookup",
@@ -84,6 +91,7 @@ static const struct service service = {
 	.reloaded = lookup_reloaded,
 	.stop = lookup_stop,
 	.status = lookup_tell,
+	.whole = is_whole,
 };
 
 int

@@ -333,3 +333,9 @@ mailboxes_free(struct mailboxes **mp)
 	mem_free(m);
 	*mp = NULL;
 }
+
+bool
+mailboxes_wired(const struct mailboxes *m)
+{
+	return m->channel != NULL;
+}

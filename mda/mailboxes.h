@@ -28,6 +28,7 @@ void			 mailboxes_free(struct mailboxes **);		/* no callback runs any more */
 void			 mailboxes_ttl(struct mailboxes *, int64_t ttl_ms);
 /* A wire to lookup; what is open is asked again there. Takes fd. */
 void			 mailboxes_wire(struct mailboxes *, int fd);
+bool			 mailboxes_wired(const struct mailboxes *);	/* there is one */
 void			 mailboxes_ask(struct mailboxes *, struct slice address, struct mailbox_wait *);
 void			 mailboxes_forget(struct mailbox_wait *);
 

@@ -60,6 +60,13 @@ tell(struct process *process, struct buf *out)
 	mda_status(mda, out);
 }
 
+static bool
+is_whole(const struct process *process)
+{
+	(void)process;
+	return mda_is_whole(mda);
+}
+
 static const struct service service = {
 	.name = "mda",
 	.user = "posthorn-mda",
@@ -69,6 +76,7 @@ static const struct service service = {
 	.reloaded = reloaded,
 	.stop = stop,
 	.status = tell,
+	.whole = is_whole,
 };
 
 int

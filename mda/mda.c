@@ -450,3 +450,10 @@ mda_status(const struct mda *mda, struct buf *out)
 	(void)buf_printf(out, "jobs %" PRIu64 "\nrunning %u\nuncommitted %u\n", mda->jobs, mda->running_count, mda->told_count);
 	handoff_status(mda->rules.handoff, out);
 }
+
+bool
+mda_is_whole(const struct mda *mda)
+{
+	/* As for relay: results are not thrown away. */
+	return (mda->queue != NULL && mailboxes_wired(mda->rules.mailboxes)) || mda->by_lease.count > 0;
+}

@@ -21,6 +21,7 @@ void		 mda_wire_lookup(struct mda *, int fd);
 void		 mda_wire_spawn(struct mda *, int fd);
 /* Takes no more jobs; `stopped` runs once nothing is running (maybe at once). */
 void		 mda_stop(struct mda *, void (*stopped)(void *), void *arg);
+bool	mda_is_whole(const struct mda *);	/* its wires are there, or there is something to keep for queue */
 void		 mda_status(const struct mda *, struct buf *out);
 
 #endif

@@ -109,6 +109,13 @@ tell(struct process *process, struct buf *out)
 	relay_status(relay, out);
 }
 
+static bool
+is_whole(const struct process *process)
+{
+	(void)process;
+	return relay_is_whole(relay);
+}
+
 static const struct service service = {
 	.name = "relay",
 	.user = "posthorn-relay",
@@ -120,6 +127,7 @@ static const struct service service = {
 	.reloaded = reloaded,
 	.stop = relay_end,
 	.status = tell,
+	.whole = is_whole,
 };
 
 int

@@ -477,3 +477,10 @@ relay_status(const struct relay *relay, struct buf *out)
 	    relay->jobs.count - relay->running, (unsigned long long)relay->started, client_house_count(relay->house),
 	    pool_count(relay->pool), (unsigned long long)resolver_packets(relay->resolver));
 }
+
+bool
+relay_is_whole(const struct relay *relay)
+{
+	/* What it did while queue was away has to be told: a queue that takes long to recover is worth the wait. */
+	return relay->queue != NULL || relay->jobs.count > 0;
+}

@@ -26,6 +26,7 @@ void		 relay_wire(struct relay *, int fd);
 int		 relay_reload(struct relay *, const struct conf *, struct tls_context **, struct err *);	/* conf is borrowed until the next */
 /* Gives up what has not begun, finishes the rest; `done` once nothing is left. */
 void		 relay_stop(struct relay *, void (*done)(void *), void *arg);
+bool	relay_is_whole(const struct relay *);	/* its wires are there, or there is something to keep for queue */
 void		 relay_status(const struct relay *, struct buf *);
 
 #endif

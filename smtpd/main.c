@@ -108,6 +108,13 @@ on_status(struct process *process, struct buf *out)
 	smtpd_status(smtpd, out);
 }
 
+static bool
+is_whole(const struct process *process)
+{
+	(void)process;
+	return smtpd_is_whole(smtpd);
+}
+
 static const struct service service = {
 	.name = "smtpd",
 	.user = "posthorn-smtpd",
@@ -121,6 +128,7 @@ static const struct service service = {
 	.reloaded = on_reloaded,
 	.stop = on_stop,
 	.status = on_status,
+	.whole = is_whole,
 };
 
 int

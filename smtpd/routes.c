@@ -170,6 +170,12 @@ routes_wire(struct routes *r, int fd)
 		log_error("lookup wire: %s", err.text);
 }
 
+bool
+routes_wired(const struct routes *r)
+{
+	return r->channel != NULL;
+}
+
 /* Questions are in order of age and all have the same patience: one timer, for the oldest. */
 static void
 too_late(void *arg)

@@ -36,6 +36,7 @@ struct routes		*routes_new(struct loop *, struct err *);
 void			 routes_free(struct routes **);		/* no question may be in flight */
 void			 routes_wire(struct routes *, int fd);	/* takes it; replaces an older wire */
 
+bool			 routes_wired(const struct routes *);	/* there is a wire */
 /* ROUTE_LOCAL, ROUTE_REMOTE, or ROUTE_NONE: ask. */
 enum route_verdict	 routes_known(struct routes *, struct slice address);
 /* At most ROUTE_ADDRESSES_MAX canonical addresses, borrowed for the call. -1: no wire. */

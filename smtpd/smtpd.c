@@ -505,3 +505,9 @@ smtpd_status(const struct smtpd *d, struct buf *out)
 	    (unsigned long long)d->home.messages, (unsigned long long)d->home.refusals, d->home.content_bytes,
 	    routes_count(d->home.routes));
 }
+
+bool
+smtpd_is_whole(const struct smtpd *d)
+{
+	return intake_wired(d->home.intake) && routes_wired(d->home.routes);
+}

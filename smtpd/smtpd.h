@@ -26,6 +26,7 @@ void		 smtpd_connection(struct smtpd *, int fd, const struct sockaddress *peer);
 void		 smtpd_reload(struct smtpd *, struct settings *);	/* takes them; sessions keep those they began with */
 /* Takes nobody any more, lets transactions that run come to their end, and ends after within_ms whatever happens. */
 void		 smtpd_stop(struct smtpd *, int64_t within_ms);
+bool		 smtpd_is_whole(const struct smtpd *);		/* queue and lookup can be asked */
 void		 smtpd_status(const struct smtpd *, struct buf *);
 
 #endif

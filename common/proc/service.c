@@ -32,7 +32,8 @@
 
 #define CONTROL_FD		3
 #define EXIT_CONFIG		78	/* EX_CONFIG: trying again would not help */
-#define EXIT_LOST		75	/* EX_TEMPFAIL: the supervisor is gone */
+#define EXIT_LOST		75	/* EX_TEMPFAIL: the supervisor is gone, or a wire */
+#define WIRE_PATIENCE_MS	90000
 #define BOOT_PATIENCE_MS	15000
 #define ORPHAN_PATIENCE_MS	4000	/* then the loop ends */
 #define ORPHAN_ALARM_S		5	/* then the kernel does it */
@@ -46,6 +47,7 @@ struct running {
 	struct sandbox_grant	 grant;		/* what the sandbox was entered with; paths in own_conf's first version */
 	struct conf		*first;		/* the configuration the grant's paths are borrowed from */
 	struct timer		 patience;
+	int64_t			 incomplete_since;	/* loop time at which a wire was first seen missing; 0: none is */
 	bool			 booted, ready, stopping, done;
 	int			 status;	/* the exit status */
 };
@@ -308,12 +310,31 @@ on_commit(void *arg, struct reader *in, int fd)
 	return 0;
 }
 
+/* Longer than a peer that dies young again and again rests (control/supervisor/backoff.c). */
+static void
+look_at_wires(struct running *r)
+{
+	const struct service *service = r->process.service;
+	int64_t now = loop_now(r->process.loop);
+
+	if (!r->ready || r->stopping || service->whole == NULL || service->whole(&r->process)) {
+		r->incomplete_since = 0;
+	} else if (r->incomplete_since == 0) {
+		r->incomplete_since = now;
+	} else if (now - r->incomplete_since >= WIRE_PATIENCE_MS) {
+		log_error("a wire that ended did not come back: this process ends, so that the next one has it");
+		r->status = EXIT_LOST;
+		begin_stop(r, ORPHAN_PATIENCE_MS);
+	}
+}
+
 static int
 on_ping(void *arg, struct reader *in, int fd)
 {
 	struct running *r = arg;
 
 	(void)fd;
+	look_at_wires(r);
 	(void)channel_begin(r->control, CONTROL_PONG);
 	(void)channel_end(r->control);
 	return reader_end(in);

@@ -46,6 +46,9 @@ struct service {
 	/* Finish what is running, then call process_stopped; after within_ms the process is ended anyway. NULL: at once. */
 	void	(*stop)(struct process *, int64_t within_ms);
 	void	(*status)(struct process *, struct buf *out);	/* "name value" lines */
+	/* The wires that it cannot work without are all there. A wire that ends while both processes live, by a bad frame, is not made
+	 * again: a process that has waited 90 s for one ends, and the next one gets all wires anew. NULL: it waits for ever. */
+	bool	(*whole)(const struct process *);
 };
 
 /* The whole main(): never returns before the process is done; the result is the exit status. */

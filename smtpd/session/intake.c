@@ -142,6 +142,12 @@ intake_wire(struct intake *in, int fd)
 }
 
 bool
+intake_wired(const struct intake *in)
+{
+	return in->channel != NULL;
+}
+
+bool
 intake_up(const struct intake *in)
 {
 	return in->channel != NULL && in->lease_count + in->spare_count > 0;

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "conf/fill.h"
 #include "proc/service.h"
@@ -60,13 +61,21 @@ status(struct process *p, struct buf *out)
 	(void)buf_printf(out, "hostname %s\ngeneration %llu\n", p->conf->hostname, (unsigned long long)p->conf->generation);
 }
 
+/* No wire ever comes to this one, and for it time flies: 50 s from PING to PING. */
+static bool
+never_whole(const struct process *p)
+{
+	clock_turn(50000, 0);
+	return strcmp(p->conf->hostname, "lonely.example.org") != 0;
+}
+
 static int
 run_service(void)
 {
 	static char name[] = "test";
 	char *argv[] = { name, NULL };
 	const struct service service = { .name = "test", .user = "nobody", .sandbox = SANDBOX_SESSION, .prepare = prepare,
-	    .start = start, .wire = wire_arrived, .check = check, .status = status };
+	    .start = start, .wire = wire_arrived, .check = check, .status = status, .whole = never_whole };
 
 	return service_main(&service, 1, argv);
 }
@@ -349,12 +358,43 @@ test_nonsense(void **state)
 	assert_int_equal(WEXITSTATUS(result), 75);
 }
 
+/* A wire that is missing for 90 s: the process answers each PING meanwhile, and ends. One whose wires are there does not. */
+static void
+test_lost_wire(void **state)
+{
+	static const char *const names[] = { "mx.example.org", "lonely.example.org" };
+	struct world w;
+	struct reader r;
+	int result;
+
+	(void)state;
+	for (int lonely = 0; lonely < 2; lonely++) {
+		begin(&w, names[lonely]);
+		expect(&w, CONTROL_READY, &r);
+		for (int i = 0; i < 2; i++) {
+			say(&w, CONTROL_PING, -1);
+			expect(&w, CONTROL_PONG, &r);
+		}
+		say(&w, CONTROL_PING, -1);
+		if (!lonely) {
+			expect(&w, CONTROL_PONG, &r);
+			stop(&w);
+			continue;
+		}
+		assert_int_equal(waitpid(w.pid, &result, 0), w.pid);
+		chan_sync_close(&w.wire);
+		fd_close(&w.log);
+		assert_true(WIFEXITED(result));
+		assert_int_equal(WEXITSTATUS(result), 75);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_life), cmocka_unit_test(test_log), cmocka_unit_test(test_reload), cmocka_unit_test(test_wire),
-		cmocka_unit_test(test_start_refused), cmocka_unit_test(test_supervisor_gone), cmocka_unit_test(test_nonsense),
+		cmocka_unit_test(test_start_refused), cmocka_unit_test(test_supervisor_gone), cmocka_unit_test(test_nonsense), cmocka_unit_test(test_lost_wire),
 	};
 
 	/* As root the service would change its user and its root folder; the system tests do that with all of posthorn. */
