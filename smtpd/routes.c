@@ -23,6 +23,8 @@ struct routes {
 	struct loop		*loop;
 	struct channel		*channel;
 	struct timer		 patience;
+	struct timer		 gap;		/* set: the wire has ended a moment ago, and questions wait for the next */
+	struct buf		 question;	/* a frame in the making */
 	struct hash		 asks;		/* by serial */
 	struct routes_ask	*oldest, *newest;
 	uint64_t		 serial;
@@ -37,6 +39,7 @@ static int	on_sender_of(void *, struct reader *, int);
 static int	on_generation(void *, struct reader *, int);
 static void	on_end(void *, const char *);
 static void	too_late(void *);
+static void	fail_all(void *);
 
 static const struct frame_handler handlers[LOOKUP_FRAME_COUNT] = {
 	[LOOKUP_ROUTES]		= { "routes",		on_routes,	false },
@@ -57,11 +60,14 @@ routes_new(struct loop *loop, struct err *err)
 {
 	struct routes *r = mem_zalloc(sizeof(*r));
 
-	if (r == NULL || timer_init(&r->patience, loop, too_late, r) == -1) {
+	if (r == NULL || timer_init(&r->patience, loop, too_late, r) == -1 || timer_init(&r->gap, loop, fail_all, r) == -1) {
 		(void)err_set(err, "no memory for the lookup wire");
+		if (r != NULL)
+			timer_fini(&r->patience);
 		mem_free(r);
 		return NULL;
 	}
+	buf_init(&r->question, FRAME_MAX);
 	r->loop = loop;
 	hash_init(&r->asks);
 	hash_init(&r->cache);
@@ -97,6 +103,8 @@ routes_free(struct routes **rp)
 		return;
 	channel_close(&r->channel);
 	timer_fini(&r->patience);
+	timer_fini(&r->gap);
+	buf_fini(&r->question);
 	forget_all(r);
 	hash_fini(&r->asks);
 	hash_fini(&r->cache);
@@ -113,6 +121,8 @@ unhook(struct routes *r, struct routes_ask *ask)
 	*(ask->newer != NULL ? &ask->newer->older : &r->newest) = ask->older;
 	ask->older = ask->newer = NULL;
 	ask->serial = 0;
+	mem_free(ask->frame);
+	ask->frame = NULL;
 }
 
 static void
@@ -140,8 +150,10 @@ fail(struct routes *r, struct routes_ask *ask)
 }
 
 static void
-fail_all(struct routes *r)
+fail_all(void *arg)
 {
+	struct routes *r = arg;
+
 	while (r->oldest != NULL)
 		fail(r, r->oldest);
 }
@@ -153,7 +165,17 @@ on_end(void *arg, const char *why)
 
 	log_warn("lookup wire: %s", why);
 	channel_close(&r->channel);
-	fail_all(r);
+	timer_set(&r->gap, ROUTES_GAP);
+}
+
+/* A wire that does not take it ends soon, and the question is asked again on the next. */
+static void
+send_question(struct routes *r, const struct routes_ask *ask)
+{
+	if (r->channel == NULL)
+		return;
+	(void)buf_append(channel_begin(r->channel, ask->type), ask->frame, ask->len);
+	(void)channel_end(r->channel);
 }
 
 void
@@ -162,12 +184,14 @@ routes_wire(struct routes *r, int fd)
 	struct err err;
 
 	channel_close(&r->channel);
-	fail_all(r);
+	timer_stop(&r->gap);
 	forget_all(r);			/* a new lookup process counts its generations anew */
 	r->generation = 0;
 	r->channel = channel_open(r->loop, fd, &ops, r, &err);
 	if (r->channel == NULL)
 		log_error("lookup wire: %s", err.text);
+	for (const struct routes_ask *ask = r->oldest; ask != NULL; ask = ask->newer)
+		send_question(r, ask);
 }
 
 bool
@@ -190,13 +214,18 @@ too_late(void *arg)
 		timer_set(&r->patience, r->oldest->due - loop_now(r->loop));
 }
 
-/* Puts a question in flight that has been written; what it is about and who hears is filled in. -1: the wire has not taken it. */
+/* Puts the question in flight whose frame is in r->question. -1: nobody would answer it, or no memory. */
 static int
 hook(struct routes *r, struct routes_ask *ask, const struct routes_ask *about)
 {
-	if (channel_end(r->channel) == -1)
+	struct slice frame = buf_slice(&r->question);
+	char *kept = r->question.failed || (r->channel == NULL && !timer_is_set(&r->gap)) ? NULL : mem_dup(frame.p, frame.len);
+
+	if (kept == NULL)
 		return -1;
 	*ask = *about;
+	ask->frame = kept;
+	ask->len = frame.len;
 	ask->older = r->newest;
 	ask->due = loop_now(r->loop) + ROUTES_PATIENCE;
 	*(r->newest != NULL ? &r->newest->newer : &r->oldest) = ask;
@@ -204,6 +233,7 @@ hook(struct routes *r, struct routes_ask *ask, const struct routes_ask *about)
 	hash_insert(&r->asks, &ask->node, hash_u64(ask->serial));
 	if (!timer_is_set(&r->patience))
 		timer_set(&r->patience, ROUTES_PATIENCE);
+	send_question(r, ask);
 	return 0;
 }
 
@@ -212,20 +242,19 @@ routes_ask(struct routes *r, struct routes_ask *ask, struct slice *addresses, ui
 {
 	struct route_question question = { .serial = ++r->serial, .count = count, .addresses = addresses };
 
-	if (r->channel == NULL)
-		return -1;
-	route_question_put(channel_begin(r->channel, LOOKUP_ROUTE), &question);
-	return hook(r, ask, &(struct routes_ask){ .serial = question.serial, .count = count, .fn = fn, .arg = arg });
+	buf_reset(&r->question);
+	route_question_put(&r->question, &question);
+	return hook(r, ask, &(struct routes_ask){ .serial = question.serial, .type = LOOKUP_ROUTE, .count = count, .fn = fn, .arg = arg });
 }
 
 int
 routes_ask_sender(struct routes *r, struct routes_ask *ask, struct sender_question *question, sender_fn *fn, void *arg)
 {
 	question->serial = ++r->serial;
-	if (r->channel == NULL)
-		return -1;
-	sender_question_put(channel_begin(r->channel, LOOKUP_SENDER), question);
-	return hook(r, ask, &(struct routes_ask){ .serial = question->serial, .count = question->count, .sender = fn, .arg = arg });
+	buf_reset(&r->question);
+	sender_question_put(&r->question, question);
+	return hook(r, ask, &(struct routes_ask){ .serial = question->serial, .type = LOOKUP_SENDER, .count = question->count, .sender = fn,
+	    .arg = arg });
 }
 
 void

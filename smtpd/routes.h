@@ -3,14 +3,16 @@
 /*
  * routes — the lookup wire from smtpd's side: questions in flight, and the cache of positive answers.
  *
- * Only "ours" and "not ours" are remembered, for as long as the answer said and until the tables change. A wire that is down, slow or
- * mad gives the answer NULL, which callers turn into 451: trouble is never "no such user".
+ * Only "ours" and "not ours" are remembered, for as long as the answer said and until the tables change. While lookup is replaced, as by
+ * each reload, questions wait a moment for the new one and are asked again. A wire that stays down, is slow or mad gives the answer NULL,
+ * which callers turn into 451: trouble is never "no such user".
  */
 #include "base/hash.h"
 #include "event/loop.h"
 #include "wire/lookup.h"
 
 #define ROUTES_PATIENCE	10000	/* ms; lookup itself promises 5,000 */
+#define ROUTES_GAP	1000	/* ms without a wire that questions wait */
 #define ROUTES_CACHED	16384	/* entries; the oldest goes first */
 
 struct routes;
@@ -27,6 +29,9 @@ struct routes_ask {
 	uint64_t		 serial;	/* 0: not in flight */
 	uint32_t		 count;
 	int64_t			 due;
+	uint16_t		 type;		/* of its frame, */
+	size_t			 len;
+	char			*frame;		/* which is kept until it is answered */
 	routes_fn		*fn;		/* about recipients; or */
 	sender_fn		*sender;	/* about senders */
 	void			*arg;
@@ -39,9 +44,9 @@ void			 routes_wire(struct routes *, int fd);	/* takes it; replaces an older wir
 bool			 routes_wired(const struct routes *);	/* there is a wire */
 /* ROUTE_LOCAL, ROUTE_REMOTE, or ROUTE_NONE: ask. */
 enum route_verdict	 routes_known(struct routes *, struct slice address);
-/* At most ROUTE_ADDRESSES_MAX canonical addresses, borrowed for the call. -1: no wire. */
+/* At most ROUTE_ADDRESSES_MAX canonical addresses, borrowed for the call. -1: no wire, or no memory. */
 int			 routes_ask(struct routes *, struct routes_ask *, struct slice *addresses, uint32_t count, routes_fn *, void *arg);
-/* Fills in the serial. -1: no wire. */
+/* Fills in the serial. -1: as above. */
 int			 routes_ask_sender(struct routes *, struct routes_ask *, struct sender_question *, sender_fn *, void *arg);
 /* Adds the positive answers to the cache; the asker calls it, since it has the addresses. */
 void			 routes_learn(struct routes *, const struct route_answer *, uint32_t index, struct slice address);

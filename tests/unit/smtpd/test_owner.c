@@ -415,6 +415,36 @@ test_generation(void **state)
 
 #define TEST(name, opener)	cmocka_unit_test_setup_teardown(name, opener, close_world)
 
+/* Each reload replaces lookup: what was asked of the one before, and what is asked while there is none, the next one answers. */
+static void
+test_lookup_is_replaced(void **state)
+{
+	(void)state;
+	world_hello(&w, STRANGER);
+	world_talk(&w, "MAIL FROM:<a@example.org>\r\n", "250");
+	w.hold_answers = true;
+	w.questions = 0;
+	world_say(&w, "RCPT TO:<user1@example.net>\r\nRCPT TO:<user2@example.net>\r\n");
+	world_until(&w, &w.questions, 1);
+	channel_close(&w.lookup);
+	world_run_round(&w);
+	w.hold_answers = false;
+	world_lookup(&w);
+	world_expect(&w, "250 2.1.5");
+	world_expect(&w, "250 2.1.5");
+	channel_close(&w.lookup);
+	world_run_round(&w);
+	world_say(&w, "RCPT TO:<user3@example.net>\r\n");
+	world_run_round(&w);
+	world_lookup(&w);
+	world_expect(&w, "250 2.1.5");
+	channel_close(&w.lookup);
+	world_talk(&w, "RCPT TO:<user4@example.net>\r\n", "451 4.3.0");	/* nobody comes */
+	world_talk(&w, "RCPT TO:<user5@example.net>\r\n", "451 4.3.0");
+	world_lookup(&w);
+	world_talk(&w, "RCPT TO:<user4@example.net>\r\n", "250 2.1.5");
+}
+
 int
 main(void)
 {
@@ -434,6 +464,7 @@ main(void)
 		TEST(test_status, open_mx),
 		TEST(test_cache, open_mx),
 		TEST(test_generation, open_mx),
+		TEST(test_lookup_is_replaced, open_mx),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
