@@ -317,7 +317,7 @@ large_file(void *arg, uint64_t id)
 	return fd;
 }
 
-/* ETRN: whoever may submit for a domain that is not ours may ask for its mail. */
+/* ETRN: for domains that the configuration names, and whoever may submit for others than us. */
 static enum submit_verdict
 on_flush(void *arg, enum wire_role role, const struct auth_token *token, struct slice domain)
 {
@@ -326,6 +326,8 @@ on_flush(void *arg, enum wire_role role, const struct auth_token *token, struct 
 
 	if (q->stopping)
 		return VERDICT_TRY_LATER;
+	if (!conf_serves_etrn(q->process->conf, domain))
+		return VERDICT_REFUSED;
 	switch (claim_of(q, role, token, &login)) {
 	case CLAIM_ANY:
 		return operators_retry(q->operators, domain) == 0 ? VERDICT_STARTED : VERDICT_TRY_LATER;

@@ -23,12 +23,19 @@ struct verb {
 
 enum looking { LOOKING_NONE, LOOKING_AWAKE, LOOKING_ASLEEP };
 
+/* One of our own: whose mail, and when it was tried last. */
+struct order {
+	uint64_t	hash;		/* of the domain */
+	int64_t		ended;		/* loop time; 0: never given */
+	bool		runs;
+};
+
 struct client {
 	TAILQ_ENTRY(client)	 link;
 	struct operators	*all;
 	struct queue		*queue;
 	struct channel		*channel;	/* NULL: it is gone, or there is none */
-	bool			 own;		/* no tool's: an order of our own, without a channel */
+	struct order		*own;		/* no tool's: an order of our own, without a channel; else NULL */
 	bool			 gone;
 	bool			 may_change;
 	bool			 busy;		/* the store was asked something for it */

@@ -33,11 +33,11 @@ write_file(struct queue *q, int64_t now_ms)
 	struct err err = { 0 };
 	bool failed;
 
-	q->allowances_changed = false;
 	failed = allowance_file_write(q->process->conf->queue.directory, q->allowances, &limits, now_ms, &err) == -1;
 	if (failed && !q->allowances_failed)
 		log_warn("what each login has sent is not written down, and would be forgotten at a restart: %s", err.text);
 	q->allowances_failed = failed;
+	q->allowances_changed = failed;
 }
 
 static void

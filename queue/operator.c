@@ -18,7 +18,8 @@
 #define CLIENTS_MAX	64
 #define ITEM_ARENA_MAX	(4 * 1024 * 1024)
 #define ORDERS_MAX	64
-#define ORDER_AGAIN	INT64_C(60000)	/* ms before the same order is carried out again */
+#define ORDERS_RUN	4		/* at once */
+#define ORDER_AGAIN	INT64_C(60000)	/* ms from the end of an order until the same is carried out again */
 #define REQUEST_MAX	(OPERATOR_ARGS_MAX * (OPERATOR_ARG_MAX + 16) + 4096)
 
 struct operators {
@@ -28,10 +29,8 @@ struct operators {
 	TAILQ_HEAD(, client)	 clients;
 	uint32_t		 count;
 	struct arena		 item;		/* of the ITEM in the making */
-	struct {
-		uint64_t	 hash;
-		int64_t		 at;
-	}			 orders[ORDERS_MAX];	/* our own of the last minute: whose mail, and when */
+	struct order		 orders[ORDERS_MAX];	/* our own of the last minute */
+	uint32_t		 running;		/* of them: their clients are none that a tool could not be */
 };
 
 struct operators *
@@ -68,8 +67,14 @@ static void
 client_close(struct client *c)
 {
 	TAILQ_REMOVE(&c->all->clients, c, link);
-	c->all->count--;
 	c->gone = true;
+	if (c->own != NULL) {
+		c->own->ended = loop_now(c->queue->loop);
+		c->own->runs = false;
+		c->all->running--;
+	} else {
+		c->all->count--;
+	}
 	pinning_end(c);
 	channel_close(&c->channel);
 	timer_stop(&c->pause);
@@ -90,7 +95,7 @@ client_is_back(struct client *c)
 void
 client_done(struct client *c)
 {
-	if (c->own && !c->gone)
+	if (c->own != NULL && !c->gone)
 		client_close(c);
 }
 
@@ -116,13 +121,13 @@ client_say(struct client *c, bool ok, const char *format, ...)
 	struct buf text;
 	va_list ap;
 
-	if (c->channel == NULL && !c->own)
+	if (c->channel == NULL && c->own == NULL)
 		return;
 	buf_init(&text, CONTROL_TEXT_MAX);
 	va_start(ap, format);
 	(void)buf_vprintf(&text, format, ap);
 	va_end(ap);
-	if (c->own) {
+	if (c->own != NULL) {
 		log_info("retry %.*s: %s", SLICE_FMT(c->args[0]), buf_cstr(&text));
 		buf_fini(&text);
 		return;
@@ -221,11 +226,11 @@ static const struct channel_ops channel_ops = {
 	.on_drained = client_drained,
 };
 
-/* In no list yet. NULL: too many, or no memory. */
+/* In no list yet. NULL: no memory. */
 static struct client *
 client_new(struct operators *o)
 {
-	struct client *c = o->count < CLIENTS_MAX ? mem_zalloc(sizeof(*c)) : NULL;
+	struct client *c = mem_zalloc(sizeof(*c));
 
 	if (c == NULL || timer_init(&c->pause, o->queue->loop, steer_go_on, c) == -1) {
 		mem_free(c);
@@ -241,16 +246,9 @@ client_new(struct operators *o)
 }
 
 static void
-client_join(struct client *c)
-{
-	TAILQ_INSERT_TAIL(&c->all->clients, c, link);
-	c->all->count++;
-}
-
-static void
 client_connect(struct operators *o, int fd)
 {
-	struct client *c = client_new(o);
+	struct client *c = o->count < CLIENTS_MAX ? client_new(o) : NULL;
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
 
@@ -262,10 +260,12 @@ client_connect(struct operators *o, int fd)
 	}
 	c->may_change = peer.uid == 0 || peer.uid == geteuid();
 	c->channel = channel_open(o->queue->loop, fd, &channel_ops, c, NULL);
-	if (c->channel == NULL)
+	if (c->channel == NULL) {
 		client_free(c);
-	else
-		client_join(c);
+		return;
+	}
+	TAILQ_INSERT_TAIL(&o->clients, c, link);
+	o->count++;
 }
 
 static void
@@ -291,49 +291,55 @@ operators_listen(struct operators *o, int fd)
 		log_error("no memory to listen for operators");
 }
 
-/* Where this order may be noted down; NULL: it was given a moment ago, or there is no place for one more. */
-static int64_t *
-place_of(struct operators *o, uint64_t hash, bool *again)
+static bool
+is_fresh(const struct operators *o, const struct order *order)
 {
-	int64_t now = loop_now(o->queue->loop);
-	size_t oldest = 0;
+	return order->runs || (order->ended != 0 && loop_now(o->queue->loop) - order->ended < ORDER_AGAIN);
+}
 
-	*again = false;
+/* The order of that domain, or the place of one that is long over; NULL: all are fresh. */
+static struct order *
+order_of(struct operators *o, uint64_t hash)
+{
+	struct order *free_one = NULL;
+
 	for (size_t i = 0; i < ORDERS_MAX; i++) {
-		if (o->orders[i].hash == hash && o->orders[i].at != 0) {
-			oldest = i;
-			*again = now - o->orders[i].at < ORDER_AGAIN;
-			break;
-		}
-		if (o->orders[i].at < o->orders[oldest].at)
-			oldest = i;
+		if (o->orders[i].hash == hash && is_fresh(o, &o->orders[i]))
+			return &o->orders[i];
+		if (!is_fresh(o, &o->orders[i]))
+			free_one = &o->orders[i];
 	}
-	if (o->orders[oldest].at != 0 && now - o->orders[oldest].at < ORDER_AGAIN)
-		return NULL;
-	o->orders[oldest].hash = hash;
-	return &o->orders[oldest].at;
+	return free_one;
+}
+
+static int
+give_order(struct operators *o, struct order *order, struct slice domain)
+{
+	char name[DOMAIN_MAX + 2];
+	struct operator_request request = { .count = 1 };
+	struct client *c = o->running < ORDERS_RUN ? client_new(o) : NULL;
+
+	if (c == NULL)
+		return -1;
+	order->hash = hash_slice_nocase(domain);
+	order->runs = true;
+	c->own = order;
+	TAILQ_INSERT_TAIL(&o->clients, c, link);
+	o->running++;
+	(void)snprintf(name, sizeof(name), "@%.*s", SLICE_FMT(domain));
+	request.args[0] = slice_str(name);
+	steer(c, verb_named(SLICE_LIT("retry")), &request);
+	return 0;
 }
 
 int
 operators_retry(struct operators *o, struct slice domain)
 {
-	char name[DOMAIN_MAX + 2];
-	struct operator_request request = { .count = 1 };
-	struct client *c;
-	bool again;
-	int64_t *at = place_of(o, hash_slice_nocase(domain), &again);
+	struct order *order = order_of(o, hash_slice_nocase(domain));
 
-	if (at == NULL)
-		return again ? 0 : -1;
-	if ((c = client_new(o)) == NULL)
+	if (order == NULL)
 		return -1;
-	*at = loop_now(o->queue->loop);
-	c->own = true;
-	client_join(c);
-	(void)snprintf(name, sizeof(name), "@%.*s", SLICE_FMT(domain));
-	request.args[0] = slice_str(name);
-	steer(c, verb_named(SLICE_LIT("retry")), &request);
-	return 0;
+	return is_fresh(o, order) ? 0 : give_order(o, order, domain);
 }
 
 void

@@ -145,7 +145,8 @@ void		 queue_sweep_soon(struct queue *);
 struct operators *operators_new(struct queue *, struct err *);
 void		 operators_free(struct operators **);
 void		 operators_listen(struct operators *, int fd);	/* takes the listening socket */
-/* An order of our own, as `retry @domain`; its outcome is logged. One that repeats itself within a minute does nothing. -1: too many. */
+/* An order of our own, as `retry @domain`; its outcome is logged. One that runs, or ended less than a minute ago, is not begun
+ * again: 0, too. -1: too many. */
 int		 operators_retry(struct operators *, struct slice domain);
 void		 operators_forget(struct operators *, struct message *);	/* listings step over it */
 void		 operators_woken(struct operators *, struct message *);	/* a message of the spool is in memory again */

@@ -40,6 +40,7 @@ copy_numbers(struct settings *s, const struct conf *conf)
 	s->max_hops = to_u32(c->max_hops);
 	s->logins = conf->submission.users != NULL && conf->submission.users[0] != '\0';
 	s->sender_rights = conf->submission.sender_rights;
+	s->etrn = c->etrn_domains.count > 0;
 	s->hide_client = conf->submission.hide_client;
 	s->header_size = to_u32(c->header_size);
 }

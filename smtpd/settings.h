@@ -47,6 +47,7 @@ struct settings {
 	uint32_t	 network_count;
 	struct conf_networks xclient;		/* those who may say for whom they speak */
 	struct conf_networks xforward;		/* those who may say from whom they got a message */
+	bool		 etrn;			/* there are domains whose mail may be asked for */
 	struct withholding *withholdings;
 	uint32_t	 withholding_count;
 	uint16_t	*mx_ports;		/* where mx workers accept connections */

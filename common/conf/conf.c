@@ -216,3 +216,14 @@ conf_tls_first(const struct conf *conf, uint32_t item)
 		before += conf->tls[i].certificate.count;
 	return before;
 }
+
+bool
+conf_serves_etrn(const struct conf *conf, struct slice domain)
+{
+	const struct conf_strings *domains = &conf->smtpd.etrn_domains;
+
+	for (uint32_t i = 0; i < domains->count; i++)
+		if (strcmp(domains->v[i], "*") == 0 || slice_caseeq(slice_str(domains->v[i]), domain))
+			return true;
+	return false;
+}

@@ -88,6 +88,7 @@ struct conf_smtpd {
 	int64_t	max_hops;
 	int64_t	header_size;		/* most bytes of header */
 	struct conf_networks xclient_networks;	/* who may say for whom it speaks */
+	struct conf_strings etrn_domains;	/* whose mail may be asked for */
 	struct conf_networks xforward_networks;	/* who may say from whom it got a message */
 };
 
@@ -194,6 +195,7 @@ void		 conf_free(struct conf **);
 
 /* What stands behind "pam:" in submission.users; NULL: they come from elsewhere. */
 const char		*conf_pam_service(const struct conf *);
+bool		 conf_serves_etrn(const struct conf *, struct slice domain);	/* its mail may be asked for */
 /* NULL: there is no such section. */
 const struct conf_tls	*conf_tls_find(const struct conf *, const char *name);
 /* Certificates and keys are numbered through all tls sections: of this section's first one (item tls_count: how many there are). */

@@ -69,9 +69,11 @@ static const struct setting smtpd_rows[] = {
 	{ "max-hops", SETTING_INT, FIELD(conf_smtpd, max_hops), "100", "10", "1000",
 	  "Received fields in a message before it is refused as looping", NULL },
 	{ "header-size", SETTING_SIZE, FIELD(conf_smtpd, header_size), "1MiB", "64KiB", "16MiB",
-	  "the longest header of a message", NULL },
+	  "the longest header of a message; on submission listeners, where it is completed, 256KiB at most", NULL },
 	{ "xclient-networks", SETTING_NETWORKS, FIELD(conf_smtpd, xclient_networks), "", NULL, NULL,
 	  "clients that may say by XCLIENT for whom they speak: proxies and tests, which then have the rights of those", NULL },
+	{ "etrn-domains", SETTING_STRINGS, FIELD(conf_smtpd, etrn_domains), "", "1", "253",
+	  "domains whose waiting mail those who may relay may have tried at once by ETRN; \"*\": of any", NULL },
 	{ "xforward-networks", SETTING_NETWORKS, FIELD(conf_smtpd, xforward_networks), "", NULL, NULL,
 	  "clients that may say by XFORWARD from whom they got a message, for the log: content filters", NULL },
 };

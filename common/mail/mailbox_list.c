@@ -111,6 +111,9 @@ take_address(struct slice text, struct arena *arena, struct slice *out, const ch
 
 	if (address_parse(text, false, arena, &address, why) == -1)
 		return -1;
+	*why = "an encoded word within an address";
+	if (memmem(text.p, text.len, "=?", 2) != NULL)
+		return -1;
 	address_print(&address, &made);
 	*why = address_no_memory;
 	*out = made.failed ? slice_of(NULL, 0) : arena_slice(arena, buf_slice(&made));

@@ -4,8 +4,9 @@
  * mailbox_list — whose addresses a From field holds (RFC 5322 3.4 and 3.6.2).
  *
  * It is read so that somebody can be held to it, so nothing is guessed: what another reader might take for another address is refused.
+ * (Encoded words are words, and are read when the addresses have been found: RFC 2047 6.2. A reader that decodes first errs.)
  * Taken are `ann@example.org`, `Ann <ann@example.org>`, `"Ann, the first" <...>`, lists of these, and comments between them. Refused
- * are groups, source routes, an @ in a name that is not quoted, comments within an address, empty places in a list, control characters.
+ * are groups, source routes, an @ in a name that is not quoted, encoded words within an address, comments within an address, empty places in a list, control characters.
  */
 #include "mail/address.h"
 

@@ -136,10 +136,9 @@ ask_name(const struct resolver *r, const struct conf_domain *domain, struct slic
 	return same ? result : r->users.find(r->users.arg, domain, slice_of(lower, name.len), arena, out, err);
 }
 
-/* The whole local part first: a delimiter may be part
- * of a name. Then without what is behind the delimiter. */
-static enum account_result
-ask_user(const struct resolver *r, const struct conf_domain *domain, struct slice local, struct arena *arena,
+/* A delimiter may be part of a name. */
+enum account_result
+resolve_account(const struct resolver *r, const struct conf_domain *domain, struct slice local, struct arena *arena,
     struct account *out, struct err *err)
 {
 	const char *delimiter = r->conf->subaddress_delimiter;
@@ -160,7 +159,7 @@ static enum account_result
 ask_mailbox(const struct resolver *r, const struct conf_domain *domain, struct slice local, struct arena *arena,
     struct account *out, struct err *err)
 {
-	enum account_result result = ask_user(r, domain, local, arena, out, err);
+	enum account_result result = resolve_account(r, domain, local, arena, out, err);
 
 	if (result == ACCOUNT_FOUND && (out->uid == 0 || (int64_t)out->uid < r->conf->mda.first_uid))
 		return ACCOUNT_UNKNOWN;

@@ -23,6 +23,9 @@ enum parsed { PARSED_NONE, PARSED_ADDRESS, PARSED_BAD, PARSED_TROUBLE };
 /* The address, its domain in the form that configuration and DNS know. One that was an address and has no such form met our own
  * trouble. PARSED_BAD: *why says what is wrong. */
 enum parsed		resolve_address(struct slice text, bool bare_ok, struct arena *, struct address *out, const char **why);
+/* Whose mailbox a local part of ours is, as delivery finds it: as it is written, then in small letters, then without its detail. Asks. */
+enum account_result	resolve_account(const struct resolver *, const struct conf_domain *, struct slice local, struct arena *,
+			    struct account *out, struct err *);
 /* What can be said without asking about users. ROUTE_NONE:
  * they have to be asked. Slices live in the arena. */
 enum route_verdict	resolve_known(const struct resolver *, struct slice address, struct arena *, struct route *out);

@@ -82,6 +82,14 @@ key_add(struct key *key, struct slice bytes)
 	key->len += n;
 }
 
+/* In small letters: users may be found by their names in any, and guesses at one of them count together. */
+static void
+key_add_login(struct key *key, struct slice login)
+{
+	for (size_t i = 0; i < login.len && key->len < sizeof(key->bytes); i++)
+		key->bytes[key->len++] = ascii_lower(login.p[i]);
+}
+
 /* One household is one address: an IPv6 host has as many as it likes. */
 static struct key
 key_of(enum kind kind, struct slice address, struct slice login)
@@ -93,7 +101,7 @@ key_of(enum kind kind, struct slice address, struct slice login)
 	if (kind == GOOD_PAIR)
 		key_add(&key, SLICE_LIT("="));
 	if (kind == BY_LOGIN || kind == GOOD_PAIR)
-		key_add(&key, login);
+		key_add_login(&key, login);
 	return key;
 }
 

@@ -121,11 +121,12 @@ longest_wait(const struct allowance *a, const struct allowance_limits *limits, u
 
 /* --- the table ---------------------------------------------------------------------------------- */
 
+/* Capitals make no other login: who checks passwords may not look at them, and each way to write it would have its own hour. */
 static struct allowance *
 find(const struct allowances *all, struct slice login)
 {
-	for (struct hash_node *n = hash_first(&all->by_login, hash_slice(login)); n != NULL; n = hash_next(n))
-		if (slice_eq(CONTAINER_OF(n, struct allowance, by_login)->login, login))
+	for (struct hash_node *n = hash_first(&all->by_login, hash_slice_nocase(login)); n != NULL; n = hash_next(n))
+		if (slice_caseeq(CONTAINER_OF(n, struct allowance, by_login)->login, login))
 			return CONTAINER_OF(n, struct allowance, by_login);
 	return NULL;
 }
@@ -161,7 +162,7 @@ add(struct allowances *all, struct slice login, int64_t now_ms)
 		memcpy(a + 1, login.p, login.len);
 	a->login = slice_of(a + 1, login.len);
 	a->at_ms = now_ms;
-	hash_insert(&all->by_login, &a->by_login, hash_slice(login));
+	hash_insert(&all->by_login, &a->by_login, hash_slice_nocase(login));
 	return a;
 }
 

@@ -69,6 +69,12 @@ auth_has_mechanism(const struct session *s)
 }
 
 bool
+auth_is_lost(const struct session *s)
+{
+	return s->login.name[0] != '\0' && !s->login.live;
+}
+
+bool
 auth_may_relay(const struct session *s)
 {
 	return s->home->role == ROLE_SUBMISSION && s->settings->logins ? s->login.live : s->trusted;

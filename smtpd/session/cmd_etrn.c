@@ -1,6 +1,6 @@
 /*
- * cmd_etrn — ETRN (RFC 1985): a host that has been away asks for the mail that waits for its domain. It starts an attempt and gives
- * nobody anything that he would not get anyway, but it is work; so it is for those who may relay, as smtpd sees it and queue again.
+ * cmd_etrn — ETRN (RFC 1985): a host that has been away asks for the mail that waits for its domain. That passes over the destination's
+ * back-off, so it is for those who may relay, and for domains that the configuration names; queue looks at both.
  */
 #include "mail/address.h"
 #include "smtpd/session/inside.h"
@@ -33,7 +33,7 @@ refuse(struct session *s, enum sentence no)
 enum done
 cmd_etrn(struct session *s, struct slice argument)
 {
-	if (!auth_may_relay(s) || !offers_has(s, EXTENSION_ETRN))
+	if (!auth_may_relay(s) || !s->settings->etrn || !offers_has(s, EXTENSION_ETRN))
 		return refuse(s, SAY_NOT_FOR_YOU);
 	/* RFC 1985 5.3: "@" would be its subdomains, too, "#" a queue of that name; Postfix reads both as the domain. */
 	if (argument.len > 0 && (argument.p[0] == '@' || argument.p[0] == '#'))

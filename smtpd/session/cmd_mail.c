@@ -106,7 +106,7 @@ cmd_mail(struct session *s, struct slice argument)
 		return DONE_REFUSED;
 	}
 	/* Who was logged in and is not any more: lookup has been replaced, and queue, too. AUTH comes once a session (RFC 4954 4), so: a new one. */
-	if (s->login.name[0] != '\0' && !s->login.live)
+	if (auth_is_lost(s))
 		return session_end_sentence(s, SAY_LOGIN_LOST);
 	s->tx = transaction_begin(&s->home->pool);
 	if (s->tx == NULL) {

@@ -281,6 +281,8 @@ cmd_rcpt(struct session *s, struct slice argument)
 	struct path path;
 	enum done done;
 
+	if (auth_is_lost(s))
+		return session_end_sentence(s, SAY_LOGIN_LOST);
 	if (transaction_is_full(tx))
 		return refuse_sentence(s, SAY_TOO_MANY_RCPT);
 	if (!s->home->charge(s->home->arg, s, CHARGE_RECIPIENT))

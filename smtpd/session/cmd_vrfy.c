@@ -79,5 +79,5 @@ cmd_vrfy(struct session *s, struct slice argument)
 enum done
 cmd_expn(struct session *s, struct slice argument)
 {
-	return auth_may_relay(s) ? ask(s, argument) : say(s, SAY_NO_EXPN);
+	return auth_may_relay(s) && offers_has(s, EXTENSION_VRFY) ? ask(s, argument) : say(s, SAY_NO_EXPN);
 }

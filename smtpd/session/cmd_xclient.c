@@ -88,6 +88,7 @@ take_address(struct session *s, const struct xclient_value *v)
 	s->address = address;
 	/* A name that came with another address is not this one's. */
 	snprintf(s->name, sizeof(s->name), "unknown");
+	s->may_xforward = settings_xforward(s->settings, &address);
 	s->withheld = settings_withheld(s->settings, s->served, &address);
 	s->trusted = v->known && s->home->role != ROLE_MX && settings_trust(s->settings, &address);
 }

@@ -239,6 +239,10 @@ content_hand_in(struct session *s)
 {
 	struct transaction *tx = s->tx;
 
+	if (auth_is_lost(s)) {		/* queue would refuse for ever what can be sent again in a minute */
+		(void)session_end_sentence(s, SAY_LOGIN_LOST);
+		return;
+	}
 	log_event(EVENT_MESSAGE_ID, LOG_LEVEL_INFO, s->number, LOG_ID(KEY_ID, tx->ticket.id),
 	    LOG_SLICE(KEY_MESSAGE_ID, tx->message_id.p != NULL ? tx->message_id : slice_of("", 0)));
 	if (submit(s) == -1) {
@@ -334,7 +338,7 @@ wants_file(const struct session *s)
 	const struct transaction *tx = s->tx;
 
 	if (tx->completes && !tx->complete)
-		return false;
+		return false;		/* more than CONTENT_MEMORY_MAX in all: pump refuses it */
 	return tx->file != FILE_NONE || transaction_is_large(tx) || s->home->content_bytes > CONTENT_MEMORY_MAX;
 }
 
@@ -381,7 +385,11 @@ static void
 pump(struct session *s)
 {
 	struct transaction *tx = s->tx;
+	bool crowded = tx->completes && !tx->complete && s->home->content_bytes > CONTENT_MEMORY_MAX;
 	int left = tx->fault == CONTENT_FINE && wants_file(s) ? feed_file(s) : 0;
+
+	if (crowded)
+		fault(tx, CONTENT_NO_MEMORY);
 
 	if (left == 1) {
 		if (s->phase != PHASE_FILE)

@@ -174,6 +174,7 @@ void		auth_late(struct session *);
 bool		auth_is_offered(const struct session *);
 bool		auth_has_mechanism(const struct session *);	/* there is one to offer now */
 void		auth_print_mechanisms(const struct session *, struct buf *out);	/* " PLAIN LOGIN" */
+bool		auth_is_lost(const struct session *);		/* somebody was logged in, and is not any more */
 bool		auth_may_relay(const struct session *);		/* who may submit for others than us */
 
 /* offers.c */

@@ -1,13 +1,13 @@
 /*
  * offers — what EHLO names, each to whom it is of use, and the configuration's word on what is withheld at a listener or from a network:
- * a client that cannot do with something is better not told of it. What is not offered is not taken either.
+ * a client that cannot do with something is better not told of it. The parameters and commands of what is not offered are not taken either.
  */
 #include "smtpd/session/inside.h"
 
 static bool
 to_relayers(const struct session *s)
 {
-	return s->home->role != ROLE_MX;
+	return s->home->role != ROLE_MX && s->settings->etrn;
 }
 
 static bool

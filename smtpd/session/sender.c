@@ -46,10 +46,11 @@ only_warned(struct session *s, const char *command, const char *text)
 static void
 foreign_text(const struct session *s, const char *code, const char *what, struct slice address, char out[512])
 {
-	char login[LOGIN_SHOWN];
+	char login[LOGIN_SHOWN], shown[ADDRESS_MAX];
 
-	(void)snprintf(out, 512, "%s 5.7.1 <%.*s>: %s address rejected: not owned by user %s", code, SLICE_FMT(address), what,
-	    fmt_escaped(login, sizeof(login), slice_str(s->login.name)));
+	/* RFC 6531 3.7.4: no reply outside ASCII to who has not said SMTPUTF8. */
+	(void)snprintf(out, 512, "%s 5.7.1 <%s>: %s address rejected: not owned by user %s", code, fmt_escaped(shown, sizeof(shown), address),
+	    what, fmt_escaped(login, sizeof(login), slice_str(s->login.name)));
 }
 
 static int

@@ -7,7 +7,7 @@ from client import Client
 @pytest.fixture
 def patient(posthorn, sink):
     """Mail for far.test waits a day once it has failed."""
-    return posthorn({"queue": {"retry": ["1d"]}})
+    return posthorn({"queue": {"retry": ["1d"]}, "smtpd": {"etrn-domains": ["far.test", "nowhere.test"]}})
 
 
 def send(address, recipient, *before):
@@ -30,6 +30,7 @@ def test_etrn_sends_what_waits(patient, sink):
         [transaction] = sink.wait(1)
         assert [r.lower() for r in transaction.recipients] == ["someone@far.test"]
         assert client.command("ETRN nowhere.test").code == 250
+        assert client.command("ETRN other.test").code == 459
     patient.wait_log(r"retry @far\.test: 1 message to be tried at once")
     patient.wait_log(r"retry @nowhere\.test: 0 messages to be tried at once")
     assert "someone@other.test" in patient.mailq()

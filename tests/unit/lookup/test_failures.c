@@ -42,6 +42,7 @@ test_logins(void **state)
 		(void)failures_add(f, &rules, slice_of(address, 4), BOB, 100);
 	}
 	assert_true(failures_refuse(f, &rules, THERE, BOB, 100));
+	assert_true(failures_refuse(f, &rules, THERE, SLICE_LIT("BOB"), 100));	/* capitals are no way around */
 	assert_false(failures_refuse(f, &rules, THERE, SLICE_LIT("ann"), 100));
 	failures_succeeded(f, HERE, BOB, 100);		/* he has been here: others cannot shut him out */
 	assert_false(failures_refuse(f, &rules, HERE, BOB, 100));

@@ -9,12 +9,13 @@
 #include "lookup/address/sender.h"
 #include "tests/support/tempdir.h"
 
-static char hostname[] = "mx.example.org", example_org[] = "example.org", example_net[] = "example.net", strasse[] = "xn--strae-oqa.example",
+static char hostname[] = "mx.example.org", example_org[] = "example.org", example_net[] = "example.net", strasse[] = "xn--strae-oqa.example", trouble[] = "trouble.example",
     maildir[] = "Maildir", users[] = "/users", plus[] = "+", none[] = "";
 static struct conf_domain domains[] = {
 	{ example_org, USERS_SYSTEM, NULL, maildir }, { example_net, USERS_FILE, users, maildir }, { strasse, USERS_SYSTEM, NULL, maildir },
+	{ trouble, USERS_FILE, users, maildir },
 };
-static struct conf conf = { .hostname = hostname, .subaddress_delimiter = plus, .domain_count = 3, .domains = domains };
+static struct conf conf = { .hostname = hostname, .subaddress_delimiter = plus, .domain_count = 4, .domains = domains };
 static char base[256], path[512];
 
 static const char text[] =
@@ -56,6 +57,22 @@ static const struct {
 	{ "ann@example.net", "ann@example.org", SENDER_FOREIGN, SENDER_FOREIGN },
 	{ "ann@elsewhere.example", "ann@elsewhere.example", SENDER_OWN, SENDER_OWN },
 	{ "ann@stra\303\237e.example", "ann@xn--strae-oqa.example", SENDER_OWN, SENDER_OWN },
+	/* another mailbox that is called nearly the same */
+	{ "bob", "bob+x@example.org", SENDER_OWN, SENDER_OWN },
+	{ "bob", "BOB+X@example.org", SENDER_OWN, SENDER_OWN },
+	{ "bob", "bob+boss@example.org", SENDER_FOREIGN, SENDER_FOREIGN },
+	{ "bob", "Bob+Boss@example.org", SENDER_FOREIGN, SENDER_FOREIGN },
+	{ "bob", "bob+boss+x@example.org", SENDER_OWN, SENDER_OWN },	/* which comes to bob */
+	{ "bob@example.net", "bob+boss@example.net", SENDER_FOREIGN, SENDER_FOREIGN },
+	{ "bob+boss", "bob+boss@example.org", SENDER_OWN, SENDER_OWN },
+	{ "bob+boss", "bob@example.org", SENDER_FOREIGN, SENDER_FOREIGN },
+	{ "zoe", "Zoe@example.org", SENDER_FOREIGN, SENDER_FOREIGN },
+	{ "zoe", "zoe+x@example.org", SENDER_OWN, SENDER_OWN },
+	{ "Zoe", "zoe@example.org", SENDER_FOREIGN, SENDER_FOREIGN },
+	{ "ANN", "ann@example.org", SENDER_OWN, SENDER_OWN },		/* there is no other */
+	{ "nomail", "NoMail+x@example.org", SENDER_OWN, SENDER_OWN },	/* nobody has that mailbox */
+	{ "x@trouble.example", "x@trouble.example", SENDER_OWN, SENDER_OWN },
+	{ "x@trouble.example", "x+y@trouble.example", SENDER_TRY_LATER, SENDER_TRY_LATER },
 	{ "@example.org", "ann@example.org", SENDER_FOREIGN, SENDER_FOREIGN },
 	{ "ann@", "ann@example.org", SENDER_FOREIGN, SENDER_FOREIGN },
 	{ "ann", "no address", SENDER_FOREIGN, SENDER_FOREIGN },
@@ -87,6 +104,26 @@ static const struct {
 
 static struct resolver resolver;
 
+/* Who has a mailbox: bob+boss and Zoe are somebody else than bob and zoe. */
+static enum account_result
+fake_find(void *arg, const struct conf_domain *domain, struct slice local, struct arena *arena, struct account *out, struct err *err)
+{
+	static const char *const names[] = { "ann", "bob", "bob+boss", "zoe", "Zoe" };
+
+	(void)arg;
+	(void)arena;
+	if (strcmp(domain->name, "trouble.example") == 0) {
+		(void)err_set(err, "the directory is away");
+		return ACCOUNT_TROUBLE;
+	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (slice_eq(slice_str(names[i]), local)) {
+			*out = (struct account){ .name = slice_str(names[i]), .uid = 1000 };
+			return ACCOUNT_FOUND;
+		}
+	return ACCOUNT_UNKNOWN;
+}
+
 static enum sender_verdict
 judge(struct sender_file *file, const char *login, const char *address)
 {
@@ -104,7 +141,7 @@ setup(void **state)
 
 	(void)state;
 	assert_non_null(made);
-	resolver = (struct resolver){ .conf = &conf, .domains = made };
+	resolver = (struct resolver){ .conf = &conf, .domains = made, .users = { fake_find, NULL } };
 	tempdir_make(base);
 	tempdir_write(tempdir_join(path, base, "senders"), text);
 	return 0;
@@ -162,7 +199,7 @@ test_plain_logins(void **state)
 		struct domains *made = domains_new(&here, NULL);
 
 		ROW(i, "lists of users");
-		resolver = (struct resolver){ .conf = &here, .domains = made };
+		resolver = (struct resolver){ .conf = &here, .domains = made, .users = { fake_find, NULL } };
 		assert_int_equal(judge(NULL, "ann", "ann@one.example"), lists[i].one);
 		assert_int_equal(judge(NULL, "ann", "ann@two.example"), lists[i].two);
 		assert_int_equal(judge(NULL, "ann", "ann@mx.example.org"), lists[i].host);

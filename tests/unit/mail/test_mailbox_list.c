@@ -34,6 +34,8 @@ static const struct {
 	{ "a@x.example, b@x.example, c@x.example, d@x.example", "a@x.example b@x.example c@x.example d@x.example" },
 	{ "\303\244nne@b\303\274cher.example", "\303\244nne@b\303\274cher.example" },
 	{ "a@x.example, b@x.example, c@x.example, d@x.example, e@x.example", NULL },
+	{ "=?us-ascii?b?\?=ceo@example.org", NULL },
+	{ "Ann <=?utf-8?q?ceo?=@example.org>", NULL },
 	{ "", NULL },
 	{ "   ", NULL },
 	{ "()", NULL },

@@ -114,9 +114,11 @@ flush(struct stage_set *s, const char *domain, enum submit_verdict wanted)
 static void
 test_flush(void **state)
 {
+	static char all[] = "*", *any[] = { all }, far[] = "FAR.test", *one[] = { far };
 	struct stage_set *s = *state;
 	char name[40];
 
+	s->conf->smtpd.etrn_domains = (struct conf_strings){ .count = 1, .v = one };
 	stage_smtpd(s, ROLE_TRUSTED);
 	stage_lookup(s);
 	stage_agent(s, 0, false, 10, NULL);
@@ -134,14 +136,38 @@ test_flush(void **state)
 	assert_int_equal(s->verdicts[VERDICT_STARTED], 2);
 	stage_rounds(s, 100);
 	assert_int_equal(s->job_count, 3);
+	flush(s, "other.test", VERDICT_REFUSED);	/* the configuration does not name it */
+	s->conf->smtpd.etrn_domains.v = any;
 	for (int i = 0; i < 70; i++) {
 		(void)snprintf(name, sizeof(name), "d%d.test", i);
 		flush(s, name, VERDICT_NONE);
 	}
 	assert_int_equal(s->verdicts[VERDICT_STARTED] + s->verdicts[VERDICT_TRY_LATER], 72);
 	assert_true(s->verdicts[VERDICT_TRY_LATER] > 0);	/* so many domains a minute and no more */
-	stage_operator(s, "count", NULL);			/* a tool still finds room */
+}
+
+/* Orders run one to a domain, and few at once: a tool still finds room beside them. */
+static void
+test_orders_at_once(void **state)
+{
+	static char all[] = "*", *any[] = { all };
+	struct stage_set *s = *state;
+	char name[40];
+
+	s->conf->smtpd.etrn_domains = (struct conf_strings){ .count = 1, .v = any };
+	stage_smtpd(s, ROLE_TRUSTED);
+	stage_lookup(s);
+	for (int i = 0; i < 70; i++) {		/* all in one read of queue's: the store has answered none of them yet */
+		(void)snprintf(name, sizeof(name), "d%d.test", i / 2);
+		submit_flush_put(channel_begin(s->smtpd.channel, SUBMIT_FLUSH), &(struct submit_flush){ 7, s->token, slice_str(name) });
+		assert_int_equal(channel_end(s->smtpd.channel), 0);
+	}
+	stage_until(s, &s->verdicts[VERDICT_TRY_LATER], 62);
+	assert_int_equal(s->verdicts[VERDICT_STARTED], 8);	/* four, each asked for twice */
+	stage_operator(s, "count", NULL);
 	assert_true(s->ok);
+	flush(s, "d60.test", VERDICT_NONE);
+	assert_int_equal(s->verdicts[VERDICT_STARTED], 9);
 }
 
 /* A worker for strangers may not ask, whatever it says. */
@@ -415,7 +441,7 @@ main(void)
 {
 #define CASE(t)	cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(test_agent_dies), CASE(test_other_takes_over), CASE(test_dead_before_hello), CASE(test_leases), CASE(test_flush), CASE(test_flush_of_strangers), CASE(test_orders_are_durable),
+		CASE(test_agent_dies), CASE(test_other_takes_over), CASE(test_dead_before_hello), CASE(test_leases), CASE(test_flush), CASE(test_orders_at_once), CASE(test_flush_of_strangers), CASE(test_orders_are_durable),
 		CASE(test_deadly_job), CASE(test_delete), CASE(test_delete_gives_room), CASE(test_agent_dies_with_deleted),
 		CASE(test_hold), CASE(test_many), CASE(test_domain_outside_ascii), CASE(test_less_memory),
 	};

@@ -421,6 +421,32 @@ test_lookup_goes(void **state)
 	world_expect_close(&lobby.w);
 }
 
+/* The same within a transaction: our trouble is never a refusal for ever, and nothing goes to queue in nobody's name. */
+static void
+test_login_lost_in_mail(void **state)
+{
+	static const char *const said[] = { "RCPT TO:<y@elsewhere.example>\r\n", "BDAT 3 LAST\r\nx\r\n" };
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		forgetful = false;
+		resumed = 0;
+		hello_secure();
+		world_talk(&lobby.w, BOB, "235 2.7.0");
+		world_talk(&lobby.w, MAIL, "250");
+		world_talk(&lobby.w, "RCPT TO:<x@elsewhere.example>\r\n", "250");
+		lobby.session->secure = false;	/* as above */
+		forgetful = true;
+		open_lookup("PLAIN LOGIN");
+		world_until(&lobby.w, &resumed, 1);
+		world_run_round(&lobby.w);
+		world_talk(&lobby.w, said[i], "421 4.3.2");
+		world_expect_close(&lobby.w);
+		assert_int_equal(lobby.w.stored_count, 0);
+		open_lookup("PLAIN LOGIN");
+	}
+}
+
 /* A client that goes, or says more than it may, takes its attempt with it. */
 static void
 test_rude_clients(void **state)
@@ -489,7 +515,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		AUTH(test_offers), AUTH(test_required), AUTH(test_elsewhere), AUTH(test_requiretls), AUTH(test_a_message), AUTH(test_mail_parameter), AUTH(test_dialogues),
-		AUTH(test_three_failures), AUTH(test_lookup_goes), AUTH(test_rude_clients), AUTH(test_long_lines),
+		AUTH(test_three_failures), AUTH(test_lookup_goes), AUTH(test_login_lost_in_mail), AUTH(test_rude_clients), AUTH(test_long_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -456,6 +456,7 @@ world_queue(struct world *w)
 static void
 configure(struct world *w)
 {
+	static char all[] = "*", *any[] = { all };
 	static char hostname[] = "mx.example.net";
 
 	w->conf = (struct conf){ .hostname = hostname, .message_size = 1000000, .message_recipients = 100 };
@@ -465,6 +466,7 @@ configure(struct world *w)
 		.max_errors = 20, .max_junk = 100, .max_hops = 100, .header_size = 100000,
 	};
 	assert_int_equal(network_parse(SLICE_LIT("10.0.0.0/8"), &w->trusted), 0);
+	w->conf.smtpd.etrn_domains = (struct conf_strings){ .count = 1, .v = any };
 	w->conf.trusted_networks = (struct conf_networks){ .count = 1, .v = &w->trusted };
 }
 
