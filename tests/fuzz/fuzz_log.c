@@ -4,9 +4,25 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
 #include "control/logger/json.h"
 
 int	LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+/* One record is one line, whatever is in it, and what it shows is what it is. */
+static void
+check_line(struct slice line)
+{
+	int32_t c;
+
+	if (line.len == 0 || line.p[line.len - 1] != '\n')
+		abort();
+	for (line.len--; line.len > 0;) {
+		c = utf8_take(&line);
+		if (c < 0x20 || c == 0x7f || (c > 0x7f && !utf8_is_plain(c)))
+			abort();
+	}
+}
 
 static void
 print(const struct log_record *record)
@@ -14,18 +30,10 @@ print(const struct log_record *record)
 	static const struct line_style style = { .name = "postfix", .host = "mx", .stamp = STAMP_SYSLOG, .event_ids = true };
 	const struct line_source who = { .role = ROLE_QUEUE, .number = 1, .pid = 2 };
 	struct buf out;
-	struct slice line;
 
 	buf_init(&out, 1 << 20);
-	if (line_put(&out, &style, &who, record) == 0) {
-		line = buf_slice(&out);
-		/* One record is one line, whatever is in it, and printable. */
-		for (size_t i = 0; i + 1 < line.len; i++)
-			if (line.p[i] < 0x20 || line.p[i] > 0x7e)
-				abort();
-		if (line.p[line.len - 1] != '\n')
-			abort();
-	}
+	if (line_put(&out, &style, &who, record) == 0)
+		check_line(buf_slice(&out));
 	buf_reset(&out);
 	if (json_put(&out, &who, record) == 0 && memchr(buf_slice(&out).p, '\n', buf_len(&out)) != buf_slice(&out).p + buf_len(&out) - 1)
 		abort();
