@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "ipc/channel.h"
 #include "net/tls_context.h"
-#include "relay/job.h"
+#include "relay/job/job.h"
 #include "wire/deliver.h"
 
 #define CREDIT		600		/* jobs at once; each may hold CONTENT_INLINE_MAX bytes */
@@ -448,6 +448,7 @@ relay_reload(struct relay *relay, const struct conf *conf, struct tls_context **
 	}
 	relay->conf = conf;
 	client_house_conf(relay->house, conf, tls);
+	pool_drop_all(relay->pool);		/* they were made by the old one: name, source address, authorities */
 	set_world(relay);
 	return 0;
 }

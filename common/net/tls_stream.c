@@ -273,6 +273,7 @@ tls_connect(struct stream *s, struct tls_context *context, const char *name, str
 	if (t == NULL)
 		return -1;
 	SSL_set_connect_state(t->ssl);
+	SSL_set_verify_result(t->ssl, X509_V_ERR_UNSPECIFIED);	/* a new SSL says that all is well: until it is looked at, nothing is */
 	if (is_host_name(name)) {
 		SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);	/* RFC 6125 6.4.3 */
 		t->named = SSL_set_tlsext_host_name(t->ssl, name) == 1 && SSL_set1_host(t->ssl, name) == 1;

@@ -128,7 +128,7 @@ commit(struct reload *r)
 	r->next = NULL;
 	send_verdict(r, true);
 	r->ops->committed(r->arg, next, &r->files);
-	r->files.count = 0;
+	r->files = (struct tls_files){ 0 };		/* they are in others' hands now */
 	finish(r, true, "the new configuration is in force");
 }
 

@@ -1,7 +1,7 @@
 /*
  * client — opens, owns and ends a conversation; steps.c is its map, hello.c, envelope.c and body.c are its parts.
  *
- * Called by job.c (transactions) and pool.c (idle connections).
+ * Called by attempt.c (transactions) and pool.c (idle connections).
  */
 #include "relay/client/client.h"
 
@@ -17,6 +17,7 @@
 #define IN_MAX		(2 * REPLY_LINE_MAX)
 #define OUT_HIGH	(128 * 1024)
 #define OUT_MAX		(512 * 1024)	/* OUT_HIGH, and one block of nothing but dots */
+#define QUITTING_MAX	32		/* a server that does not answer QUIT must not use up our descriptors */
 
 static void on_input(void *);
 static void on_end(void *, enum stream_end, int);
@@ -75,6 +76,7 @@ client_shut(struct client *c)
 		return;
 	LIST_REMOVE(c, link);
 	c->house->count--;
+	c->house->quitting -= c->step == STEP_QUIT;
 	c->ops = NULL;
 	stream_close(&c->stream);
 	timer_fini(&c->deadline);
@@ -106,11 +108,12 @@ client_quit(struct client **cp)
 	*cp = NULL;
 	if (c == NULL)
 		return;
-	if (!is_idle(c) || stream_puts(c->stream, "QUIT\r\n") == -1) {
+	if (!is_idle(c) || c->house->quitting >= QUITTING_MAX || stream_puts(c->stream, "QUIT\r\n") == -1) {
 		client_shut(c);
 		return;
 	}
 	c->ops = NULL;
+	c->house->quitting++;
 	client_go(c, STEP_QUIT);
 }
 

@@ -39,7 +39,8 @@ struct transaction {
 	struct slice		  reverse_path;
 	enum body_type		  body;
 	bool			  smtputf8;	/* addresses and header may be outside ASCII (RFC 6531) */
-	bool			  requiretls;	/* said where the session is fit for it; whether it may go elsewhere is the owner's affair */
+	bool			  requiretls;	/* said where the session is fit for it (RFC 8689) */
+	bool			  protected_only;	/* and elsewhere nothing of it is sent */
 	enum ret		  ret;
 	struct slice		  envid;	/* empty: none */
 	struct content		  content;

@@ -40,7 +40,7 @@ struct client_house {
 	struct loop		*loop;
 	const struct conf	*conf;
 	LIST_HEAD(, client)	 clients;
-	uint32_t		 count;
+	uint32_t		 count, quitting;	/* all of them; those that wait for the answer to QUIT */
 	struct tls_context	*tls;
 	char			 block[BODY_BLOCK];	/* a piece of a file on its way through */
 };
@@ -62,6 +62,7 @@ struct client {
 	bool			 named;		/* CLIENT_NAMED */
 	bool			 tls_failed, tls_impossible;
 	bool			 tls_later;	/* STARTTLS was refused for now */
+	bool			 has_authorities;	/* the handshake had any to check a certificate with */
 	uint32_t		 transactions;
 	/* RFC 9422 */
 	uint64_t		 domains[DOMAINS_KEPT];	/* hashes of those that RCPT has named, to a server that limits them */

@@ -124,6 +124,21 @@ put_orcpt(struct client *c, const struct tx_recipient *to)
 	(void)stream_printf(c->stream, " ORCPT=%.*s;%.*s", SLICE_FMT(type), SLICE_FMT(buf_slice(&out)));
 }
 
+/* The owner asks before it sends; should that ever not hold, the message waits rather than go unprotected. */
+static bool
+unprotected(struct client *c)
+{
+	char text[OUTCOME_TEXT_MAX];
+	struct outcome why;
+
+	if (!c->tx->protected_only || client_protects(c, &why, text))
+		return false;
+	why.action = ACTION_DELAYED;
+	why.status.class = 4;
+	envelope_refuse(c, &why);
+	return true;
+}
+
 /* RFC 8689 2: it is said in no session that is not fit for it. */
 static bool
 goes_on_protected(const struct client *c)
@@ -190,7 +205,7 @@ envelope_begin(struct client *c)
 	c->pipelined = (c->caps.has & CAP_PIPELINING) != 0;
 	c->chunked = wants_chunk(c);
 	client_go(c, STEP_MAIL);
-	if (too_big(c) || needs_8bit(c) || utf8_unsuited(c) || nobody_fits(c))
+	if (unprotected(c) || too_big(c) || needs_8bit(c) || utf8_unsuited(c) || nobody_fits(c))
 		return;
 	c->dirty = true;			/* until the dot is answered */
 	put_mail(c);

@@ -1,7 +1,7 @@
 /*
  * secure — STARTTLS with whoever offers it (RFC 3207), opportunistic (RFC 7435): any certificate will do, and whoever refuses is served in
- * clear. Whether the session is fit for mail that requires TLS (RFC 8689) is asked when it is ready. What was learnt in clear is forgotten (RFC 3207 4.2), and a server that says more than "220" in clear is not listened to any
- * further (talks_on in client.c; CVE-2021-38371).
+ * clear. Whether the session is fit for mail that requires TLS (RFC 8689) is asked when it is ready. What was learnt in clear is forgotten
+ * (RFC 3207 4.2), and a server that says more than "220" in clear is not listened to any further (talks_on in client.c; CVE-2021-38371).
  */
 #include <stdio.h>
 
@@ -33,6 +33,7 @@ secure_reply(struct client *c, const struct reply *reply)
 		c->tls_failed = true;
 		client_fail(c, "TLS with %s: %s", c->name, err.text);
 	} else {
+		c->has_authorities = tls_client_trusts(c->house->tls);
 		client_go(c, STEP_TLS);
 	}
 }
@@ -75,7 +76,7 @@ shortcoming(const struct client *c, char text[OUTCOME_TEXT_MAX])
 			why = (struct outcome){ .action = ACTION_DELAYED, .status = STATUS(4, 7, 10) };
 	} else if (!c->named) {
 		(void)snprintf(text, OUTCOME_TEXT_MAX, "TLS is required, and the name of server %s is not authenticated", c->name);
-	} else if (!tls_client_trusts(c->house->tls)) {
+	} else if (!c->has_authorities) {
 		(void)snprintf(text, OUTCOME_TEXT_MAX, "TLS is required, and there are no authorities to check the certificate of server %s", c->name);
 		why = (struct outcome){ .action = ACTION_DELAYED, .status = STATUS(4, 3, 5) };
 	} else if ((distrust = tls_distrust(c->stream)) != NULL) {

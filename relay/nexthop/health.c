@@ -1,4 +1,4 @@
-/* health — one slot per hash of an address; a newcomer takes the place of whoever was there. Called by job.c and target.c. */
+/* health — one slot per hash of an address; a newcomer takes the place of whoever was there. Called by attempt.c and target.c. */
 #include "relay/nexthop/health.h"
 
 #include "base/hash.h"

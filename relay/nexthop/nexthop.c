@@ -1,4 +1,4 @@
-/* nexthop — reads the one line that says where a job goes. Pure. Called by job.c. */
+/* nexthop — reads the one line that says where a job goes. Pure. Called by attempt.c. */
 #include "relay/nexthop/nexthop.h"
 
 #include "base/num.h"

@@ -1,6 +1,6 @@
 /*
  * route — MX first, then the addresses of all its hosts at once; every branch that ends without an address has its row in
- * `failures`, in the words that readers of Postfix logs know. Called by job.c.
+ * `failures`, in the words that readers of Postfix logs know. Called by attempt.c.
  */
 #include "relay/nexthop/route.h"
 
@@ -64,13 +64,20 @@ fail(struct route *r, enum failure why)
 	finish(r);
 }
 
+static bool
+hosts_unanswered(const struct mx_hosts *hosts)
+{
+	for (uint16_t i = 0; i < hosts->count; i++)
+		if (hosts->hosts[i].temporary)
+			return true;
+	return false;
+}
+
 static enum failure
 why_no_target(const struct route *r)
 {
-	for (uint16_t i = 0; i < r->hosts.count; i++) {
-		if (r->hosts.hosts[i].temporary)
-			return FAILURE_HOST_TROUBLE;
-	}
+	if (hosts_unanswered(&r->hosts))
+		return FAILURE_HOST_TROUBLE;
 	if (r->targets.refused_private)
 		return FAILURE_PRIVATE;
 	return r->by_mx ? FAILURE_NO_ADDRESS : FAILURE_NO_HOST;
@@ -89,8 +96,10 @@ choose(struct route *r)
 		.is_own = r->world.is_own,
 		.arg = r->world.arg,
 	};
+	bool ours = !targets_choose(&r->hosts, &rules, &r->targets);
 
-	if (!targets_choose(&r->hosts, &rules, &r->targets))
+	r->partial = r->targets.cut || hosts_unanswered(&r->hosts);
+	if (ours)
 		fail(r, FAILURE_OURSELVES);
 	else if (r->targets.count == 0)
 		fail(r, why_no_target(r));

@@ -39,6 +39,7 @@ struct route {				/* lives in its owner; zeroed: idle */
 	/* the result */
 	struct mx_hosts		 hosts;		/* names for the targets */
 	struct targets		 targets;	/* count 0: see `failure` */
+	bool			 partial;	/* there are more, or there may be: the limit, or a question without an answer */
 	struct outcome		 failure;	/* ACTION_FAILED or ACTION_DELAYED; its text lives here */
 	char			 text[ROUTE_TEXT_SIZE];
 	void			(*done)(void *arg);	/* once, from the loop, never inside route_start */

@@ -89,7 +89,7 @@ targets_choose(struct mx_hosts *hosts, const struct target_rules *rules, struct 
 	bool had_hosts = hosts->count > 0;
 
 	out->count = 0;
-	out->refused_private = false;
+	out->cut = out->refused_private = false;
 	if (rules->cut_at_own)
 		cut_at_own(hosts, rules);
 	if (had_hosts && hosts->count == 0)
@@ -97,5 +97,6 @@ targets_choose(struct mx_hosts *hosts, const struct target_rules *rules, struct 
 	collect(&all, out, hosts, rules);
 	take(out, &all, rules, false);
 	take(out, &all, rules, true);
+	out->cut = out->count < all.count;
 	return true;
 }

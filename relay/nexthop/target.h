@@ -27,6 +27,7 @@ struct target_rules {
 struct targets {
 	uint16_t	count;
 	struct target	v[TARGETS_MAX];
+	bool		cut;			/* at the limit: there are more */
 	bool		refused_private;	/* at least one address was left out for that */
 };
 

@@ -222,9 +222,9 @@ class Session(asyncio.Protocol):
             self.sink.refused.append(str(error))
 
     def do_quit(self, line, verb):
-        self.answer(verb, line, "221 2.0.0 bye")
-        self.flush()
-        self.transport.close()
+        if self.answer(verb, line, "221 2.0.0 bye"):
+            self.flush()
+            self.transport.close()
 
     def do_other(self, line, verb):
         self.answer(verb, line, "502 5.5.2 what?")

@@ -157,6 +157,23 @@ def test_authorities_that_come_later(posthorn, settings, fit, authority, tmp_pat
     mta.wait_empty()
 
 
+def test_authorities_over_a_refused_reload(posthorn, settings, fit):
+    """A relay that starts later gets them, whatever became of the last reload."""
+    mta = posthorn(settings)
+    mta.reload()
+    mta.wait_log("in force")
+    good = mta.conf.read_text()
+    mta.conf.write_text(good + "\nrubbish {\n")
+    mta.reload()
+    mta.wait_log("reload refused")
+    mta.conf.write_text(good)
+    mta.kill_one("relay")
+    submit(mta, "alice@local.test", ["someone@far.test"])
+    [got] = fit.wait(1)
+    assert got.secure and got.mail_line.endswith(" REQUIRETLS")
+    mta.wait_empty()
+
+
 def test_it_is_still_required_after_a_restart(posthorn, settings, fit):
     fit.on("MAIL", None, "451 4.3.0 later", times=1)
     mta = posthorn(merged(settings, {"queue": {"retry": ["2s"]}}))

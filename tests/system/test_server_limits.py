@@ -1,5 +1,8 @@
 """Limits that servers say (RFC 9422): ours in EHLO, and those of a next hop, which nothing of ours goes beyond."""
+import re
+
 from client import Client
+from sink import Action
 
 
 def submit(mta, recipients):
@@ -45,3 +48,15 @@ def test_domains_of_a_session(posthorn, sink):
     assert sorted(tuple(sorted(t.recipients)) for t in got) == [("a@one.test", "c@one.test"), ("b@two.test",)]
     assert len({t.session for t in got}) == 2
     mta.wait_empty()
+
+
+def test_quit_without_an_answer(mta, sink):
+    """One session for each recipient, and none of them ends by itself: they are not let to pile up."""
+    sink.extensions.append("LIMITS MAILMAX=1 RCPTMAX=1")
+    sink.on("QUIT", None, Action.HANG)
+    submit(mta, [f"r{i}@far.test" for i in range(80)])
+    assert len({t.session for t in sink.wait(80, 60)}) == 80
+    mta.wait_empty()
+    connections = int(re.search(r"^\s*relay.*?connections (\d+)", mta.posthorn("status"), re.S | re.M).group(1))
+    assert 1 <= connections <= 32
+    assert sum(s.lines[-1] == "QUIT" for s in sink.sessions) >= 32

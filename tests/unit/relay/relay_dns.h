@@ -18,6 +18,7 @@ static const struct dns_row dns_rows[] = {
 	{ "mx1.test", DNS_A, 0, "127.0.0.1" }, { "mx2.test", DNS_A, 0, "127.0.0.2" }, { "mx3.test", DNS_A, 0, "127.0.0.3" },
 	{ "mx4.test", DNS_A, 0, "127.0.0.4" },
 	{ "twins.test", DNS_A, 0, "127.0.0.1" }, { "twins.test", DNS_A, 0, "127.0.0.2" },
+	{ "unsure.test", DNS_A, 0, "127.0.0.1" }, { "unsure.test", DNS_AAAA, 2, NULL },
 	{ "half.test", DNS_A, 0, "127.0.0.3" }, { "half.test", DNS_A, 0, "127.0.0.1" },
 	{ .name = NULL },
 };

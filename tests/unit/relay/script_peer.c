@@ -276,6 +276,12 @@ peer_at_end(const struct script_peer *p)
 	return p->rest.len > 0 && p->rest.p[0] == 'E';
 }
 
+struct slice
+peer_rest(const struct script_peer *p)
+{
+	return p->rest;
+}
+
 const char *
 peer_trouble(const struct script_peer *p)
 {

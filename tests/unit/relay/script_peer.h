@@ -24,6 +24,7 @@ struct tls_context;
 struct script_peer	*peer_new(struct loop *, int fd, const char *script);	/* takes fd; the script is borrowed */
 bool			 peer_done(const struct script_peer *);		/* played to its end */
 bool			 peer_at_end(const struct script_peer *);	/* everything before its E has happened */
+struct slice		 peer_rest(const struct script_peer *);	/* what of its script is still to be played; borrowed */
 const char		*peer_trouble(const struct script_peer *);	/* what went wrong, or NULL */
 struct slice		 peer_content(const struct script_peer *);	/* the last one, as it came over the wire, final dot included */
 void			 peer_say(struct script_peer *, const char *);	/* besides the script, at once */

@@ -15,6 +15,7 @@
 #define ORDINARY	"C MAIL FROM:<s@me.test>\n" REST
 #define BOUNCE		"C MAIL FROM:<>\n" REST
 #define QUIT		"C QUIT\nS 221 bye\nE"
+#define LATER		CLEAR "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 454 4.7.0 later\n"
 
 static EVP_PKEY *key;
 static char *pem, *other_pem;
@@ -23,7 +24,7 @@ static struct tls_context *server;
 static int
 setup_group(void **state)
 {
-	static const char *const names[] = { "mx1.test", "implicit.test", "twins.test", "half.test", NULL }, *const other[] = { "other.test", NULL };
+	static const char *const names[] = { "mx1.test", "implicit.test", "twins.test", "half.test", "unsure.test", NULL }, *const other[] = { "other.test", NULL };
 	const struct tls_server_options options = { TLS_FLOOR_1_2, "mx" };
 	struct err err;
 
@@ -53,6 +54,7 @@ struct row {
 	const char	*result;
 	enum { TRUSTED, NOBODY, STRANGERS } believed;	/* whose certificates */
 	bool		 no_opportunity;	/* opportunistic-tls = no */
+	int		 max_addresses;		/* 0: as it is */
 };
 
 static void
@@ -65,6 +67,8 @@ play(void **state, size_t i, const struct row *row)
 	(void)setup(state);
 	memcpy(scripts, row->scripts, sizeof(row->scripts));
 	conf.relay.opportunistic_tls = !row->no_opportunity;
+	if (row->max_addresses > 0)
+		conf.relay.max_addresses = row->max_addresses;
 	conf.relay.idle_timeout = 1;
 	give_as(i + 1, row->nexthop, &row->asked, -1);
 	run_until(":");
@@ -97,7 +101,7 @@ test_rows(void **state)
 		{ "STARTTLS is not offered", "[mx1.test]", { CLEAR "S 250 mx\n" QUIT }, REQUIRED, .result = "F5.7.10" },
 		{ "REQUIRETLS in clear is none", "[mx1.test]", { CLEAR "S 250-mx\nS 250 REQUIRETLS\n" QUIT }, REQUIRED, .result = "F5.7.10" },
 		{ "STARTTLS is refused", "[mx1.test]", { CLEAR "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 502 no\n" QUIT }, REQUIRED, .result = "F5.7.10" },
-		{ "STARTTLS is refused for now", "[mx1.test]", { CLEAR "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 454 4.7.0 later\n" QUIT }, REQUIRED, .result = "D4.7.10" },
+		{ "STARTTLS is refused for now", "[mx1.test]", { LATER QUIT }, REQUIRED, .result = "D4.7.10" },
 		{ "lost in the handshake", "[mx1.test]", { CLEAR "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 220 go\nX" }, REQUIRED, .result = "D4.7.10" },
 		{ "no TLS behind 220", "[mx1.test]", { CLEAR "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 220 go\nD 100\nS this is no TLS at all\nE" }, REQUIRED, .result = "F5.7.10" },
 		{ "more than 220", "[mx1.test]", { CLEAR "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nW 220 go\\r\\n250 mx\\r\\n\nE" }, REQUIRED, .result = "D4.5.0" },
@@ -109,6 +113,12 @@ test_rows(void **state)
 		{ "none is", "[twins.test]", { UNFIT QUIT, CLEAR "S 250 mx\n" QUIT }, REQUIRED, .result = "F5.7.10" },
 		{ "one is not, and one does not answer", "[half.test]", { UNFIT QUIT }, REQUIRED, .result = "D4.7.30" },
 		{ "one is not, and one is busy", "[twins.test]", { UNFIT QUIT, "S 421 4.3.2 busy\nE" }, REQUIRED, .result = "D4.3.2" },
+		{ "one is not, and one goes down in MAIL", "[twins.test]", { FIT "C MAIL FROM:<s@me.test> REQUIRETLS\nS 421 4.3.2 going down\nE", UNFIT QUIT },
+		    REQUIRED, .result = "D4.7.30" },
+		{ "one begins no TLS now, and one is not", "[twins.test]", { LATER QUIT, UNFIT QUIT }, REQUIRED, .result = "D4.7.30" },
+		{ "the same, the other way round", "[twins.test]", { UNFIT QUIT, LATER QUIT }, REQUIRED, .result = "D4.7.10" },
+		{ "one is not, and a question has no answer", "[unsure.test]", { UNFIT QUIT }, REQUIRED, .result = "D4.7.30" },
+		{ "one is not, and the other is beyond max-addresses", "[twins.test]", { UNFIT QUIT }, REQUIRED, .result = "D4.7.30", .max_addresses = 1 },
 		{ "a notification is as safe as can be", "[mx1.test]", { FIT "C MAIL FROM:<> REQUIRETLS\n" REST QUIT }, NOTICE, .result = "R2.0.0" },
 		{ "and goes where it is not", "[mx1.test]", { UNFIT BOUNCE QUIT }, NOTICE, .result = "R2.0.0" },
 		{ "even in clear", "two.test", { CLEAR "S 250 mx\n" BOUNCE QUIT }, NOTICE, .result = "R2.0.0" },
@@ -146,12 +156,89 @@ test_pool(void **state)
 	assert_int_equal(peer_count, 2);
 }
 
+/* Taken, too, for a notification of such mail: one that idles in clear is not as safe as can be. */
+static void
+test_pool_notice(void **state)
+{
+	authorities = pem;
+	(void)teardown(state);
+	(void)setup(state);
+	conf.relay.opportunistic_tls = false;
+	scripts[0] = CLEAR "S 250 mx\n" ORDINARY "E";
+	scripts[1] = FIT "C MAIL FROM:<> REQUIRETLS\n" REST "E";
+	give(1, "[mx1.test]", -1);
+	run_until("1:");
+	give_as(2, "[mx1.test]", &(struct asked)NOTICE, -1);
+	run_until("2:");
+	assert_string_equal(said, "1: 3R2.0.0; 2: 3R2.0.0");
+	assert_int_equal(peer_count, 2);
+}
+
+static void
+believe(const char *who)
+{
+	struct err err;
+	struct tls_context *tls = tls_client_new(slice_str(who), &err);
+
+	assert_int_equal(relay_reload(relay, &conf, &tls, &err), 0);
+}
+
+/* What a session proves, it proves by the authorities that it began with: other ones come with the next session. */
+static void
+test_reload(void **state)
+{
+	static const struct { bool before, after; const char *then, *result; } rows[] = {
+		{ false, true, QUIT, "1: 3D4.3.5" },
+		{ true, false, PROTECTED QUIT, "1: 3R2.0.0" },
+	};
+	char script[500];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ROW(i, rows[i].result);
+		(void)teardown(state);
+		authorities = rows[i].before ? pem : "";
+		(void)setup(state);
+		conf.relay.opportunistic_tls = true;
+		conf.relay.idle_timeout = 1;
+		(void)snprintf(script, sizeof(script), STARTTLS "%s", rows[i].then);
+		scripts[0] = script;
+		give_as(1, "[mx1.test]", &(struct asked)REQUIRED, -1);
+		for (int n = 0; n < 300 && (peer_count == 0 || !slice_eq(peer_rest(peers[0]), slice_str(rows[i].then))); n++)
+			rounds(1);
+		believe(rows[i].after ? pem : "");
+		peer_say(peers[0], "250-mx\r\n250 REQUIRETLS\r\n");
+		run_until("1:");
+		assert_string_equal(said, rows[i].result);
+	}
+}
+
+/* What idles was made with the old configuration. */
+static void
+test_reload_and_idle(void **state)
+{
+	authorities = pem;
+	(void)teardown(state);
+	(void)setup(state);
+	conf.relay.opportunistic_tls = true;
+	scripts[0] = FIT PROTECTED QUIT;
+	scripts[1] = STARTTLS "S 250-mx\nS 250 REQUIRETLS\n" QUIT;
+	give_as(1, "[mx1.test]", &(struct asked)REQUIRED, -1);
+	run_until("1:");
+	believe(other_pem);
+	give_as(2, "[mx1.test]", &(struct asked)REQUIRED, -1);
+	run_until("2:");
+	assert_string_equal(said, "1: 3R2.0.0; 2: 3F5.7.10");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rows, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pool, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_pool_notice, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reload, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reload_and_idle, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, setup_group, teardown_group);

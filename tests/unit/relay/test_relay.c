@@ -2,6 +2,7 @@
 #include "tests/unit/relay/room.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "base/fd.h"
 #include "net/tls_context.h"
@@ -54,6 +55,23 @@ test_routes(void **state)
 			assert_true(k < peer_count && peer_done(peers[k]));
 	}
 	assert_in_range(credit, 1, AGENT_CREDIT_MAX);
+}
+
+/* Our own shortage is not said of the next hop. */
+static void
+test_no_descriptor(void **state)
+{
+	struct rlimit limit, none;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	give(1, "[127.0.0.1]", -1);
+	run_until(":");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_string_equal(said, "1: 3D4.3.0");
 }
 
 static void
@@ -359,7 +377,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_RELAY(test_routes), WITH_RELAY(test_private), WITH_RELAY(test_reuse), WITH_RELAY(test_reuse_limits), WITH_RELAY(test_stale),
+		WITH_RELAY(test_routes), WITH_RELAY(test_no_descriptor), WITH_RELAY(test_private), WITH_RELAY(test_reuse), WITH_RELAY(test_reuse_limits), WITH_RELAY(test_stale),
 		WITH_RELAY(test_by_fd), WITH_RELAY(test_damaged), WITH_RELAY(test_new_queue), WITH_RELAY(test_cancel), WITH_RELAY(test_bad_frames), WITH_RELAY(test_stop),
 		WITH_RELAY(test_reload), WITH_RELAY(test_unconfirmed),
 	};
