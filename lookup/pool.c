@@ -92,7 +92,7 @@ static void	on_end(void *, const char *);
 
 static const struct channel_ops worker_ops = {
 	.wire = WORKER_WIRE, .version = WORKER_VERSION, .handlers = handlers, .handler_count = WORKER_FRAME_COUNT,
-	.on_end = on_end,
+	.secret = true, .on_end = on_end,
 };
 
 static void
@@ -138,7 +138,8 @@ slot_end(struct slot *slot)
 	slot->state = SLOT_DYING;
 	timer_stop(&slot->timer);
 	channel_close(&slot->channel);
-	(void)kill(slot->pid, SIGKILL);
+	if (slot->pid > 0)
+		(void)kill(slot->pid, SIGKILL);
 }
 
 /* Ends the child; what it was asked is lost now. */
@@ -177,11 +178,13 @@ slot_rest(struct slot *slot)
 static void
 slot_reaped(struct slot *slot)
 {
+	pid_t pid = slot->pid;
+
+	slot->pid = 0;				/* the number may be somebody else's now */
 	if (slot->state != SLOT_DYING) {	/* the signal came before the end of its socket was read */
-		log_warn("worker %ld died", (long)slot->pid);
+		log_warn("worker %ld died", (long)pid);
 		slot_kill(slot);
 	}
-	slot->pid = 0;
 	if (!slot->spared && loop_now(slot->pool->loop) - slot->born < LIVED_LONG) {
 		slot_rest(slot);
 	} else {

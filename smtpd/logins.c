@@ -36,6 +36,7 @@ static const struct channel_ops ops = {
 	.version = AUTH_VERSION,
 	.handlers = handlers,
 	.handler_count = AUTH_FRAME_COUNT,
+	.secret = true,
 	.on_end = on_end,
 };
 

@@ -17,9 +17,18 @@ buf_init(struct buf *b, size_t max)
 	*b = (struct buf){ .max = max };
 }
 
+/* What was in mem[from .. to) is not to be found there. */
+static void
+forget(struct buf *b, size_t from, size_t to)
+{
+	if (b->secret && to > from)
+		explicit_bzero(b->mem + from, to - from);
+}
+
 void
 buf_fini(struct buf *b)
 {
+	forget(b, b->start, b->end);
 	mem_free(b->mem);
 	*b = (struct buf){ .max = b->max };
 }
@@ -35,6 +44,7 @@ buf_wipe(struct buf *b)
 void
 buf_reset(struct buf *b)
 {
+	forget(b, b->start, b->end);
 	b->start = b->end = 0;
 	b->failed = false;
 }
@@ -49,6 +59,33 @@ buf_shrink(struct buf *b)
 	}
 }
 
+static void
+move_to_front(struct buf *b)
+{
+	size_t len = buf_len(b);
+
+	if (b->start > 0 && len > 0) {
+		memmove(b->mem, b->mem + b->start, len);
+		forget(b, len, b->end);
+	}
+	b->start = 0;
+	b->end = len;
+}
+
+/* mem_grow, without leaving a copy in what realloc frees. */
+static char *
+grow_secret(const struct buf *b, size_t cap)
+{
+	char *mem = mem_alloc(cap);
+
+	if (mem == NULL || b->mem == NULL)
+		return mem;
+	memcpy(mem, b->mem, b->end);
+	explicit_bzero(b->mem, b->cap);
+	mem_free(b->mem);
+	return mem;
+}
+
 static int
 buf_grow(struct buf *b, size_t need)
 {
@@ -59,7 +96,7 @@ buf_grow(struct buf *b, size_t need)
 		cap *= 2;
 	if (b->max < SIZE_MAX && cap > b->max + 1)	/* one more byte, for buf_cstr */
 		cap = b->max + 1;
-	mem = mem_grow(b->mem, cap, 1);
+	mem = b->secret ? grow_secret(b, cap) : mem_grow(b->mem, cap, 1);
 	if (mem == NULL)
 		return -1;
 	b->mem = mem;
@@ -78,10 +115,7 @@ buf_room(struct buf *b, size_t n)
 	}
 	if (b->cap - b->end >= n && b->mem != NULL)
 		return b->mem + b->end;
-	if (b->start > 0 && len > 0)
-		memmove(b->mem, b->mem + b->start, len);
-	b->start = 0;
-	b->end = len;
+	move_to_front(b);
 	if (b->cap - b->end < n || b->mem == NULL) {
 		if (buf_grow(b, len + n) == -1) {
 			b->failed = true;
@@ -188,6 +222,7 @@ void
 buf_drop(struct buf *b, size_t n)
 {
 	assert(n <= buf_len(b));
+	forget(b, b->start, b->start + n);
 	b->start += n;
 	if (b->start == b->end)
 		b->start = b->end = 0;
@@ -196,8 +231,10 @@ buf_drop(struct buf *b, size_t n)
 void
 buf_cut(struct buf *b, size_t len)
 {
-	if (len < buf_len(b))
-		b->end = b->start + len;
+	if (len >= buf_len(b))
+		return;
+	forget(b, b->start + len, b->end);
+	b->end = b->start + len;
 }
 
 const char *
@@ -206,13 +243,10 @@ buf_cstr(struct buf *b)
 	if (b->mem == NULL || b->end == b->cap) {
 		size_t len = buf_len(b);
 
-		if (b->start > 0) {
-			memmove(b->mem, b->mem + b->start, len);
-			b->start = 0;
-			b->end = len;
-		} else if (buf_grow(b, len + 1) == -1) {
+		if (b->start > 0)
+			move_to_front(b);
+		else if (buf_grow(b, len + 1) == -1)
 			return NULL;
-		}
 	}
 	b->mem[b->end] = '\0';
 	return b->mem + b->start;

@@ -19,6 +19,7 @@ struct buf {
 	size_t	 cap;
 	size_t	 max;		/* never more than this many bytes of contents */
 	bool	 failed;
+	bool	 secret;	/* what is dropped, cut or moved is overwritten where it was; set behind buf_init */
 };
 
 void		 buf_init(struct buf *, size_t max);

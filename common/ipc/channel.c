@@ -85,6 +85,7 @@ channel_open(struct loop *loop, int fd, const struct channel_ops *ops, void *arg
 	c->arg = arg;
 	buf_init(&c->in, IN_MAX);
 	buf_init(&c->out, OUT_MAX);
+	c->in.secret = c->out.secret = ops->secret;
 	if (watch_start(&c->watch, loop, fd, WATCH_READ, channel_ready, c) == -1) {
 		(void)err_set(err, "no memory for an event");
 		goto fail;

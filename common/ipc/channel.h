@@ -36,6 +36,7 @@ struct channel_ops {
 	uint16_t			 handler_count;
 	void				(*on_end)(void *arg, const char *why);	/* peer gone or misbehaved */
 	void				(*on_drained)(void *arg);	/* what was queued has left; may be NULL */
+	bool				 secret;	/* passwords come this way: what is read or sent is overwritten */
 };
 
 /* Takes the descriptor (also on failure). NULL: err. */

@@ -231,8 +231,10 @@ send_boot(struct child *c, int log, struct err *err)
 	tls_files_give(s->tls, c);
 	control_boot_put(channel_begin(c->control, CONTROL_BOOT), &boot);
 	result = channel_end_fd(c->control, log);
-	if (blob.failed || result == -1)
+	if (blob.failed)
 		result = err_set(err, "the configuration is too large to pass on, or memory is short");
+	else if (result == -1)
+		result = err_set(err, "the control wire does not take its first frame: memory or descriptors are short");
 	buf_fini(&blob);
 	return result;
 }

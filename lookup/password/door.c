@@ -61,7 +61,8 @@ on_door_end(void *arg, const char *why)
 }
 
 static const struct channel_ops door_ops = {
-	.wire = "auth", .version = AUTH_VERSION, .handlers = door_handlers, .handler_count = AUTH_FRAME_COUNT, .on_end = on_door_end,
+	.wire = "auth", .version = AUTH_VERSION, .handlers = door_handlers, .handler_count = AUTH_FRAME_COUNT, .secret = true,
+	.on_end = on_door_end,
 };
 
 void

@@ -69,7 +69,8 @@ on_end(void *arg, const char *why)
 }
 
 static const struct channel_ops ops = {
-	.wire = PAM_WIRE, .version = PAM_WIRE_VERSION, .handlers = handlers, .handler_count = PAM_WIRE_FRAME_COUNT, .on_end = on_end,
+	.wire = PAM_WIRE, .version = PAM_WIRE_VERSION, .handlers = handlers, .handler_count = PAM_WIRE_FRAME_COUNT, .secret = true,
+	.on_end = on_end,
 };
 
 struct pam_peer *

@@ -55,6 +55,32 @@ test_insert(void **state)
 	}
 }
 
+/* What a secret one has let go of is not in its memory, whichever way it went. */
+static void
+test_secret(void **state)
+{
+	static const char nothing[64];
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 1000);
+	b.secret = true;
+	buf_puts(&b, "first second third");
+	buf_drop(&b, 6);
+	assert_memory_equal(b.mem, nothing, 6);
+	buf_cut(&b, 6);
+	assert_slice(buf_slice(&b), "second");
+	assert_memory_equal(b.mem + 12, nothing, 6);
+	assert_non_null(buf_room(&b, b.cap - 8));	/* moves to the front */
+	assert_slice(buf_slice(&b), "second");
+	assert_memory_equal(b.mem + 6, nothing, 12);
+	assert_non_null(buf_room(&b, 900));		/* moves elsewhere */
+	assert_slice(buf_slice(&b), "second");
+	buf_reset(&b);
+	assert_memory_equal(b.mem, nothing, 6);
+	buf_fini(&b);
+}
+
 static void
 test_limit_is_sticky(void **state)
 {
@@ -172,6 +198,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_append_and_drop), cmocka_unit_test(test_limit_is_sticky), cmocka_unit_test(test_insert),
+		cmocka_unit_test(test_secret),
 		cmocka_unit_test(test_limit_zero),      cmocka_unit_test(test_printf),
 		cmocka_unit_test(test_random_walk),     cmocka_unit_test(test_no_memory),
 	};

@@ -105,9 +105,9 @@ on_drained(void *arg)
 	side->drains++;
 }
 
-const struct channel_ops ops = { "test", 1, handlers, TYPES, on_end, on_drained };
-const struct channel_ops other_wire = { "tesT", 1, handlers, TYPES, on_end, on_drained };
-const struct channel_ops other_version = { "test", 2, handlers, TYPES, on_end, NULL };
+const struct channel_ops ops = { "test", 1, handlers, TYPES, on_end, on_drained, false };
+const struct channel_ops other_wire = { "tesT", 1, handlers, TYPES, on_end, on_drained, false };
+const struct channel_ops other_version = { "test", 2, handlers, TYPES, on_end, NULL, false };
 
 static void
 guard_over(void *arg)

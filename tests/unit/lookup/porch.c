@@ -109,7 +109,7 @@ on_door_end(void *arg, const char *why)
 	channel_close(&the.door);
 }
 
-static const struct channel_ops door_ops = { "auth", AUTH_VERSION, door_handlers, AUTH_FRAME_COUNT, on_door_end, NULL };
+static const struct channel_ops door_ops = { "auth", AUTH_VERSION, door_handlers, AUTH_FRAME_COUNT, on_door_end, NULL, false };
 
 /* --- queue ---------------------------------------------------------------------------------------------------- */
 
@@ -167,7 +167,7 @@ on_queue_end(void *arg, const char *why)
 	channel_close(&the.queue);
 }
 
-static const struct channel_ops queue_ops = { "auth", AUTH_VERSION, queue_handlers, AUTH_FRAME_COUNT, on_queue_end, NULL };
+static const struct channel_ops queue_ops = { "auth", AUTH_VERSION, queue_handlers, AUTH_FRAME_COUNT, on_queue_end, NULL, false };
 
 static struct channel	*porch_wire(const struct channel_ops *, enum wire_role);
 

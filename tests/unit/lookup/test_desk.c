@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "event/timer.h"
 #include "ipc/channel.h"
+#include "ipc/frame.h"
 #include "lookup/pam/wire.h"
 #include "tests/support/tempdir.h"
 #include "tests/support/testing.h"
@@ -30,6 +31,7 @@ static struct {
 	char		 base[256];
 	unsigned	 got;
 	bool		 ended;
+	int		 wire_fd;	/* of desk_apart; chan_sync's */
 	struct { uint32_t id; enum sasl_result result; char text[200]; } verdicts[100];
 } the;
 
@@ -60,7 +62,7 @@ on_end(void *arg, const char *why)
 }
 
 static const struct frame_handler handlers[PAM_WIRE_FRAME_COUNT] = { [PAM_WIRE_STEPPED] = { "STEPPED", on_stepped, false } };
-static const struct channel_ops ops = { PAM_WIRE, PAM_WIRE_VERSION, handlers, PAM_WIRE_FRAME_COUNT, on_end, NULL };
+static const struct channel_ops ops = { PAM_WIRE, PAM_WIRE_VERSION, handlers, PAM_WIRE_FRAME_COUNT, on_end, NULL, false };
 
 static void
 on_tick(void *arg)
@@ -293,38 +295,105 @@ draw_secret(char response[5 + 17], char arguments[64])
 	}
 }
 
+/* A desk in a process of its own, whose module is asked with "ask=1" until moody says otherwise. */
+static struct chan_sync *
+desk_apart(pid_t *pid)
+{
+	struct chan_sync *wire_to;
+	char path[512];
+	struct err err;
+	int pair[2];
+
+	the.conf.submission.workers = 1;
+	the.conf.lookup.answer_timeout = 20000;
+	assert_int_equal(stack_init(&the.stack, moody_service(the.base, "ask=1", path), &err), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	*pid = fork();
+	if (*pid == 0)
+		run_desk(pair[1]);
+	(void)close(pair[1]);
+	assert_non_null(wire_to = chan_sync_open(pair[0], PAM_WIRE, PAM_WIRE_VERSION, &err));
+	the.wire_fd = pair[0];
+	return wire_to;
+}
+
+static void
+desk_apart_end(struct chan_sync **wire_to, pid_t pid)
+{
+	chan_sync_close(wire_to);
+	(void)kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 /* A module that searches all of its process finds its own user's password, and not that of the one before. */
 static void
 test_leaves_nothing(void **state)
 {
-	char response[5 + 17], arguments[64], path[512];
+	char response[5 + 17], arguments[64];
 	struct chan_sync *wire_to;
-	struct err err;
-	int pair[2];
 	pid_t pid;
 
 	(void)state;
 #ifdef POSTHORN_SANITIZERS
 	skip();			/* its shadow of the memory has no end */
 #endif
-	the.conf.submission.workers = 1;
-	the.conf.lookup.answer_timeout = 20000;
-	assert_int_equal(stack_init(&the.stack, moody_service(the.base, "ask=1", path), &err), 0);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-	pid = fork();
-	if (pid == 0)
-		run_desk(pair[1]);
-	(void)close(pair[1]);
-	assert_non_null(wire_to = chan_sync_open(pair[0], PAM_WIRE, PAM_WIRE_VERSION, &err));
+	wire_to = desk_apart(&pid);
 	draw_secret(response, arguments);
 	assert_int_equal(ask_sync(wire_to, 1, slice_of(response, 5 + 16)), SASL_FAILED);
 	moody(arguments);
 	assert_int_equal(ask_sync(wire_to, 2, slice_of(response, 5 + 16)), SASL_FAILED);	/* it does find */
 	assert_int_equal(ask_sync(wire_to, 3, RIGHT), SASL_OK);
 	assert_int_equal(ask_sync(wire_to, 4, RIGHT), SASL_OK);
-	chan_sync_close(&wire_to);
-	(void)kill(pid, SIGKILL);
-	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	desk_apart_end(&wire_to, pid);
+}
+
+/* Two questions, of which the second comes in two reads: its beginning is moved to the front of the wire's buffer before the rest is read. */
+static void
+write_in_two(struct slice first, struct slice second)
+{
+	const struct slice said[] = { first, second };
+	struct buf out;
+
+	buf_init(&out, 100000);
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct pam_question question = { 10 + i, { .mechanism = SASL_PLAIN, .client = SLICE_LIT("\300\0\2\7"),
+		    .nonce = SLICE_LIT("abc"), .count = 1, .responses = { said[i] } } };
+		size_t at = buf_len(&out);
+
+		frame_open(&out, PAM_WIRE_STEP);
+		pam_question_put(&out, &question);
+		assert_int_equal(frame_close(&out, at, false), 0);
+	}
+	assert_int_equal(write(the.wire_fd, out.mem, buf_len(&out) - 1), (ssize_t)buf_len(&out) - 1);
+	(void)usleep(200000);
+	assert_int_equal(write(the.wire_fd, out.mem + buf_len(&out) - 1, 1), 1);
+	buf_wipe(&out);
+}
+
+static void
+test_leaves_nothing_behind_a_move(void **state)
+{
+	char response[5 + 17], arguments[64], big[400];
+	struct chan_sync *wire_to;
+	struct reader in;
+	pid_t pid;
+	int fd;
+
+	(void)state;
+#ifdef POSTHORN_SANITIZERS
+	skip();
+#endif
+	wire_to = desk_apart(&pid);
+	draw_secret(response, arguments);
+	arguments[7 + 24] = '\0';		/* the first twelve bytes of it are enough */
+	memset(big, 'a', sizeof(big));
+	write_in_two(slice_of(big, sizeof(big)), slice_of(response, 5 + 16));
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(chan_sync_next(wire_to, &in, &fd, NULL), PAM_WIRE_STEPPED);
+	moody(arguments);
+	assert_int_equal(ask_sync(wire_to, 3, RIGHT), SASL_OK);
+	assert_int_equal(ask_sync(wire_to, 4, RIGHT), SASL_OK);
+	desk_apart_end(&wire_to, pid);
 }
 
 static void
@@ -376,7 +445,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		DESK(test_dialogues), DESK(test_each_alone), DESK(test_hangs), DESK(test_dies), DESK(test_lookup_anew), DESK(test_leaves_nothing),
+		DESK(test_dialogues), DESK(test_each_alone), DESK(test_hangs), DESK(test_dies), DESK(test_lookup_anew), DESK(test_leaves_nothing), DESK(test_leaves_nothing_behind_a_move),
 		DESK(test_bad_questions),
 	};
 

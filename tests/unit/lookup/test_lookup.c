@@ -109,7 +109,7 @@ static const struct frame_handler handlers[LOOKUP_FRAME_COUNT] = {
 	[LOOKUP_MAILBOX_OF] = { "MAILBOX_OF", on_mailbox_of, false },
 	[LOOKUP_GENERATION] = { "GENERATION", on_generation, false },
 };
-static const struct channel_ops ops = { "lookup", LOOKUP_VERSION, handlers, LOOKUP_FRAME_COUNT, on_end, NULL };
+static const struct channel_ops ops = { "lookup", LOOKUP_VERSION, handlers, LOOKUP_FRAME_COUNT, on_end, NULL, false };
 
 static void
 connect_client(struct client *c, enum wire_role role)

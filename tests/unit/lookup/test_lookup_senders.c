@@ -59,7 +59,7 @@ static const struct frame_handler handlers[LOOKUP_FRAME_COUNT] = {
 	[LOOKUP_SENDER_OF] = { "SENDER_OF", on_sender_of, false },
 	[LOOKUP_GENERATION] = { "GENERATION", on_generation, false },
 };
-static const struct channel_ops ops = { "lookup", LOOKUP_VERSION, handlers, LOOKUP_FRAME_COUNT, on_end, NULL };
+static const struct channel_ops ops = { "lookup", LOOKUP_VERSION, handlers, LOOKUP_FRAME_COUNT, on_end, NULL, false };
 
 static void
 too_late(void *arg)

@@ -41,7 +41,7 @@ on_end(void *arg, const char *why)
 }
 
 static const struct frame_handler handlers[PAM_WIRE_FRAME_COUNT] = { [PAM_WIRE_STEP] = { "STEP", on_step, false } };
-static const struct channel_ops ops = { PAM_WIRE, PAM_WIRE_VERSION, handlers, PAM_WIRE_FRAME_COUNT, on_end, NULL };
+static const struct channel_ops ops = { PAM_WIRE, PAM_WIRE_VERSION, handlers, PAM_WIRE_FRAME_COUNT, on_end, NULL, false };
 
 static void
 pam_wire(void)

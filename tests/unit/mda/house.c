@@ -89,7 +89,7 @@ static const struct frame_handler queue_handlers[DELIVER_FRAME_COUNT] = {
 	[DELIVER_HELLO] = { "HELLO", on_hello, false },
 	[DELIVER_RESULTS] = { "RESULTS", on_results, false },
 };
-static const struct channel_ops queue_ops = { "deliver", DELIVER_VERSION, queue_handlers, DELIVER_FRAME_COUNT, on_end, NULL };
+static const struct channel_ops queue_ops = { "deliver", DELIVER_VERSION, queue_handlers, DELIVER_FRAME_COUNT, on_end, NULL, false };
 
 /* --- lookup ------------------------------------------------------------------------------------------------- */
 
@@ -123,7 +123,7 @@ on_mailbox(void *arg, struct reader *in, int fd)
 static const struct frame_handler lookup_handlers[LOOKUP_FRAME_COUNT] = {
 	[LOOKUP_MAILBOX] = { "MAILBOX", on_mailbox, false },
 };
-static const struct channel_ops lookup_ops = { "lookup", LOOKUP_VERSION, lookup_handlers, LOOKUP_FRAME_COUNT, on_end, NULL };
+static const struct channel_ops lookup_ops = { "lookup", LOOKUP_VERSION, lookup_handlers, LOOKUP_FRAME_COUNT, on_end, NULL, false };
 
 /* --- the supervisor ----------------------------------------------------------------------------------------- */
 
@@ -236,7 +236,7 @@ static const struct frame_handler spawn_handlers[SPAWN_FRAME_COUNT] = {
 	[SPAWN_START] = { "START", on_start, false },
 	[SPAWN_STOP] = { "STOP", on_stop, false },
 };
-static const struct channel_ops spawn_ops = { "spawn", SPAWN_VERSION, spawn_handlers, SPAWN_FRAME_COUNT, on_end, NULL };
+static const struct channel_ops spawn_ops = { "spawn", SPAWN_VERSION, spawn_handlers, SPAWN_FRAME_COUNT, on_end, NULL, false };
 
 /* --- the fixture -------------------------------------------------------------------------------------------- */
 

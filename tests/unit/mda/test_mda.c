@@ -481,7 +481,7 @@ static void
 test_content_is_a_file(void **state)
 {
 	static const struct frame_handler handlers[DELIVER_FRAME_COUNT] = { [DELIVER_HELLO] = { "HELLO", skip_hello, false } };
-	static const struct channel_ops ops = { "deliver", DELIVER_VERSION, handlers, DELIVER_FRAME_COUNT, count_end, NULL };
+	static const struct channel_ops ops = { "deliver", DELIVER_VERSION, handlers, DELIVER_FRAME_COUNT, count_end, NULL, false };
 	int fds[2], pipes[2], wrong[3];
 	struct err err;
 

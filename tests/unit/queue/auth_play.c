@@ -26,7 +26,7 @@ on_end(void *arg, const char *why)
 }
 
 static const struct frame_handler handlers[AUTH_FRAME_COUNT] = { [AUTH_KNOWN] = { "known", on_known, false } };
-static const struct channel_ops ops = { "auth", AUTH_VERSION, handlers, AUTH_FRAME_COUNT, on_end, NULL };
+static const struct channel_ops ops = { "auth", AUTH_VERSION, handlers, AUTH_FRAME_COUNT, on_end, NULL, false };
 
 void
 auth_play_wire(struct auth_play *p)

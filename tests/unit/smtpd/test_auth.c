@@ -138,7 +138,7 @@ static const struct frame_handler handlers[AUTH_FRAME_COUNT] = {
 	[AUTH_BEGIN] = { "begin", on_begin, false }, [AUTH_CONTINUE] = { "continue", on_continue, false },
 	[AUTH_CANCEL] = { "cancel", on_cancel, false }, [AUTH_RESUME] = { "resume", on_resume, false },
 };
-static const struct channel_ops ops = { "auth", AUTH_VERSION, handlers, AUTH_FRAME_COUNT, on_end, NULL };
+static const struct channel_ops ops = { "auth", AUTH_VERSION, handlers, AUTH_FRAME_COUNT, on_end, NULL, false };
 
 static void
 open_lookup(const char *mechanisms)
