@@ -17,7 +17,7 @@
 #define IN_MAX		(2 * REPLY_LINE_MAX)
 #define OUT_HIGH	(128 * 1024)
 #define OUT_MAX		(512 * 1024)	/* OUT_HIGH, and one block of nothing but dots */
-#define QUITTING_MAX	32		/* a server that does not answer QUIT must not use up our descriptors */
+#define QUITTING_MAX	500		/* servers that do not answer QUIT must not use up our descriptors */
 
 static void on_input(void *);
 static void on_end(void *, enum stream_end, int);

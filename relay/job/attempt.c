@@ -331,7 +331,7 @@ on_route(void *arg)
 {
 	struct job *job = arg;
 
-	job->unheard = job->route->partial;
+	job->unheard |= job->route->partial;
 	if (job->route->targets.count == 0)
 		finish_with(job, job->route->failure.action, job->route->failure.status, job->route->text);
 	else if (must_be_protected(job) && !route_names_host(job->route))

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """bench — posthorn beside Debian's Postfix, Exim and OpenSMTPD, on one file system, in one run.
 
-    ./dev bench [--seconds N] [--only accept,relay,...] [--peers postfix,exim,opensmtpd] [--out FILE]
+    ./dev bench [accept relay ...] [--seconds N] [--peers postfix,exim,opensmtpd] [--out FILE]
     ./dev bench queue --messages N          a long queue, see queue_bench.py
     ./dev bench crowd                       idle and slow clients by the thousand, see crowd.py
 
@@ -149,7 +149,7 @@ class Bench:
 def options_of(arguments):
     parser = argparse.ArgumentParser(prog="./dev bench", description="posthorn beside other MTAs; ./dev bench queue for a long queue, ./dev bench crowd for idle clients")
     parser.add_argument("--seconds", type=int, default=30, help="how long each run sends (30)")
-    parser.add_argument("--only", default=",".join(KINDS), help="kinds of runs: " + ",".join(KINDS))
+    parser.add_argument("kinds", nargs="*", metavar="KIND", help="of runs, all when none is named: " + ", ".join(KINDS))
     parser.add_argument("--peers", default="postfix,exim,opensmtpd", help="beside whom (postfix,exim,opensmtpd; empty: nobody)")
     parser.add_argument("--size-gib", type=int, default=30, help="of the file system image (30; sparse)")
     parser.add_argument("--packages", default="build/peers", help="where the others are unpacked")
@@ -171,9 +171,9 @@ def main():
         import crowd
         return crowd.main(sys.argv[2:])
     options = options_of(sys.argv[1:])
-    wanted = options.only.split(",")
+    wanted = options.kinds or KINDS
     if not set(wanted) <= set(KINDS):
-        say(f"--only knows {','.join(KINDS)}")
+        say(f"there are these kinds of runs: {', '.join(KINDS)}, queue, crowd")
         return 64
     kinds = available(options.packages, options.peers.lower().split(","), say)
     for line in head(options):
