@@ -44,6 +44,7 @@ void
 client_house_conf(struct client_house *house, const struct conf *conf, struct tls_context **tls)
 {
 	house->conf = conf;
+	house->generation++;
 	tls_context_drop(&house->tls);
 	house->tls = *tls;
 	*tls = NULL;
@@ -151,6 +152,7 @@ client_open(struct client_house *house, int fd, const char *host, const struct s
 		return NULL;
 	}
 	c->house = house;
+	c->generation = house->generation;
 	c->ops = ops;
 	c->arg = arg;
 	c->address = *address;
@@ -168,6 +170,12 @@ bool
 client_usable(const struct client *c)
 {
 	return is_idle(c) && !client_spent(c);
+}
+
+bool
+client_is_current(const struct client *c)
+{
+	return c->generation == c->house->generation;
 }
 
 bool
@@ -325,6 +333,7 @@ client_decide_rest(struct client *c, const struct outcome *outcome)
 void
 client_finish(struct client *c)
 {
+	loop_hook_cancel(c->house->loop, &c->hook);	/* it would end the next transaction, too */
 	client_go(c, STEP_IDLE);
 	c->spoiled = stream_input(c->stream).len > 0;
 	c->tx = NULL;

@@ -78,6 +78,7 @@ bool		 client_protects(const struct client *, struct outcome *why, char text[OUT
 /* Only when ready or after `sent` with client_usable. */
 void		 client_send(struct client *, struct transaction *);
 bool		 client_usable(const struct client *);		/* idle and healthy: another transaction may be sent */
+bool		 client_is_current(const struct client *);	/* it began with the configuration that is in force: others may have it next */
 bool		 client_spent(const struct client *);		/* idle and healthy, but the server takes no more of this in one session */
 uint32_t	 client_transactions(const struct client *);	/* so far */
 const char	*client_name(const struct client *);		/* "mx.example.org[192.0.2.1]:25" */

@@ -40,6 +40,7 @@ struct client_house {
 	struct loop		*loop;
 	const struct conf	*conf;
 	LIST_HEAD(, client)	 clients;
+	uint64_t		 generation;	/* of the configuration */
 	uint32_t		 count, quitting;	/* all of them; those that wait for the answer to QUIT */
 	struct tls_context	*tls;
 	char			 block[BODY_BLOCK];	/* a piece of a file on its way through */
@@ -63,6 +64,7 @@ struct client {
 	bool			 tls_failed, tls_impossible;
 	bool			 tls_later;	/* STARTTLS was refused for now */
 	bool			 has_authorities;	/* the handshake had any to check a certificate with */
+	uint64_t		 generation;	/* the house's when it began */
 	uint32_t		 transactions;
 	/* RFC 9422 */
 	uint64_t		 domains[DOMAINS_KEPT];	/* hashes of those that RCPT has named, to a server that limits them */

@@ -257,7 +257,7 @@ envelope_mail(struct client *c, const struct reply *reply)
 		client_refused(c, reply);
 		return;
 	}
-	if (verdict == VERDICT_NONSENSE) {
+	if (verdict == VERDICT_NONSENSE || c->hook.queued) {	/* or it answers what has not been said */
 		nonsense(c, reply);
 		return;
 	}

@@ -164,10 +164,12 @@ on_ready(void *arg)
 	transact(job);
 }
 
-/* The idle connection that we took had been closed by the other side: nothing happened, so begin like a job without one. */
+/* The idle connection that we took had been closed by the other side: nothing happened, so begin like a job without one. When it was
+ * one of our own, between two transactions, its target was fit for the message and may be again. */
 static void
 begin_anew(struct job *job)
 {
+	job->unheard |= job->route != NULL;
 	client_close(&job->client);
 	job->ready = 0;
 	job->sending = false;

@@ -24,6 +24,7 @@ struct mx_host {
 	uint16_t		preference;
 	uint8_t			v4_count, v6_count;
 	bool			temporary;	/* the answer to one of its questions was trouble */
+	bool			more;		/* it has more addresses than there is room for */
 	struct sockaddress	v4[HOST_ADDRESSES], v6[HOST_ADDRESSES];	/* filled by whoever asks */
 	char			name[DNS_NAME_SIZE];
 };

@@ -73,6 +73,15 @@ hosts_unanswered(const struct mx_hosts *hosts)
 	return false;
 }
 
+static bool
+hosts_cut(const struct mx_hosts *hosts)
+{
+	for (uint16_t i = 0; i < hosts->count; i++)
+		if (hosts->hosts[i].more)
+			return true;
+	return false;
+}
+
 static enum failure
 why_no_target(const struct route *r)
 {
@@ -98,7 +107,7 @@ choose(struct route *r)
 	};
 	bool ours = !targets_choose(&r->hosts, &rules, &r->targets);
 
-	r->partial = r->targets.cut || hosts_unanswered(&r->hosts);
+	r->partial = r->targets.cut || hosts_cut(&r->hosts) || hosts_unanswered(&r->hosts);
 	if (ours)
 		fail(r, FAILURE_OURSELVES);
 	else if (r->targets.count == 0)
@@ -120,6 +129,8 @@ add_addresses(struct mx_host *host, const struct dns_answer *answer)
 			host->v4[host->v4_count++] = *a;
 		else if (a->any.sa_family == AF_INET6 && host->v6_count < HOST_ADDRESSES)
 			host->v6[host->v6_count++] = *a;
+		else
+			host->more = true;
 	}
 }
 
@@ -202,6 +213,8 @@ route_start(struct route *r, const struct route_world *world, const struct nexth
 	memset(r, 0, sizeof(*r));
 	r->world = *world;
 	r->nexthop = *nexthop;
+	(void)strlcpy(r->own_name, world->own_name, sizeof(r->own_name));
+	r->world.own_name = r->own_name;
 	r->trusted = trusted;
 	r->done = done;
 	r->arg = arg;

@@ -30,6 +30,7 @@ struct route_question {
 struct route {				/* lives in its owner; zeroed: idle */
 	struct route_world	 world;
 	struct nexthop		 nexthop;
+	char			 own_name[DNS_NAME_SIZE];	/* the world's, whose configuration may be another one when DNS answers */
 	bool			 trusted;	/* the administrator named it: private addresses and our own are fine */
 	bool			 by_mx;
 	unsigned		 waiting;	/* questions without an answer */

@@ -115,7 +115,7 @@ pool_give(struct pool *pool, struct slice nexthop, struct client **cp, uint32_t 
 	struct idle *idle = NULL;
 
 	*cp = NULL;
-	if (client_usable(client) && client_transactions(client) < most)
+	if (client_usable(client) && client_is_current(client) && client_transactions(client) < most)
 		idle = mem_zalloc(sizeof(*idle) + nexthop.len);
 	if (idle == NULL) {
 		client_quit(&client);

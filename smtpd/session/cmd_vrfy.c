@@ -2,6 +2,7 @@
  * cmd_vrfy — VRFY and EXPN (RFC 5321 3.5), for those who may relay. Strangers learn nothing: they may be harvesting addresses, and hear
  * 252 and 502 whatever they ask.
  */
+#include "base/fmt.h"
 #include "smtpd/session/inside.h"
 
 static const struct {
@@ -21,9 +22,10 @@ on_route(void *arg, const struct route_answer *answer)
 	enum route_verdict verdict = answer == NULL ? ROUTE_TRY_LATER : answer->routes[0].verdict;
 	struct session *s = arg;
 	enum sentence what = s->last == VERB_VRFY ? verdicts[verdict].verify : verdicts[verdict].expand;
+	char shown[ADDRESS_MAX];
 
 	if (s->last == VERB_VRFY && verdict == ROUTE_LOCAL)
-		session_sayf(s, "250 2.1.5 <%.*s>\r\n", SLICE_FMT(answer->routes[0].nexthop));
+		session_sayf(s, "250 2.1.5 <%s>\r\n", fmt_escaped(shown, sizeof(shown), answer->routes[0].nexthop));
 	else
 		session_say(s, what);
 	session_count(s, s->last, !sentence_is_error(what));

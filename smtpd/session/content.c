@@ -390,7 +390,6 @@ pump(struct session *s)
 
 	if (crowded)
 		fault(tx, CONTENT_NO_MEMORY);
-
 	if (left == 1) {
 		if (s->phase != PHASE_FILE)
 			session_go(s, PHASE_FILE);

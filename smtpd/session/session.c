@@ -261,9 +261,8 @@ session_free(void *arg)
 static void
 count_open(struct session *s)
 {
-	if (s->phase == PHASE_DATA || s->phase == PHASE_CHUNK || s->phase == PHASE_FILE || s->phase == PHASE_SENDER || s->phase == PHASE_VERDICT)
-		session_count(s, s->last, false);
-	if (s->phase == PHASE_VERIFY || s->phase == PHASE_FLUSH)
+	if (s->phase == PHASE_DATA || s->phase == PHASE_CHUNK || s->phase == PHASE_FILE || s->phase == PHASE_SENDER || s->phase == PHASE_VERDICT ||
+	    s->phase == PHASE_VERIFY || s->phase == PHASE_FLUSH)
 		session_count(s, s->last, false);
 	if (s->phase == PHASE_AUTH || s->phase == PHASE_AUTH_WAIT)
 		session_count(s, VERB_AUTH, false);

@@ -19,6 +19,10 @@ static const struct dns_row dns_rows[] = {
 	{ "mx4.test", DNS_A, 0, "127.0.0.4" },
 	{ "twins.test", DNS_A, 0, "127.0.0.1" }, { "twins.test", DNS_A, 0, "127.0.0.2" },
 	{ "unsure.test", DNS_A, 0, "127.0.0.1" }, { "unsure.test", DNS_AAAA, 2, NULL },
+	/* more than a host has room for: the last one is not seen */
+	{ "nine.test", DNS_A, 0, "127.0.0.1" }, { "nine.test", DNS_A, 0, "127.0.0.1" }, { "nine.test", DNS_A, 0, "127.0.0.1" }, { "nine.test", DNS_A, 0, "127.0.0.1" },
+	{ "nine.test", DNS_A, 0, "127.0.0.1" }, { "nine.test", DNS_A, 0, "127.0.0.1" }, { "nine.test", DNS_A, 0, "127.0.0.1" }, { "nine.test", DNS_A, 0, "127.0.0.1" },
+	{ "nine.test", DNS_A, 0, "127.0.0.2" },
 	{ "half.test", DNS_A, 0, "127.0.0.3" }, { "half.test", DNS_A, 0, "127.0.0.1" },
 	{ .name = NULL },
 };

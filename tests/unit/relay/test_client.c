@@ -136,6 +136,17 @@ open_pair(const char *script)
 	assert_string_equal(client_name(client), "mx.example.net[192.0.2.1]:25");
 }
 
+static void
+turn(void)
+{
+	struct timer beat;
+
+	assert_int_equal(timer_init(&beat, loop, on_guard, NULL), 0);
+	timer_set(&beat, 5);
+	assert_int_equal(loop_run(loop), 0);
+	timer_fini(&beat);
+}
+
 /* Rounds until the script is over and everybody has gone. */
 static void
 run(void)
@@ -442,6 +453,52 @@ test_null_path(void **state)
 	peer_free(&peer);
 }
 
+static unsigned sents;
+
+static void
+idle_ready(void *arg)
+{
+	(void)arg;
+	strlcpy(got, "ready", sizeof(got));
+}
+
+static void
+count_sent(void *arg)
+{
+	sents++;
+	on_sent(arg);
+}
+
+/* We refuse a transaction ourselves, and in the same moment the server says something that nobody asked: it answers nothing. */
+static void
+test_unasked(void **state)
+{
+	static const struct client_ops idle_ops = { .ready = idle_ready, .sent = count_sent, .gone = on_gone };
+	static const char *const words[] = { "250 2.0.0 ok\r\n", "550 5.0.0 no\r\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		ROW(i, words[i]);
+		sents = 0;
+		set_transaction(&(struct row){ .recipients = 1 });
+		open_pair("S 220 mx ESMTP\nC EHLO me.example.org\nS 250-mx\nS 250 SIZE 10\nE");
+		client_adopt(client, &idle_ops, NULL);
+		for (int n = 0; n < 300 && strcmp(got, "ready") != 0; n++)
+			turn();
+		tx.count = gather();
+		client_send(client, &tx);
+		peer_say(peer, words[i]);
+		for (int n = 0; n < 20; n++)
+			turn();
+		assert_string_equal(got, "F5.3.4");
+		assert_int_equal(sents, 1);
+		assert_int_equal(client_house_count(house), 0);
+		assert_null(peer_trouble(peer));
+		peer_free(&peer);
+		arena_reset(&arena);
+	}
+}
+
 static void
 no_log(enum log_level level, struct slice text, void *arg)
 {
@@ -493,7 +550,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows), cmocka_unit_test(test_words), cmocka_unit_test(test_file), cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_drip),
+		cmocka_unit_test(test_drip), cmocka_unit_test(test_unasked),
 		cmocka_unit_test(test_again), cmocka_unit_test(test_null_path),
 	};
 

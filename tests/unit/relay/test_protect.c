@@ -24,7 +24,7 @@ static struct tls_context *server;
 static int
 setup_group(void **state)
 {
-	static const char *const names[] = { "mx1.test", "implicit.test", "twins.test", "half.test", "unsure.test", NULL }, *const other[] = { "other.test", NULL };
+	static const char *const names[] = { "mx1.test", "implicit.test", "twins.test", "half.test", "unsure.test", "nine.test", NULL }, *const other[] = { "other.test", NULL };
 	const struct tls_server_options options = { TLS_FLOOR_1_2, "mx" };
 	struct err err;
 
@@ -119,6 +119,7 @@ test_rows(void **state)
 		{ "the same, the other way round", "[twins.test]", { UNFIT QUIT, LATER QUIT }, REQUIRED, .result = "D4.7.10" },
 		{ "one is not, and a question has no answer", "[unsure.test]", { UNFIT QUIT }, REQUIRED, .result = "D4.7.30" },
 		{ "one is not, and the other is beyond max-addresses", "[twins.test]", { UNFIT QUIT }, REQUIRED, .result = "D4.7.30", .max_addresses = 1 },
+		{ "one is not, and the others are too many to be looked at", "[nine.test]", { UNFIT QUIT }, REQUIRED, .result = "D4.7.30" },
 		{ "a notification is as safe as can be", "[mx1.test]", { FIT "C MAIL FROM:<> REQUIRETLS\n" REST QUIT }, NOTICE, .result = "R2.0.0" },
 		{ "and goes where it is not", "[mx1.test]", { UNFIT BOUNCE QUIT }, NOTICE, .result = "R2.0.0" },
 		{ "even in clear", "two.test", { CLEAR "S 250 mx\n" BOUNCE QUIT }, NOTICE, .result = "R2.0.0" },
@@ -212,6 +213,21 @@ test_reload(void **state)
 	}
 }
 
+/* Fit for the first message of a session, and gone before the second: that is the host's trouble, and no verdict on the mail. */
+static void
+test_gone_between(void **state)
+{
+	(void)teardown(state);
+	authorities = pem;
+	(void)setup(state);
+	scripts[0] = FIT "C MAIL FROM:<s@me.test> REQUIRETLS\nS 250 ok\nC RCPT TO:<a@x.test>\nS 250 ok\nC RCPT TO:<b@x.test>\nS 452 4.5.3 too many\n"
+	    "C DATA\nS 354 go\nB\nS 250 2.0.0 ok\nC MAIL FROM:<s@me.test> REQUIRETLS\nS 421 4.3.2 going down\nE";
+	scripts[1] = UNFIT QUIT;
+	give_as(1, "[twins.test]", &(struct asked){ .tls = TLS_TAG_REQUIRED, .to = { "a@x.test", "b@x.test" } }, -1);
+	run_until("1:");
+	assert_string_equal(said, "1: 3R2.0.0 4D4.7.30");
+}
+
 /* What idles was made with the old configuration. */
 static void
 test_reload_and_idle(void **state)
@@ -230,6 +246,30 @@ test_reload_and_idle(void **state)
 	assert_string_equal(said, "1: 3R2.0.0; 2: 3F5.7.10");
 }
 
+/* So is what was in use when the reload came: it ends with its job. */
+static void
+test_reload_and_use(void **state)
+{
+	static const char then[] = PROTECTED QUIT;
+
+	authorities = pem;
+	(void)teardown(state);
+	(void)setup(state);
+	conf.relay.opportunistic_tls = true;
+	scripts[0] = STARTTLS PROTECTED QUIT;
+	scripts[1] = FIT QUIT;
+	give_as(1, "[mx1.test]", &(struct asked)REQUIRED, -1);
+	for (int n = 0; n < 300 && (peer_count == 0 || !slice_eq(peer_rest(peers[0]), slice_str(then))); n++)
+		rounds(1);
+	believe(other_pem);
+	peer_say(peers[0], "250-mx\r\n250 REQUIRETLS\r\n");
+	run_until("1:");
+	give_as(2, "[mx1.test]", &(struct asked)REQUIRED, -1);
+	run_until("2:");
+	assert_string_equal(said, "1: 3R2.0.0; 2: 3F5.7.10");
+	assert_int_equal(peer_count, 2);
+}
+
 int
 main(void)
 {
@@ -239,6 +279,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_pool_notice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reload_and_idle, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reload_and_use, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_gone_between, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, setup_group, teardown_group);

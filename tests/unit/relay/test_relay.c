@@ -57,6 +57,25 @@ test_routes(void **state)
 	assert_in_range(credit, 1, AGENT_CREDIT_MAX);
 }
 
+/* A reload while DNS is asked: the configuration of the question is gone when the answer comes. */
+static void
+test_own_name(void **state)
+{
+	char *name = strdup("me.test"), *kept = conf.hostname;
+
+	(void)state;
+	conf.hostname = name;
+	watch_want(&dns.watch, 0);		/* it is slow */
+	give(1, "me.test", -1);
+	rounds(5);
+	memset(name, 'x', strlen(name));
+	free(name);
+	conf.hostname = kept;
+	watch_want(&dns.watch, WATCH_READ);
+	run_until(":");
+	assert_string_equal(said, "1: 3F5.4.6");
+}
+
 /* Our own shortage is not said of the next hop. */
 static void
 test_no_descriptor(void **state)
@@ -377,7 +396,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_RELAY(test_routes), WITH_RELAY(test_no_descriptor), WITH_RELAY(test_private), WITH_RELAY(test_reuse), WITH_RELAY(test_reuse_limits), WITH_RELAY(test_stale),
+		WITH_RELAY(test_routes), WITH_RELAY(test_own_name), WITH_RELAY(test_no_descriptor), WITH_RELAY(test_private), WITH_RELAY(test_reuse), WITH_RELAY(test_reuse_limits), WITH_RELAY(test_stale),
 		WITH_RELAY(test_by_fd), WITH_RELAY(test_damaged), WITH_RELAY(test_new_queue), WITH_RELAY(test_cancel), WITH_RELAY(test_bad_frames), WITH_RELAY(test_stop),
 		WITH_RELAY(test_reload), WITH_RELAY(test_unconfirmed),
 	};
