@@ -41,8 +41,10 @@ sender_file_new(const char *path)
 }
 
 static void
-clear(struct sender_file *file)
+clear(void *arg)
 {
+	struct sender_file *file = arg;
+
 	hash_fini(&file->table);
 	hash_init(&file->table);
 	arena_fini(&file->keys);
@@ -119,8 +121,9 @@ sender_file_find(const struct sender_file *file, struct slice key)
 
 /* -1: no memory; the file as a whole is then no answer to anything. */
 static int
-take_line(struct sender_file *file, struct slice line, size_t number)
+take_line(void *arg, struct slice line, size_t number)
 {
+	struct sender_file *file = arg;
 	struct entry *entry = &file->entries[file->count];
 	const char *why = "";
 	enum parsed parsed;
@@ -153,36 +156,20 @@ take_line(struct sender_file *file, struct slice line, size_t number)
 }
 
 static int
-take_lines(struct sender_file *file, struct err *err)
+begin(void *arg, size_t lines)
 {
-	struct slice text = text_file_text(file->file);
-	size_t number = 0;
+	struct sender_file *file = arg;
 
-	if ((file->entries = mem_array(text_file_lines(file->file) + 1, sizeof(struct entry))) == NULL)
-		return err_set(err, "no memory for %s", text_file_path(file->file));
-	while (text.p != NULL) {
-		struct slice line = slice_split(text, '\n', &text);
-
-		if (take_line(file, line, ++number) == -1)
-			return err_set(err, "no memory for %s", text_file_path(file->file));
-	}
-	return 0;
+	file->entries = mem_array(lines, sizeof(struct entry));
+	return file->entries == NULL ? -1 : 0;
 }
 
 int
 sender_file_refresh(struct sender_file *file, struct err *err)
 {
-	int result = text_file_refresh(file->file, err);
+	static const struct text_lines lines = { .clear = clear, .begin = begin, .line = take_line };
 
-	if (result == 0)
-		return 0;
-	clear(file);
-	if (result == 1 && take_lines(file, err) == -1) {
-		clear(file);
-		text_file_forget(file->file);
-		return -1;
-	}
-	return result;
+	return text_file_refresh(file->file, &lines, file, err);
 }
 
 bool

@@ -33,8 +33,10 @@ password_file_new(const char *path)
 }
 
 static void
-clear(struct password_file *file)
+clear(void *arg)
 {
+	struct password_file *file = arg;
+
 	hash_fini(&file->table);
 	hash_init(&file->table);
 	mem_free(file->entries);
@@ -63,60 +65,47 @@ get(const struct password_file *file, struct slice login)
 	return NULL;
 }
 
-static void
-take_line(struct password_file *file, struct slice line, size_t number)
+static int
+take_line(void *arg, struct slice line, size_t number)
 {
+	struct password_file *file = arg;
 	struct entry *entry = &file->entries[file->count];
 	const char *why = "no login, or no colon behind it";
 	struct verifier v;
 	struct slice rest;
 
 	if (line.len == 0 || line.p[0] == '#')
-		return;
+		return 0;
 	entry->login = slice_split(line, ':', &rest);
 	entry->verifier = slice_split(rest, ':', &rest);
 	if (entry->login.len == 0 || entry->verifier.p == NULL || verifier_parse(entry->verifier, &v, &why) == -1) {
 		if (file->skipped++ < COMPLAINTS_MAX)
 			log_warn("%s:%zu: nobody can log in by this line: %s", text_file_path(file->file), number, why);
-		return;
+		return 0;
 	}
 	explicit_bzero(&v, sizeof(v));
 	if (get(file, entry->login) != NULL)
-		return;		/* the first line of a login counts, as in passwd(5) */
+		return 0;		/* the first line of a login counts, as in passwd(5) */
 	hash_insert(&file->table, &entry->node, hash_slice(entry->login));
 	file->count++;
+	return 0;
 }
 
 static int
-take_lines(struct password_file *file, struct err *err)
+begin(void *arg, size_t lines)
 {
-	struct slice text = text_file_text(file->file);
-	size_t number = 0;
+	struct password_file *file = arg;
 
-	if ((file->entries = mem_array(text_file_lines(file->file) + 1, sizeof(struct entry))) == NULL)
-		return err_set(err, "no memory for %s", text_file_path(file->file));
-	while (text.p != NULL) {
-		struct slice line = slice_split(text, '\n', &text);
-
-		take_line(file, line, ++number);
-	}
-	return 0;
+	file->entries = mem_array(lines, sizeof(struct entry));
+	return file->entries == NULL ? -1 : 0;
 }
 
 int
 password_file_refresh(struct password_file *file, struct err *err)
 {
-	int result = text_file_refresh(file->file, err);
+	static const struct text_lines lines = { .clear = clear, .begin = begin, .line = take_line };
 
-	if (result == 0)
-		return 0;
-	clear(file);
-	if (result == 1 && take_lines(file, err) == -1) {
-		clear(file);
-		text_file_forget(file->file);
-		return -1;
-	}
-	return result;
+	return text_file_refresh(file->file, &lines, file, err);
 }
 
 enum sasl_found

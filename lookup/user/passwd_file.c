@@ -38,8 +38,10 @@ passwd_file_new(const char *path)
 }
 
 static void
-passwd_file_empty(struct passwd_file *file)
+passwd_file_empty(void *arg)
 {
+	struct passwd_file *file = arg;
+
 	hash_fini(&file->table);
 	hash_init(&file->table);
 	mem_free(file->users);
@@ -117,58 +119,45 @@ passwd_file_skipped(const struct passwd_file *file)
 	return file->skipped;
 }
 
-static void
-passwd_file_line(struct passwd_file *file, struct slice line, size_t number)
+static int
+passwd_file_line(void *arg, struct slice line, size_t number)
 {
+	struct passwd_file *file = arg;
 	struct user *user = &file->users[file->count];
 	const char *why;
 
 	if (line.len == 0 || line.p[0] == '#')
-		return;
+		return 0;
 	if (passwd_line_parse(line, &user->account, &why) == -1) {
 		if (file->skipped++ < 10)
 			log_warn("%s:%zu: line skipped: %s", text_file_path(file->file), number, why);
-		return;
+		return 0;
 	}
 	/* The first line of a name counts, as in passwd(5). */
 	for (struct hash_node *node = hash_first(&file->table, hash_slice(user->account.name)); node != NULL;
 	    node = hash_next(node))
 		if (slice_eq(CONTAINER_OF(node, struct user, node)->account.name, user->account.name))
-			return;
+			return 0;
 	hash_insert(&file->table, &user->node, hash_slice(user->account.name));
 	file->count++;
+	return 0;
 }
 
 static int
-passwd_file_index(struct passwd_file *file, struct err *err)
+begin(void *arg, size_t lines)
 {
-	struct slice text = text_file_text(file->file);
-	size_t number = 0;
+	struct passwd_file *file = arg;
 
-	if ((file->users = mem_array(text_file_lines(file->file) + 1, sizeof(struct user))) == NULL)
-		return err_set(err, "no memory for %s", text_file_path(file->file));
-	while (text.p != NULL) {
-		struct slice line = slice_split(text, '\n', &text);
-
-		passwd_file_line(file, line, ++number);
-	}
-	return 0;
+	file->users = mem_array(lines, sizeof(struct user));
+	return file->users == NULL ? -1 : 0;
 }
 
 int
 passwd_file_refresh(struct passwd_file *file, struct err *err)
 {
-	int result = text_file_refresh(file->file, err);
+	static const struct text_lines lines = { .clear = passwd_file_empty, .begin = begin, .line = passwd_file_line };
 
-	if (result == 0)
-		return 0;
-	passwd_file_empty(file);
-	if (result == 1 && passwd_file_index(file, err) == -1) {
-		passwd_file_empty(file);
-		text_file_forget(file->file);
-		return -1;
-	}
-	return result;
+	return text_file_refresh(file->file, &lines, file, err);
 }
 
 static const struct account *

@@ -32,8 +32,8 @@ text_file_new(const char *path)
 	return file;
 }
 
-void
-text_file_forget(struct text_file *file)
+static void
+forget(struct text_file *file)
 {
 	mem_free(file->text);
 	file->text = NULL;
@@ -44,7 +44,7 @@ text_file_free(struct text_file **file)
 {
 	if (*file == NULL)
 		return;
-	text_file_forget(*file);
+	forget(*file);
 	mem_free(*file);
 	*file = NULL;
 }
@@ -139,45 +139,71 @@ file_load(const char *path, struct identity *id, struct err *err)
 	return text;
 }
 
-int
-text_file_refresh(struct text_file *file, struct err *err)
+/* 1, 0 or -1 as text_file_refresh. */
+static int
+read_again(struct text_file *file, struct err *err)
 {
 	struct identity id;
 	struct stat st;
 
 	if (stat(file->path, &st) == -1) {
-		text_file_forget(file);
+		forget(file);
 		return err_sys(err, "%s", file->path);
 	}
 	id = identity_of(&st);
 	if (file->text != NULL && identity_eq(&id, &file->identity))
 		return 0;
-	text_file_forget(file);
+	forget(file);
 	if ((file->text = file_load(file->path, &id, err)) == NULL)
 		return -1;
 	file->identity = id;
 	return 1;
 }
 
-struct slice
-text_file_text(const struct text_file *file)
+static size_t
+count_lines(struct slice text)
 {
-	return slice_of(file->text, file->text == NULL ? 0 : (size_t)file->identity.size);
+	size_t lines = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		lines += text.p[i] == '\n';
+	return lines;
+}
+
+static int
+tell_lines(const struct text_file *file, const struct text_lines *to, void *arg)
+{
+	struct slice text = slice_of(file->text, (size_t)file->identity.size), line;
+	size_t number = 0;
+
+	if (to->begin(arg, count_lines(text)) == -1)
+		return -1;
+	while (text.len > 0) {
+		line = slice_split(text, '\n', &text);
+		if (to->line(arg, line, ++number) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+text_file_refresh(struct text_file *file, const struct text_lines *to, void *arg, struct err *err)
+{
+	int result = read_again(file, err);
+
+	if (result == 0)
+		return 0;
+	to->clear(arg);
+	if (result == 1 && tell_lines(file, to, arg) == -1) {
+		to->clear(arg);
+		forget(file);
+		return err_set(err, "no memory for %s", file->path);
+	}
+	return result;
 }
 
 const char *
 text_file_path(const struct text_file *file)
 {
 	return file->path;
-}
-
-size_t
-text_file_lines(const struct text_file *file)
-{
-	struct slice text = text_file_text(file);
-	size_t lines = 0;
-
-	for (size_t i = 0; i < text.len; i++)
-		lines += text.p[i] == '\n';
-	return lines;
 }

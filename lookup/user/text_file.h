@@ -15,14 +15,18 @@
 
 struct text_file;
 
+/* What a table of lines does with a new version of its file. Slices of a version live until the next `clear`. */
+struct text_lines {
+	void	(*clear)(void *arg);			/* of what the last version said nothing counts any more */
+	int	(*begin)(void *arg, size_t lines);	/* at most so many will come; -1: no memory */
+	int	(*line)(void *arg, struct slice line, size_t number);	/* -1: no memory */
+};
+
 struct text_file	*text_file_new(const char *path);	/* NULL: no memory; nothing is read yet */
 void			 text_file_free(struct text_file **);
-/* 1: it was read (first, or again), and older slices of it are void; 0: as it was; -1: err, and there is no text. */
-int			 text_file_refresh(struct text_file *, struct err *);
-void			 text_file_forget(struct text_file *);	/* the next refresh reads it again */
-struct slice		 text_file_text(const struct text_file *);	/* ends with a newline; empty before a good refresh */
+/* 1: it was read (first, or again), line by line; 0: as it was; -1: err, nothing counts, and the next refresh reads it again. */
+int			 text_file_refresh(struct text_file *, const struct text_lines *, void *arg, struct err *);
 uint64_t		 text_file_stamp(const struct text_file *);	/* of the version in memory; the same in every process */
 const char		*text_file_path(const struct text_file *);
-size_t			 text_file_lines(const struct text_file *);	/* newlines in it */
 
 #endif

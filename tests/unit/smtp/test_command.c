@@ -84,67 +84,67 @@ test_labels(void **state)
 	}
 }
 
+static const struct {
+	const char		*in;
+	enum param_result	 result;
+	bool			 has_size;
+	uint64_t		 size;
+	enum body_type		 body;
+	const char		*which;		/* NULL: not looked at */
+} mail_rows[] = {
+	{ "", PARAM_OK, false, 0, BODY_NONE, NULL },
+	{ "  ", PARAM_OK, false, 0, BODY_NONE, NULL },
+	{ " SIZE=1000", PARAM_OK, true, 1000, BODY_NONE, NULL },
+	{ " size=0", PARAM_OK, true, 0, BODY_NONE, NULL },
+	{ " SIZE=18446744073709551615", PARAM_OK, true, UINT64_MAX, BODY_NONE, NULL },
+	{ " SIZE=99999999999999999999", PARAM_OK, true, UINT64_MAX, BODY_NONE, NULL },
+	{ " SIZE=100000000000000000000", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " SIZE=", PARAM_BAD, false, 0, BODY_NONE, "SIZE=" },
+	{ " SIZE", PARAM_BAD, false, 0, BODY_NONE, "SIZE" },
+	{ " SIZE=-1", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " SIZE=1k", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " SIZE=1 SIZE=1", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " BODY=7BIT", PARAM_OK, false, 0, BODY_7BIT, NULL },
+	{ " BODY=8bitmime", PARAM_OK, false, 0, BODY_8BITMIME, NULL },
+	{ " BODY=BINARYMIME", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " BODY", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " BODY=7BIT BODY=7BIT", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " SIZE=5  BODY=8BITMIME ", PARAM_OK, true, 5, BODY_8BITMIME, NULL },
+	{ "SIZE=5", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " SMTPUTF8", PARAM_OK, false, 0, BODY_NONE, NULL },
+	{ " smtputf8 SIZE=5", PARAM_OK, true, 5, BODY_NONE, NULL },
+	{ " SMTPUTF8=", PARAM_BAD, false, 0, BODY_NONE, "SMTPUTF8=" },
+	{ " SMTPUTF8=yes", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " SMTPUTF8 SMTPUTF8", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " SIZE=5 RETURN=HDRS", PARAM_UNKNOWN, false, 0, BODY_NONE, "RETURN=HDRS" },
+	{ " AUTH=<>", PARAM_OK, false, 0, BODY_NONE, NULL },
+	{ " auth=e+3Dmc2@example.com SIZE=5", PARAM_OK, true, 5, BODY_NONE, NULL },
+	{ " AUTH=", PARAM_BAD, false, 0, BODY_NONE, "AUTH=" },
+	{ " AUTH", PARAM_BAD, false, 0, BODY_NONE, "AUTH" },
+	{ " AUTH=a=b", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " AUTH=a+3g", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " AUTH=a+3", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " AUTH=\xe9", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " AUTH=<> AUTH=<>", PARAM_BAD, false, 0, BODY_NONE, NULL },
+	{ " =", PARAM_UNKNOWN, false, 0, BODY_NONE, "=" },
+};
+
 static void
 test_mail_params(void **state)
 {
-	static const struct {
-		const char		*in;
-		enum param_result	 result;
-		bool			 has_size;
-		uint64_t		 size;
-		enum body_type		 body;
-		const char		*which;		/* NULL: not looked at */
-	} rows[] = {
-		{ "", PARAM_OK, false, 0, BODY_NONE, NULL },
-		{ "  ", PARAM_OK, false, 0, BODY_NONE, NULL },
-		{ " SIZE=1000", PARAM_OK, true, 1000, BODY_NONE, NULL },
-		{ " size=0", PARAM_OK, true, 0, BODY_NONE, NULL },
-		{ " SIZE=18446744073709551615", PARAM_OK, true, UINT64_MAX, BODY_NONE, NULL },
-		{ " SIZE=99999999999999999999", PARAM_OK, true, UINT64_MAX, BODY_NONE, NULL },
-		{ " SIZE=100000000000000000000", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " SIZE=", PARAM_BAD, false, 0, BODY_NONE, "SIZE=" },
-		{ " SIZE", PARAM_BAD, false, 0, BODY_NONE, "SIZE" },
-		{ " SIZE=-1", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " SIZE=1k", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " SIZE=1 SIZE=1", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " BODY=7BIT", PARAM_OK, false, 0, BODY_7BIT, NULL },
-		{ " BODY=8bitmime", PARAM_OK, false, 0, BODY_8BITMIME, NULL },
-		{ " BODY=BINARYMIME", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " BODY", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " BODY=7BIT BODY=7BIT", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " SIZE=5  BODY=8BITMIME ", PARAM_OK, true, 5, BODY_8BITMIME, NULL },
-		{ "SIZE=5", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " SMTPUTF8", PARAM_OK, false, 0, BODY_NONE, NULL },
-		{ " smtputf8 SIZE=5", PARAM_OK, true, 5, BODY_NONE, NULL },
-		{ " SMTPUTF8=", PARAM_BAD, false, 0, BODY_NONE, "SMTPUTF8=" },
-		{ " SMTPUTF8=yes", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " SMTPUTF8 SMTPUTF8", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " SIZE=5 RETURN=HDRS", PARAM_UNKNOWN, false, 0, BODY_NONE, "RETURN=HDRS" },
-		{ " AUTH=<>", PARAM_OK, false, 0, BODY_NONE, NULL },
-		{ " auth=e+3Dmc2@example.com SIZE=5", PARAM_OK, true, 5, BODY_NONE, NULL },
-		{ " AUTH=", PARAM_BAD, false, 0, BODY_NONE, "AUTH=" },
-		{ " AUTH", PARAM_BAD, false, 0, BODY_NONE, "AUTH" },
-		{ " AUTH=a=b", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " AUTH=a+3g", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " AUTH=a+3", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " AUTH=\xe9", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " AUTH=<> AUTH=<>", PARAM_BAD, false, 0, BODY_NONE, NULL },
-		{ " =", PARAM_UNKNOWN, false, 0, BODY_NONE, "=" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(mail_rows) / sizeof(mail_rows[0]); i++) {
 		struct mail_params params = { 0 };
 		struct slice which;
 
-		ROW(i, rows[i].in);
-		assert_int_equal(params_mail(slice_str(rows[i].in), 0, &params, &which), rows[i].result);
-		if (rows[i].result == PARAM_OK) {
-			assert_true(params.has_size == rows[i].has_size && params.size == rows[i].size);
-			assert_int_equal(params.body, rows[i].body);
-			assert_int_equal(params.smtputf8, strcasestr(rows[i].in, "SMTPUTF8") != NULL);
-		} else if (rows[i].which != NULL) {
-			assert_slice(which, rows[i].which);
+		ROW(i, mail_rows[i].in);
+		assert_int_equal(params_mail(slice_str(mail_rows[i].in), 0, &params, &which), mail_rows[i].result);
+		if (mail_rows[i].result == PARAM_OK) {
+			assert_true(params.has_size == mail_rows[i].has_size && params.size == mail_rows[i].size);
+			assert_int_equal(params.body, mail_rows[i].body);
+			assert_int_equal(params.smtputf8, strcasestr(mail_rows[i].in, "SMTPUTF8") != NULL);
+		} else if (mail_rows[i].which != NULL) {
+			assert_slice(which, mail_rows[i].which);
 		}
 	}
 }
@@ -218,67 +218,67 @@ test_mail_dsn(void **state)
 	}
 }
 
+static const struct {
+	const char	*in;
+	enum param_result result;
+	uint32_t	 notify;
+	const char	*orcpt, *which;		/* which: NULL: not looked at */
+} rcpt_rows[] = {
+	{ "", PARAM_OK, 0, "", NULL },
+	{ "  ", PARAM_OK, 0, "", NULL },
+	{ "x", PARAM_BAD, 0, "", NULL },
+	{ " SIZE=5", PARAM_UNKNOWN, 0, "", "SIZE=5" },
+	{ " NOTIFY=NEVER", PARAM_OK, NOTIFY_NEVER, "", NULL },
+	{ " notify=success,Failure,DELAY", PARAM_OK, NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY, "", NULL },
+	{ " NOTIFY=DELAY,DELAY", PARAM_OK, NOTIFY_DELAY, "", NULL },
+	{ " NOTIFY=NEVER,SUCCESS", PARAM_BAD, 0, "", "NOTIFY=NEVER,SUCCESS" },
+	{ " NOTIFY=SUCCESS,", PARAM_BAD, 0, "", NULL },
+	{ " NOTIFY=,SUCCESS", PARAM_BAD, 0, "", NULL },
+	{ " NOTIFY=ALWAYS", PARAM_BAD, 0, "", NULL },
+	{ " NOTIFY=", PARAM_BAD, 0, "", NULL },
+	{ " NOTIFY", PARAM_BAD, 0, "", NULL },
+	{ " NOTIFY=DELAY NOTIFY=DELAY", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=rfc822;Bob@Example.org", PARAM_OK, 0, "rfc822;Bob@Example.org", NULL },
+	{ " ORCPT=rfc822;bob+2Btag@example.org NOTIFY=SUCCESS", PARAM_OK, NOTIFY_SUCCESS, "rfc822;bob+tag@example.org", NULL },
+	{ " ORCPT=utf-8;\\x{5E74}@example.org", PARAM_OK, 0, "utf-8;\\x{5E74}@example.org", NULL },
+	{ " ORCPT=UTF-8;\345\271\264+2Bx@example.org", PARAM_OK, 0, "UTF-8;\\x{5E74}+x@example.org", NULL },
+	{ " ORCPT=rfc822;\345\271\264@example.org", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=rfc822;j+C3+BCrgen+2Bx@example.org", PARAM_OK, 0, "utf-8;j\\x{FC}rgen+x@example.org", NULL },
+	{ " ORCPT=utf-8;j+C3+BCrgen@example.org", PARAM_OK, 0, "utf-8;j\\x{FC}rgen@example.org", NULL },
+	{ " ORCPT=x400;j+C3+BCrgen", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=rfc822;+E2+80+AE@example.org", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=utf-8;\342\200\256@example.org", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=utf-8;\377@example.org", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=x400;a;b", PARAM_OK, 0, "x400;a;b", NULL },
+	{ " ORCPT=bob@example.org", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=;bob", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=rfc822;", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=rfc(822;bob", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=rfc822;bob+00@x", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=rfc822;bob+7F@x", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=rfc822;a ORCPT=rfc822;a", PARAM_BAD, 0, "", NULL },
+	{ " ORCPT=x;" HUNDRED HUNDRED HUNDRED HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN "12345678", PARAM_OK, 0,
+	  "x;" HUNDRED HUNDRED HUNDRED HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN "12345678", NULL },
+	{ " ORCPT=x;" HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED, PARAM_BAD, 0, "", NULL },
+};
+
 static void
 test_rcpt_params(void **state)
 {
-	static const struct {
-		const char	*in;
-		enum param_result result;
-		uint32_t	 notify;
-		const char	*orcpt, *which;		/* which: NULL: not looked at */
-	} rows[] = {
-		{ "", PARAM_OK, 0, "", NULL },
-		{ "  ", PARAM_OK, 0, "", NULL },
-		{ "x", PARAM_BAD, 0, "", NULL },
-		{ " SIZE=5", PARAM_UNKNOWN, 0, "", "SIZE=5" },
-		{ " NOTIFY=NEVER", PARAM_OK, NOTIFY_NEVER, "", NULL },
-		{ " notify=success,Failure,DELAY", PARAM_OK, NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY, "", NULL },
-		{ " NOTIFY=DELAY,DELAY", PARAM_OK, NOTIFY_DELAY, "", NULL },
-		{ " NOTIFY=NEVER,SUCCESS", PARAM_BAD, 0, "", "NOTIFY=NEVER,SUCCESS" },
-		{ " NOTIFY=SUCCESS,", PARAM_BAD, 0, "", NULL },
-		{ " NOTIFY=,SUCCESS", PARAM_BAD, 0, "", NULL },
-		{ " NOTIFY=ALWAYS", PARAM_BAD, 0, "", NULL },
-		{ " NOTIFY=", PARAM_BAD, 0, "", NULL },
-		{ " NOTIFY", PARAM_BAD, 0, "", NULL },
-		{ " NOTIFY=DELAY NOTIFY=DELAY", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=rfc822;Bob@Example.org", PARAM_OK, 0, "rfc822;Bob@Example.org", NULL },
-		{ " ORCPT=rfc822;bob+2Btag@example.org NOTIFY=SUCCESS", PARAM_OK, NOTIFY_SUCCESS, "rfc822;bob+tag@example.org", NULL },
-		{ " ORCPT=utf-8;\\x{5E74}@example.org", PARAM_OK, 0, "utf-8;\\x{5E74}@example.org", NULL },
-		{ " ORCPT=UTF-8;\345\271\264+2Bx@example.org", PARAM_OK, 0, "UTF-8;\\x{5E74}+x@example.org", NULL },
-		{ " ORCPT=rfc822;\345\271\264@example.org", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=rfc822;j+C3+BCrgen+2Bx@example.org", PARAM_OK, 0, "utf-8;j\\x{FC}rgen+x@example.org", NULL },
-		{ " ORCPT=utf-8;j+C3+BCrgen@example.org", PARAM_OK, 0, "utf-8;j\\x{FC}rgen@example.org", NULL },
-		{ " ORCPT=x400;j+C3+BCrgen", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=rfc822;+E2+80+AE@example.org", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=utf-8;\342\200\256@example.org", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=utf-8;\377@example.org", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=x400;a;b", PARAM_OK, 0, "x400;a;b", NULL },
-		{ " ORCPT=bob@example.org", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=;bob", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=rfc822;", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=rfc(822;bob", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=rfc822;bob+00@x", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=rfc822;bob+7F@x", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=rfc822;a ORCPT=rfc822;a", PARAM_BAD, 0, "", NULL },
-		{ " ORCPT=x;" HUNDRED HUNDRED HUNDRED HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN "12345678", PARAM_OK, 0,
-		  "x;" HUNDRED HUNDRED HUNDRED HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN "12345678", NULL },
-		{ " ORCPT=x;" HUNDRED HUNDRED HUNDRED HUNDRED HUNDRED, PARAM_BAD, 0, "", NULL },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+	for (size_t i = 0; i < sizeof(rcpt_rows) / sizeof(rcpt_rows[0]); i++) {
 		struct rcpt_params params;
 		struct slice which;
 
-		ROW(i, rows[i].in);
-		assert_int_equal(params_rcpt(slice_str(rows[i].in), 0, &params, &which), rows[i].result);
-		if (rows[i].result == PARAM_OK) {
-			assert_int_equal(params.notify, rows[i].notify);
-			assert_slice(slice_of(params.orcpt, params.orcpt_len), rows[i].orcpt);
-		} else if (rows[i].which != NULL) {
-			assert_slice(which, rows[i].which);
+		ROW(i, rcpt_rows[i].in);
+		assert_int_equal(params_rcpt(slice_str(rcpt_rows[i].in), 0, &params, &which), rcpt_rows[i].result);
+		if (rcpt_rows[i].result == PARAM_OK) {
+			assert_int_equal(params.notify, rcpt_rows[i].notify);
+			assert_slice(slice_of(params.orcpt, params.orcpt_len), rcpt_rows[i].orcpt);
+		} else if (rcpt_rows[i].which != NULL) {
+			assert_slice(which, rcpt_rows[i].which);
 		}
 	}
 }
