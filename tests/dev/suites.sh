@@ -135,11 +135,11 @@ suite_pytest()
 	if [ "$who" = root ]; then
 		counts=$results/pytest-counts
 		POSTHORN_BUILD="${stages[$build]}/build" PYTHONPATH="$here/tests/support" PYTHONDONTWRITEBYTECODE=1 \
-		    POSTHORN_COUNTS="$counts" timeout -k 10 1200 /usr/bin/python3 -m pytest -p counts -p no:cacheprovider -q --tb=short -rfEs "$@" || status=$?
+		    POSTHORN_COUNTS="$counts" timeout -k 10 2400 /usr/bin/python3 -m pytest -p counts -p tidy -p no:cacheprovider -q --tb=short -rfEs "$@" || status=$?
 	else
 		counts=${stages[$build]:+${stages[$build]}/tmp/counts}
 		counts=${counts:-$results/pytest-counts}
-		suite_as_user "$build" timeout -k 10 1200 /usr/bin/python3 -m pytest -p counts -p no:cacheprovider -q --tb=short -rfEs "$@" || status=$?
+		suite_as_user "$build" timeout -k 10 2400 /usr/bin/python3 -m pytest -p counts -p tidy -p no:cacheprovider -q --tb=short -rfEs "$@" || status=$?
 	fi
 	if [ -s "$counts" ]; then
 		read -r passed failed skipped <"$counts"

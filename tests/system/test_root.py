@@ -54,6 +54,7 @@ def mta(dns, sink):
     try:
         with RootPosthorn(directory / "p", dns=dns, mx_port=sink.port, users=list(USERS)) as mta:
             yield mta
+            print(mta.words())      # pytest shows it when the test has failed
     finally:
         shutil.rmtree(directory)
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "tests/support/tempdir.h"
+#include "tests/support/turns.h"
 
 struct porch the;
 
@@ -199,8 +200,7 @@ on_tick(void *arg)
 void
 porch_rounds(int64_t ms)
 {
-	timer_set(&the.tick, ms);
-	assert_int_equal(loop_run(the.loop), 0);
+	turns_run(the.loop, &the.tick, ms);
 }
 
 void

@@ -15,7 +15,7 @@
 #include "ipc/frame.h"
 #include "lookup/pam/wire.h"
 #include "tests/support/tempdir.h"
-#include "tests/support/testing.h"
+#include "tests/support/turns.h"
 #include "tests/unit/lookup/moody.h"
 
 #define RIGHT	SLICE_LIT("\0bob\0pencil")
@@ -74,8 +74,7 @@ on_tick(void *arg)
 static void
 rounds(int64_t ms)
 {
-	timer_set(&the.tick, ms);
-	assert_int_equal(loop_run(the.loop), 0);
+	turns_run(the.loop, &the.tick, ms);
 }
 
 static void

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "tests/support/tempdir.h"
+#include "tests/support/turns.h"
 
 /* proc/service.c's, played: the test runs the loop. */
 void
@@ -28,8 +29,7 @@ stop_loop(void *arg)
 void
 stage_rounds(struct stage_set *s, int64_t ms)
 {
-	timer_set(&s->end, ms);
-	assert_int_equal(loop_run(s->loop), 0);
+	turns_run(s->loop, &s->end, ms);
 }
 
 void

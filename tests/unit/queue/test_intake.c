@@ -1,5 +1,5 @@
 /* test_intake — the submit wire's leases and verdicts, and routing's memory, with the other ends played by the test. */
-#include "tests/support/testing.h"
+#include "tests/support/turns.h"
 
 #include <sys/socket.h>
 
@@ -39,8 +39,7 @@ stop_loop(void *arg)
 static void
 rounds(struct world *w, int64_t ms)
 {
-	timer_set(&w->end, ms);
-	assert_int_equal(loop_run(w->loop), 0);
+	turns_run(w->loop, &w->end, ms);
 }
 
 /* --- queue's owner, played ---------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* test_schedule — fairness, windows, back-off, holds and due times, with a clock that the test turns. */
-#include "tests/support/testing.h"
+#include "tests/support/turns.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -39,8 +39,7 @@ stop_loop(void *arg)
 static void
 rounds(struct world *w, int64_t ms)
 {
-	timer_set(&w->end, ms);
-	assert_int_equal(loop_run(w->loop), 0);
+	turns_run(w->loop, &w->end, ms);
 }
 
 static int

@@ -1,5 +1,5 @@
 /* test_ids — queue ids on lease: clients that leave before the dot must not use them up for ever. */
-#include "tests/support/testing.h"
+#include "tests/support/turns.h"
 
 #include <sys/socket.h>
 
@@ -28,8 +28,7 @@ stop_loop(void *arg)
 static void
 rounds(struct world *w)
 {
-	timer_set(&w->end, 2);
-	assert_int_equal(loop_run(w->loop), 0);
+	turns_run(w->loop, &w->end, 2);
 }
 
 static void

@@ -2,6 +2,9 @@
  * clock. That it was the loop shows in that the answer comes in the round of the commit: the committer's comes in a later one. */
 #include "tests/unit/store/fixture.h"
 
+#include <sched.h>
+
+#include "base/clock.h"
 #include "base/fault.h"
 #include "queue/store/inside.h"
 
@@ -29,6 +32,21 @@ put_one(void)
 	return put(STORE_CLIENT, "envelope", "content", 7);
 }
 
+/* The committer answers before it lies down again, and the loop commits nothing while it is up. */
+static void
+wait_asleep(void)
+{
+	struct committer *c = &store->committer;
+	bool asleep = false;
+
+	for (int64_t end = clock_mono_ms() + 20000; !asleep && clock_mono_ms() < end; sched_yield()) {
+		pthread_mutex_lock(&c->lock);
+		asleep = c->asleep;
+		pthread_mutex_unlock(&c->lock);
+	}
+	assert_true(asleep);
+}
+
 /* One by one, on a disk that is quick enough whatever the day. */
 static void
 one_by_one(void)
@@ -39,6 +57,7 @@ one_by_one(void)
 		(void)put_one();
 		wait_answers(1);
 	}
+	wait_asleep();
 }
 
 static void
@@ -86,6 +105,7 @@ test_patient_ones_join(void **state)
 	state_of(m, "1", 1, 600000);
 	assert_int_equal(answers_of_this_round(), 0);
 	run_minutes(2);			/* the committer has seen it and sleeps on */
+	wait_asleep();
 	(void)put_one();
 	assert_int_equal(answers_of_this_round(), 2);
 }
