@@ -3,8 +3,6 @@
  */
 #include "queue/queue.h"
 
-#include <sys/statvfs.h>
-
 #include "base/clock.h"
 #include "base/fault.h"
 #include "base/mem.h"
@@ -13,7 +11,6 @@
 #include "wire/fields.h"
 
 #define ROUTE_AGAIN	INT64_C(30000)	/* ms between questions after "try later" */
-#define LARGE_SPACE_LEAST	(UINT64_C(1) << 30)
 
 struct accept {			/* a message that is not promised yet */
 	struct queue		*queue;
@@ -279,25 +276,6 @@ give_ids(void *arg, uint32_t count, uint64_t *first)
 	return q->store == NULL ? -1 : store_next_ids(q->store, count, first);
 }
 
-/*
- * Small mail lies in the preallocated ring and needs no new space; a large content does. Below 5 % or 1 GiB of free space, or 5 % of
- * the inodes, nobody begins one: what is left belongs to mail that was promised already (and to the rest of the machine).
- */
-static bool
-disk_has_room(const struct queue *q)
-{
-	struct statvfs v;
-	uint64_t free, least;
-
-	if (fault_at("disk-space") != 0 || statvfs(q->process->conf->queue.directory, &v) == -1)
-		return false;
-	free = (uint64_t)v.f_bavail * v.f_frsize;
-	least = (uint64_t)v.f_blocks * v.f_frsize / 20;
-	if (least < LARGE_SPACE_LEAST)
-		least = LARGE_SPACE_LEAST;
-	return free >= least && (v.f_files == 0 || v.f_favail >= v.f_files / 20);
-}
-
 static int
 large_file(void *arg, uint64_t id)
 {
@@ -307,10 +285,9 @@ large_file(void *arg, uint64_t id)
 
 	if (q->store == NULL)
 		return -1;
-	if (!disk_has_room(q)) {
-		log_warn("no file for a large message: the queue's file system is nearly full");
+	queue_look_at_space(q);
+	if (q->disk_full)
 		return -1;
-	}
 	fd = store_large_create(q->store, id, &err);
 	if (fd == -1)
 		log_warn("no file for a large message: %s", err.text);

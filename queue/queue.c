@@ -263,8 +263,8 @@ on_room(void *arg, enum store_class class, bool yes)
 {
 	struct queue *q = arg;
 
-	if (class == STORE_CLIENT && q->submits != NULL)
-		submits_room(q->submits, yes);
+	if (class == STORE_CLIENT)
+		queue_tell_space(q);
 	if (class != STORE_CLIENT && yes)
 		queue_settle_blocked(q);
 	if (class == STORE_CLIENT)
@@ -350,7 +350,7 @@ make_rooms(struct queue *q, struct err *err)
 	schedule_pause(q->schedule, TRANSPORT_LOCAL, true);
 	agents_expect(q->agents, TRANSPORT_RELAY, (uint32_t)q->process->conf->relay.workers);
 	agents_expect(q->agents, TRANSPORT_LOCAL, 1);
-	submits_room(q->submits, store_has_room(q->store, STORE_CLIENT));
+	queue_look_at_space(q);
 	return 0;
 }
 

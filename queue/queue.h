@@ -2,7 +2,7 @@
 #define QUEUE_QUEUE_H
 /*
  * queue — the owner of the rooms: it carries each message from the submit wire to the store, the schedule, an agent, and back
- * to the store. Its files follow that way: accept.c, attempt.c, settle.c; operator.c lets people look and steer.
+ * to the store. Its files follow that way: space.c, accept.c, attempt.c, settle.c; operator.c lets people look and steer.
  */
 #include "base/log.h"
 #include "event/timer.h"
@@ -58,6 +58,7 @@ struct queue {
 	struct buf		 scratch;	/* an encoding in the making */
 	char			*reading;	/* content read back from the store, CONTENT_INLINE_MAX */
 	int64_t			 start_mono_ms, start_wall_ms;
+	bool			 disk_full;	/* no large message begins */
 	bool			 ring_full;	/* settlements but for DONE wait until the store has room */
 	uint32_t		 probes;	/* of them that may find out */
 	bool			 started;	/* recovery is over */
@@ -93,6 +94,10 @@ void		 queue_route(struct queue *, struct message *);
 void		 queue_unroute(struct queue *, struct message *);	/* the questions under way are forgotten */
 void		 queue_unroute_one(struct queue *, struct message *, uint32_t index);
 void		 queue_route_again(struct queue *);			/* those in lost_way */
+
+/* space.c */
+void		 queue_look_at_space(struct queue *);		/* of the disk; and tells smtpd */
+void		 queue_tell_space(struct queue *);		/* to smtpd: the ring's has changed */
 
 /* limit.c: what logins may send */
 int		 queue_limits_start(struct queue *);		/* with the store open. -1: no memory */

@@ -55,6 +55,7 @@ queue_sweep(void *arg)
 		visit(q, m);
 	}
 	tidy_memory(q);
+	queue_look_at_space(q);
 	queue_wake_look(q);
 	queue_sweep_soon(q);
 }

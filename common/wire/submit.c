@@ -20,15 +20,15 @@ submit_ids_get(struct reader *r, struct submit_ids *out)
 }
 
 void
-submit_room_put(struct buf *b, bool room)
+submit_room_put(struct buf *b, enum submit_room room)
 {
-	put_bool(b, room);
+	put_u8(b, (uint8_t)room);
 }
 
 int
-submit_room_get(struct reader *r, bool *out)
+submit_room_get(struct reader *r, enum submit_room *out)
 {
-	*out = get_bool(r);
+	*out = (enum submit_room)get_enum0(r, ROOM_COUNT);
 	return reader_end(r);
 }
 

@@ -4,7 +4,7 @@
  * submit — smtpd hands a message to queue, and is told when it is durable.
  *
  *	queue → smtpd	IDS first count		a lease on queue ids; more come before they run out
- *			ROOM bool		false: answer MAIL with 452, there is no space
+ *			ROOM which		for what there is space; MAIL for anything else is answered with 452
  *			VERDICT			about one serial: say 250 now, or not
  *			LARGE_FILE + fd		where to write a content above CONTENT_INLINE_MAX
  *	smtpd → queue	MESSAGE			envelope and content, or envelope and "it is in the large file"
@@ -18,7 +18,7 @@
  */
 #include "wire/fields.h"
 
-#define SUBMIT_VERSION		3
+#define SUBMIT_VERSION		4
 #define SUBMIT_TEXT_MAX		400
 #define SUBMIT_IDS_MAX		65536
 #define SUBMIT_WAIT_MAX		3600	/* s */
@@ -26,6 +26,13 @@
 enum submit_frame {
 	SUBMIT_NONE, SUBMIT_IDS, SUBMIT_ROOM, SUBMIT_VERDICT, SUBMIT_LARGE_FILE,
 	SUBMIT_MESSAGE, SUBMIT_LARGE_OPEN, SUBMIT_LARGE_DROP, SUBMIT_WANT_IDS, SUBMIT_FLUSH, SUBMIT_FRAME_COUNT
+};
+
+enum submit_room {
+	ROOM_NONE,
+	ROOM_SMALL,		/* what needs no file of its own */
+	ROOM_ALL,
+	ROOM_COUNT
 };
 
 enum submit_verdict {
@@ -76,8 +83,8 @@ struct submit_large {		/* LARGE_OPEN, LARGE_DROP, LARGE_FILE */
 
 void	submit_ids_put(struct buf *, const struct submit_ids *);
 int	submit_ids_get(struct reader *, struct submit_ids *);
-void	submit_room_put(struct buf *, bool);
-int	submit_room_get(struct reader *, bool *);
+void	submit_room_put(struct buf *, enum submit_room);
+int	submit_room_get(struct reader *, enum submit_room *);
 /* The frame must fit FRAME_MAX: when envelope_size() + content.len come near it, the content goes by file
  * although it is small. */
 void	submit_message_put(struct buf *, const struct submit_message *);

@@ -45,7 +45,7 @@ struct submits {
 	const struct submits_ops	*ops;
 	void				*arg;
 	TAILQ_HEAD(, submit_wire)	 wires;
-	bool				 room;
+	enum submit_room		 room;
 };
 
 struct submits *
@@ -60,7 +60,7 @@ submits_new(struct loop *loop, const struct submits_ops *ops, void *arg, struct 
 	all->loop = loop;
 	all->ops = ops;
 	all->arg = arg;
-	all->room = true;
+	all->room = ROOM_ALL;
 	TAILQ_INIT(&all->wires);
 	return all;
 }
@@ -192,12 +192,12 @@ submit_answer(struct submit_reply **rp, enum submit_verdict verdict, struct slic
 static void
 send_room(struct submit_wire *w)
 {
-	put_bool(channel_begin(w->channel, SUBMIT_ROOM), w->all->room);
+	submit_room_put(channel_begin(w->channel, SUBMIT_ROOM), w->all->room);
 	(void)channel_end(w->channel);
 }
 
 void
-submits_room(struct submits *all, bool room)
+submits_room(struct submits *all, enum submit_room room)
 {
 	struct submit_wire *w;
 
@@ -246,7 +246,7 @@ on_large_open(void *arg, struct reader *r, int fd)
 	(void)fd;
 	if (submit_large_get(r, &large) == -1)
 		return -1;
-	if (w->large_count < LARGE_MAX && w->all->room && is_unspent(w, large.id))
+	if (w->large_count < LARGE_MAX && w->all->room == ROOM_ALL && is_unspent(w, large.id))
 		file = w->all->ops->large_file(w->all->arg, large.id);
 	if (file != -1)
 		w->large[w->large_count++] = large.id;

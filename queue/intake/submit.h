@@ -30,8 +30,8 @@ struct submits_ops {
 struct submits	*submits_new(struct loop *, const struct submits_ops *, void *arg, struct err *);
 void		 submits_free(struct submits **);
 int		 submits_attach(struct submits *, enum wire_role, uint32_t number, int fd, struct err *);	/* takes the fd */
-/* Tells every smtpd whether MAIL is welcome. */
-void		 submits_room(struct submits *, bool);
+/* Tells every smtpd what mail is welcome; where nothing large is, none asks for a file in vain. */
+void		 submits_room(struct submits *, enum submit_room);
 /* Answers and frees; the wire may be gone by now: then nothing is said. */
 void		 submit_answer(struct submit_reply **, enum submit_verdict, struct slice text);
 /* The same, and when it would be taken. */

@@ -14,11 +14,20 @@ unwilling(struct session *s)
 		return SAY_AUTH_REQUIRED;
 	if (!intake_up(s->home->intake) || intake_is_slow(s->home->intake))
 		return SAY_NO_QUEUE;
-	if (!intake_has_room(s->home->intake))
+	if (!intake_has_room(s->home->intake, false))
 		return SAY_NO_SPACE;
 	if (!s->home->charge(s->home->arg, s, CHARGE_MESSAGE))
 		return SAY_TOO_MUCH_MAIL;
 	return SAY_NONE;
+}
+
+/* RFC 1870 6.1: for ever, or today. */
+static enum sentence
+too_large(const struct session *s, uint64_t size)
+{
+	if (s->settings->message_size > 0 && size > s->settings->message_size)
+		return SAY_TOO_BIG;
+	return size <= CONTENT_INLINE_MAX || intake_has_room(s->home->intake, true) ? SAY_NONE : SAY_NO_SPACE;
 }
 
 static enum done
@@ -81,8 +90,8 @@ take_params(struct session *s, struct slice argument)
 		return bad_parameter(s, result, which);
 	if (!params.smtputf8 && !slice_is_ascii(s->tx->reverse_path))
 		return refuse(s, SAY_NOT_ASCII);
-	if (params.has_size && s->settings->message_size > 0 && params.size > s->settings->message_size)
-		return refuse(s, SAY_TOO_BIG);
+	if (params.has_size && (no = too_large(s, params.size)) != SAY_NONE)
+		return refuse(s, no);
 	s->tx->smtputf8 = params.smtputf8;
 	s->tx->requiretls = params.requiretls;
 	s->tx->ret = params.ret;

@@ -29,6 +29,7 @@ static const enum sentence fault_sentences[CONTENT_FAULT_COUNT] = {
 	[CONTENT_HEADER_TOO_LONG]	= SAY_HEADER_TOO_LONG,
 	[CONTENT_LOOPS]			= SAY_LOOPS,
 	[CONTENT_NO_MEMORY]		= SAY_NO_MEMORY,
+	[CONTENT_NO_SPACE]		= SAY_NO_SPACE,
 	[CONTENT_NO_FILE]		= SAY_NOT_QUEUED,
 	[CONTENT_BARE]			= SAY_BARE,
 };
@@ -323,7 +324,7 @@ on_file(void *arg, int fd)
 
 	if (fd == -1) {
 		tx->file = FILE_NONE;
-		fault(tx, CONTENT_NO_FILE);
+		fault(tx, intake_wired(s->home->intake) && !intake_has_room(s->home->intake, true) ? CONTENT_NO_SPACE : CONTENT_NO_FILE);
 	} else {
 		tx->file = FILE_OPEN;
 		tx->fd = fd;

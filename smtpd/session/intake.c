@@ -19,7 +19,7 @@ struct intake {
 	struct loop		*loop;
 	struct channel		*channel;
 	uint32_t		 life;		/* counts wires; an id of an earlier one is worth nothing */
-	bool			 room;
+	enum submit_room	 room;
 	bool			 asked;		/* for ids; they are on their way */
 	uint64_t		 serial;
 	struct submit_ids	 leases[LEASES_MAX];	/* used from the front */
@@ -116,7 +116,8 @@ lose(struct intake *in)
 {
 	channel_close(&in->channel);
 	in->lease_count = in->spare_count = 0;
-	in->room = in->asked = false;
+	in->room = ROOM_NONE;
+	in->asked = false;
 	in->life++;
 	hash_each(&in->promises, fail_promise, in);
 	hash_each(&in->wishes, fail_wish, in);
@@ -135,7 +136,7 @@ intake_wire(struct intake *in, int fd)
 	struct err err;
 
 	lose(in);
-	in->room = true;		/* until queue says otherwise */
+	in->room = ROOM_ALL;		/* until queue says otherwise */
 	in->channel = channel_open(in->loop, fd, &ops, in, &err);
 	if (in->channel == NULL)
 		log_error("submit wire: %s", err.text);
@@ -154,9 +155,9 @@ intake_up(const struct intake *in)
 }
 
 bool
-intake_has_room(const struct intake *in)
+intake_has_room(const struct intake *in, bool large)
 {
-	return in->room;
+	return in->room >= (large ? ROOM_ALL : ROOM_SMALL);
 }
 
 bool
@@ -183,7 +184,7 @@ static int
 on_room(void *arg, struct reader *r, int fd)
 {
 	struct intake *in = arg;
-	bool room;
+	enum submit_room room;
 
 	(void)fd;
 	if (submit_room_get(r, &room) == -1)

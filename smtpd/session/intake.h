@@ -40,7 +40,7 @@ void		 intake_free(struct intake **);		/* nothing may be in flight */
 void		 intake_wire(struct intake *, int fd);	/* takes it; replaces an older wire */
 bool		 intake_wired(const struct intake *);	/* there is a wire */
 bool		 intake_up(const struct intake *);	/* there is a wire and a lease */
-bool		 intake_has_room(const struct intake *);	/* queue has space for new mail */
+bool		 intake_has_room(const struct intake *, bool large);	/* queue has space for new mail; `large`: that needs a file */
 bool		 intake_is_slow(const struct intake *);	/* so much waits to be read by queue that no new mail should begin */
 
 int		 intake_take_id(struct intake *, struct ticket *);	/* -1: no wire, or the lease is used up */

@@ -55,7 +55,7 @@
 #define ROW_OF(name)	{ #name, name }
 
 RECODE(submit_ids, struct submit_ids)
-RECODE_PLAIN(submit_room, bool)
+RECODE_PLAIN(submit_room, enum submit_room)
 RECODE_ARENA(submit_message, struct submit_message)
 RECODE(submit_verdict, struct submit_verdict_of)
 RECODE(submit_large, struct submit_large)

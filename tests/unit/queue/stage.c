@@ -113,8 +113,7 @@ on_room(void *arg, struct reader *r, int fd)
 	struct peer *p = arg;
 
 	(void)fd;
-	p->set->room = get_bool(r);
-	return reader_end(r);
+	return submit_room_get(r, &p->set->room);
 }
 
 static int

@@ -56,7 +56,7 @@ struct stage_set {
 	/* smtpd */
 	uint64_t		 next_id;
 	struct auth_token	 token;		/* of what is submitted */
-	bool			 room;
+	enum submit_room	 room;
 	uint32_t		 verdicts[VERDICT_COUNT], wait_s;	/* of the last one */
 	/* lookup */
 	uint32_t		 questions, asked;

@@ -61,10 +61,11 @@ on_ids(void *arg, struct reader *r, int fd)
 static int
 on_room(void *arg, struct reader *r, int fd)
 {
+	enum submit_room room;
+
 	(void)arg;
 	(void)fd;
-	(void)get_bool(r);
-	return reader_end(r);
+	return submit_room_get(r, &room);
 }
 
 /* Here is the file: content, and the message that names it, to a mailbox and twice to another host. */

@@ -16,7 +16,8 @@ struct world {
 	struct submits		*submits;
 	struct routes		*routes;
 	struct channel		*peer;		/* smtpd's or lookup's end */
-	bool			 peer_ended, room;
+	bool			 peer_ended;
+	enum submit_room	 room;
 	uint64_t		 next_id, first;
 	uint32_t		 id_frames, large_dropped;
 	struct message		*message;
@@ -109,8 +110,7 @@ on_room(void *arg, struct reader *r, int fd)
 	struct world *w = arg;
 
 	(void)fd;
-	w->room = get_bool(r);
-	return reader_end(r);
+	return submit_room_get(r, &w->room);
 }
 
 static int
@@ -271,7 +271,7 @@ test_verdict(void **state)
 
 	join_smtpd(w);
 	assert_int_equal(w->id_frames, 1);
-	assert_true(w->room);
+	assert_int_equal(w->room, ROOM_ALL);
 	send_message(w, 42, w->first + 3);
 	rounds(w, 1);
 	assert_non_null(w->reply);
@@ -283,9 +283,9 @@ test_verdict(void **state)
 	rounds(w, 1);
 	assert_int_equal(w->verdict, VERDICT_DURABLE);
 	assert_int_equal(w->verdict_serial, 42);
-	submits_room(w->submits, false);
+	submits_room(w->submits, ROOM_NONE);
 	rounds(w, 1);
-	assert_false(w->room);
+	assert_int_equal(w->room, ROOM_NONE);
 }
 
 static void

@@ -66,6 +66,29 @@ test_full_ring(void **state)
 	assert_int_equal(s->verdicts[VERDICT_DURABLE], taken + 1);
 }
 
+/* A disk that is nearly full takes what needs no new space, says so before anybody asks, and takes back its word. */
+static void
+test_full_disk(void **state)
+{
+	struct stage_set *s = *state;
+
+	fault_plan("disk-space:1+:ENOSPC");
+	restart(s);
+	stage_smtpd(s, ROLE_TRUSTED);
+	assert_int_equal(s->room, ROOM_SMALL);
+	(void)stage_submit(s, "a@client.test", "b@far.test", 1);
+	assert_int_equal(s->verdicts[VERDICT_DURABLE], 1);
+	fault_plan(NULL);
+	for (int i = 0; i < 400 && s->room != ROOM_ALL; i++)
+		stage_rounds(s, 5);
+	assert_int_equal(s->room, ROOM_ALL);
+	fault_plan("disk-space:1+:ENOSPC");
+	for (int i = 0; i < 400 && s->room == ROOM_ALL; i++)
+		stage_rounds(s, 5);
+	assert_int_equal(s->room, ROOM_SMALL);
+	fault_plan(NULL);
+}
+
 /* Many rings full of mail that cannot go: it sleeps in the spool, and memory holds little of it; then it wakes and goes. */
 static void
 test_spool(void **state)
@@ -255,7 +278,7 @@ main(void)
 {
 #define CASE(t)	cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(test_many_recipients), CASE(test_full_ring), CASE(test_spool), CASE(test_hold_all_misses_none),
+		CASE(test_many_recipients), CASE(test_full_ring), CASE(test_full_disk), CASE(test_spool), CASE(test_hold_all_misses_none),
 		CASE(test_lease_of_sleeper), CASE(test_retry_probes_once), CASE(test_ring_turns),
 	};
 

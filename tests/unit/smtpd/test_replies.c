@@ -115,12 +115,12 @@ test_states(void **state)
 	(void)state;
 	open_role(ROLE_MX);
 	world_hello(&w, STRANGER);
-	submit_room_put(channel_begin(w.queue, SUBMIT_ROOM), false);
+	submit_room_put(channel_begin(w.queue, SUBMIT_ROOM), ROOM_NONE);
 	assert_int_equal(channel_end(w.queue), 0);
 	world_run_round(&w);
 	world_say(&w, MAIL);
 	hear("452 4.3.1 Insufficient system storage");
-	submit_room_put(channel_begin(w.queue, SUBMIT_ROOM), true);
+	submit_room_put(channel_begin(w.queue, SUBMIT_ROOM), ROOM_ALL);
 	assert_int_equal(channel_end(w.queue), 0);
 	world_run_round(&w);
 	w.verdict = VERDICT_TRY_LATER;

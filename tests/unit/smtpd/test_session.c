@@ -478,12 +478,12 @@ static void
 test_no_room(void **state)
 {
 	(void)state;
-	submit_room_put(channel_begin(w.queue, SUBMIT_ROOM), false);
+	submit_room_put(channel_begin(w.queue, SUBMIT_ROOM), ROOM_NONE);
 	assert_int_equal(channel_end(w.queue), 0);
 	world_run_round(&w);
 	world_hello(&w, STRANGER);
 	world_talk(&w, MAIL, "452 4.3.1");
-	submit_room_put(channel_begin(w.queue, SUBMIT_ROOM), true);
+	submit_room_put(channel_begin(w.queue, SUBMIT_ROOM), ROOM_ALL);
 	assert_int_equal(channel_end(w.queue), 0);
 	world_run_round(&w);
 	world_talk(&w, MAIL, "250");

@@ -293,7 +293,7 @@ disturb(void)
 		break;
 	case 3:
 		model.full = !model.full;
-		submit_room_put(channel_begin(w.queue, SUBMIT_ROOM), !model.full);
+		submit_room_put(channel_begin(w.queue, SUBMIT_ROOM), model.full ? ROOM_NONE : ROOM_ALL);
 		assert_int_equal(channel_end(w.queue), 0);
 		break;
 	case 4:
@@ -391,7 +391,7 @@ one_sequence(const struct setting_of *setting)
 	buf_reset(&trace);
 	piece = "";
 	if (model.full) {
-		submit_room_put(channel_begin(w.queue, SUBMIT_ROOM), true);
+		submit_room_put(channel_begin(w.queue, SUBMIT_ROOM), ROOM_ALL);
 		assert_int_equal(channel_end(w.queue), 0);
 	}
 	model_begin(&model, &setting->rules, messages);

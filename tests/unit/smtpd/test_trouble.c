@@ -284,6 +284,32 @@ test_large(void **state)
 	buf_fini(&copy);
 }
 
+/* Of a nearly full disk the client hears at MAIL, if he says how large it is, and else at the end; small mail goes on. */
+static void
+test_large_without_room(void **state)
+{
+	struct buf copy;
+
+	(void)state;
+	buf_init(&copy, 1 << 24);
+	world_hello(&w, STRANGER);
+	submit_room_put(channel_begin(w.queue, SUBMIT_ROOM), ROOM_SMALL);
+	assert_int_equal(channel_end(w.queue), 0);
+	world_run_round(&w);
+	world_talk(&w, "MAIL FROM:<a@b.test> SIZE=262145\r\n", "452 4.3.1");
+	world_talk(&w, "MAIL FROM:<a@b.test> SIZE=262144\r\n", "250");
+	world_talk(&w, RCPT, "250");
+	w.no_file = true;
+	world_talk(&w, "DATA\r\n", "354");
+	send_large(400000, &copy);
+	world_talk(&w, ".\r\n", "452 4.3.1");
+	world_talk(&w, MAIL, "250");
+	world_talk(&w, RCPT, "250");
+	world_talk(&w, "DATA\r\n", "354");
+	world_talk(&w, "x\r\n.\r\n", "250 2.0.0 Ok: queued");
+	buf_fini(&copy);
+}
+
 /* Trouble with the large file: no file, a broken file, a client that leaves, a queue that dies. */
 static void
 test_large_trouble(void **state)
@@ -517,6 +543,7 @@ main(void)
 		TEST(test_content_limits, open_mx),
 		TEST(test_hops, open_mx),
 		TEST(test_large, open_mx),
+		TEST(test_large_without_room, open_mx),
 		TEST(test_large_trouble, open_mx),
 		TEST(test_timeouts, open_mx),
 		TEST(test_transaction_timeout, open_mx),

@@ -53,11 +53,11 @@ static void
 test_room(void **state)
 {
 	(void)state;
-	for (int room = 0; room <= 1; room++) {
-		bool out = room == 0;
+	for (int room = ROOM_NONE; room < ROOM_COUNT; room++) {
+		enum submit_room out = ROOM_COUNT;
 
 		buf_reset(&b);
-		submit_room_put(&b, room == 1);
+		submit_room_put(&b, (enum submit_room)room);
 		codec_check(SUBMIT("submit_room"), &b);
 		struct reader r = reader_of(buf_slice(&b));
 		assert_int_equal(submit_room_get(&r, &out), 0);
