@@ -285,9 +285,10 @@ large_file(void *arg, uint64_t id)
 
 	if (q->store == NULL)
 		return -1;
-	queue_look_at_space(q);
-	if (q->disk_full)
+	if (!queue_may_begin_large(q)) {
+		log_info("no file for a large message: the queue's file system has too little free space");
 		return -1;
+	}
 	fd = store_large_create(q->store, id, &err);
 	if (fd == -1)
 		log_warn("no file for a large message: %s", err.text);

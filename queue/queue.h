@@ -97,6 +97,8 @@ void		 queue_route_again(struct queue *);			/* those in lost_way */
 
 /* space.c */
 void		 queue_look_at_space(struct queue *);		/* of the disk; and tells smtpd */
+/* One more may become as large as any, and those that are being written, too. */
+bool		 queue_may_begin_large(struct queue *);
 void		 queue_tell_space(struct queue *);		/* to smtpd: the ring's has changed */
 
 /* limit.c: what logins may send */

@@ -210,6 +210,17 @@ submits_room(struct submits *all, enum submit_room room)
 
 /* --- large contents ---------------------------------------------------------------------------- */
 
+size_t
+submits_large(const struct submits *all)
+{
+	const struct submit_wire *w;
+	size_t n = 0;
+
+	TAILQ_FOREACH(w, &all->wires, link)
+		n += w->large_count;
+	return n;
+}
+
 static bool
 take_large(struct submit_wire *w, uint64_t id)
 {

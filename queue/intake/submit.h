@@ -32,6 +32,7 @@ void		 submits_free(struct submits **);
 int		 submits_attach(struct submits *, enum wire_role, uint32_t number, int fd, struct err *);	/* takes the fd */
 /* Tells every smtpd what mail is welcome; where nothing large is, none asks for a file in vain. */
 void		 submits_room(struct submits *, enum submit_room);
+size_t		 submits_large(const struct submits *);		/* contents that are being written to files */
 /* Answers and frees; the wire may be gone by now: then nothing is said. */
 void		 submit_answer(struct submit_reply **, enum submit_verdict, struct slice text);
 /* The same, and when it would be taken. */

@@ -21,7 +21,7 @@ static const struct status ok = { 2, 0, 0 }, no = { 5, 1, 1 };
 struct sender {				/* a second smtpd, which fills files */
 	struct channel	*channel;
 	uint64_t	 id;
-	uint32_t	 crc, durable;
+	uint32_t	 crc, durable, refused;
 };
 
 static struct sender sender;
@@ -85,11 +85,16 @@ on_file(void *arg, struct reader *r, int fd)
 						  .recipients = rcpts,
 						  .count = 3 } };
 	struct submit_large file;
-	char *content = mem_alloc(LARGE);
+	char *content;
 
 	(void)arg;
 	assert_int_equal(submit_large_get(r, &file), 0);
-	assert_true(file.ok && fd != -1);
+	assert_int_equal(file.ok, fd != -1);
+	if (!file.ok) {
+		sender.refused++;
+		return 0;
+	}
+	content = mem_alloc(LARGE);
 	memset(content, 'x', LARGE);
 	assert_int_equal(fd_write_all(fd, content, LARGE), 0);
 	fd_close(&fd);
@@ -133,9 +138,8 @@ static const struct channel_ops ops = { .wire = "submit",
 					.handler_count = SUBMIT_FRAME_COUNT,
 					.on_end = on_end };
 
-/* Two jobs follow, one for the mailbox and one for far.test. */
 static void
-submit_large(struct stage_set *s)
+ask_for_file(struct stage_set *s)
 {
 	int pair[2];
 
@@ -148,7 +152,26 @@ submit_large(struct stage_set *s)
 	submit_large_put(channel_begin(sender.channel, SUBMIT_LARGE_OPEN),
 			 &(struct submit_large){ .id = sender.id, .ok = true });
 	assert_int_equal(channel_end(sender.channel), 0);
+}
+
+/* Two jobs follow, one for the mailbox and one for far.test. */
+static void
+submit_large(struct stage_set *s)
+{
+	ask_for_file(s);
 	stage_until(s, &sender.durable, 1);
+}
+
+/* What is being written may become as large as any: it counts so before anything is on the disk. */
+static void
+test_no_space_for_all(void **state)
+{
+	struct stage_set *s = *state;
+
+	s->conf->message_size = INT64_MAX;
+	ask_for_file(s);
+	stage_until(s, &sender.refused, 1);
+	assert_int_equal(sender.durable, 0);
 }
 
 /* --- what an agent says, what is on disk --------------------------------------------------------- */
@@ -376,6 +399,7 @@ main(void)
 		CASE(test_held),      CASE(test_no_second_name),
 		CASE(test_half_told), CASE(test_lease_outlives_queue),
 		CASE(test_deleted),   CASE(test_small_by_descriptor),
+		CASE(test_no_space_for_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
