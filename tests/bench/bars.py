@@ -5,7 +5,7 @@
 ACCEPTS = [(clients, per) for clients in (1, 20, 100) for per in (1, 20)]
 RELAYS = ("relay 1 recipient", "relay 10 by MX")
 MAILDIR, LARGE, LATENCY, CALLS, MEMORY = "maildir 50 users", "accept 20 MiB", "latency", "calls", "memory"
-HANDSHAKES = "TLS sessions"
+HANDSHAKES = {20: "TLS sessions, 20", 100: "TLS sessions, 100"}     # clients at once
 TLS_ACCEPTS = [(20, 20), (100, 20)]
 
 
@@ -125,7 +125,7 @@ def bars(results):
         at_least(results, "20 MiB: at least 2.5 times", [LARGE], "rate", 2.5),
         at_most(results, "latency of single messages, p50: at most 1/2", [LATENCY], "p50_ms", 1 / 2),
         at_most(results, "latency of single messages, p99: at most 1/2", [LATENCY], "p99_ms", 1 / 2),
-        at_least(results, "TLS 1.3 sessions with a full handshake: at least 2 times", [HANDSHAKES], "rate", 2),
+        at_least(results, "TLS 1.3 sessions with a full handshake: at least 2 times", list(HANDSHAKES.values()), "rate", 2),
         at_least(results, "messages over TLS: at least 8 times", [tls_name(shape) for shape in TLS_ACCEPTS], "rate", 8),
         most_mib("PSS idle: at most 14 MiB", idle, 14),
         most_mib("1,000 idle clients add at most 16 MiB", clients - idle if clients else None, 16),

@@ -108,7 +108,9 @@ class Bench:
         for path in (self.directory / "authority").iterdir():
             path.chmod(0o644)
         kinds = [kind for kind in self.kinds if kind.name in ("posthorn", "Postfix")]
-        self.all(bars.HANDSHAKES, Scene(paused=True, smart_host=NOWHERE, tls=pair), lambda server: runs.handshakes(server, self.seconds), kinds)
+        for clients, name in bars.HANDSHAKES.items():
+            scene = Scene(paused=True, smart_host=NOWHERE, tls=pair, receivers=2)
+            self.all(name, scene, lambda server, c=clients: runs.handshakes(server, self.seconds, c), kinds)
         for clients, per in bars.TLS_ACCEPTS:
             scene = Scene(paused=True, smart_host=NOWHERE, segment_mib=SEGMENT_MIB[clients], tls=pair)
             self.all(bars.tls_name((clients, per)), scene,

@@ -2,9 +2,17 @@
 #include "tests/bench/load_tls.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+
+#include "tests/bench/lean_tls.h"
+
+struct load_tls {			/* one of the two */
+	SSL		*ssl;
+	struct lean_tls	*lean;
+};
 
 static SSL_CTX *
 context(void)
@@ -19,27 +27,37 @@ context(void)
 	return made;
 }
 
-SSL *
-load_tls_new(int fd)
+struct load_tls *
+load_tls_new(int fd, bool lean)
 {
-	SSL *ssl = SSL_new(context());
+	struct load_tls *t = calloc(1, sizeof(*t));
 
-	if (ssl == NULL || SSL_set_fd(ssl, fd) != 1)
+	if (t == NULL)
 		return NULL;
-	SSL_set_connect_state(ssl);
-	return ssl;
+	if (lean)
+		t->lean = lean_tls_new(fd);
+	else if ((t->ssl = SSL_new(context())) != NULL && SSL_set_fd(t->ssl, fd) == 1)
+		SSL_set_connect_state(t->ssl);
+	if (t->lean == NULL && t->ssl == NULL) {
+		free(t);
+		return NULL;
+	}
+	return t;
 }
 
 int
-load_tls_shake(SSL *ssl, bool *write)
+load_tls_shake(struct load_tls *t, bool *write)
 {
 	int result, why;
 
+	*write = false;
+	if (t->lean != NULL)
+		return lean_tls_shake(t->lean);
 	ERR_clear_error();
-	result = SSL_do_handshake(ssl);
+	result = SSL_do_handshake(t->ssl);
 	if (result == 1)
 		return 1;
-	why = SSL_get_error(ssl, result);
+	why = SSL_get_error(t->ssl, result);
 	*write = why == SSL_ERROR_WANT_WRITE;
 	return why == SSL_ERROR_WANT_READ || *write ? 0 : -1;
 }
@@ -57,30 +75,41 @@ result_of(SSL *ssl, int result, size_t done)
 }
 
 ssize_t
-load_tls_recv(SSL *ssl, void *to, size_t max)
+load_tls_recv(struct load_tls *t, void *to, size_t max)
 {
 	size_t done = 0;
 	int result;
 
+	if (t->lean != NULL)
+		return lean_tls_recv(t->lean, to, max);
 	ERR_clear_error();
-	result = SSL_read_ex(ssl, to, max, &done);
-	return result_of(ssl, result, done);
+	result = SSL_read_ex(t->ssl, to, max, &done);
+	return result_of(t->ssl, result, done);
 }
 
 ssize_t
-load_tls_send(SSL *ssl, const void *from, size_t len)
+load_tls_send(struct load_tls *t, const void *from, size_t len)
 {
 	size_t done = 0;
 	int result;
 
+	if (t->lean != NULL)
+		return lean_tls_send(t->lean, from, len);
 	ERR_clear_error();
-	result = SSL_write_ex(ssl, from, len, &done);
-	return result_of(ssl, result, done);
+	result = SSL_write_ex(t->ssl, from, len, &done);
+	return result_of(t->ssl, result, done);
 }
 
 void
-load_tls_free(SSL **ssl)
+load_tls_free(struct load_tls **tp)
 {
-	SSL_free(*ssl);
-	*ssl = NULL;
+	struct load_tls *t = *tp;
+
+	*tp = NULL;
+	if (t == NULL)
+		return;
+	SSL_free(t->ssl);
+	if (t->lean != NULL)
+		lean_tls_free(&t->lean);
+	free(t);
 }

@@ -130,10 +130,10 @@ def accept(server, seconds, clients, per, **more):
     return figures
 
 
-def handshakes(server, seconds):
+def handshakes(server, seconds, clients):
     """Sessions a second that go over to TLS, by a full handshake each, and quit; CPU for one of them."""
     cpu = server.cpu()
-    figures = load(server.port(), seconds, "user@far.example", clients=20, starttls=True, **{"no-mail": True})
+    figures = load(server.port(), seconds, "user@far.example", clients=clients, starttls=True, **{"no-mail": True})
     figures["rate"] = figures["connections"] / seconds
     figures["cpu_ms"] = (server.cpu() - cpu) * 1000 / TICKS / max(1, figures["connections"])
     return figures

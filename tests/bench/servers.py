@@ -37,6 +37,7 @@ class Scene:
     segment_mib: int = 16
     sessions: int = 200                 # clients at once
     tls: tuple = None                   # (certificate, key): STARTTLS is offered
+    receivers: int = 1                  # posthorn's processes for clients; its default is 2
 
 
 def cpu_ticks(pids):
@@ -98,7 +99,7 @@ class Ours(Measured, posthorn.Posthorn):
     @classmethod
     def make(cls, directory, scene):
         settings = {"queue": {"ring-segments": SEGMENTS, "segment-size": f"{scene.segment_mib}MiB", "retry": ["5m"]},
-                    "smtpd": {"client-sessions": 0, "client-rate": 0}}
+                    "smtpd": {"workers": scene.receivers, "client-sessions": 0, "client-rate": 0}}
         if scene.tls:
             settings["tls bench"] = {"certificate": [str(scene.tls[0])], "key": [str(scene.tls[1])]}
             settings["listener trusted"] = {"tls": ["bench"]}

@@ -41,7 +41,7 @@ struct options {
 
 struct client {
 	int		 fd;
-	struct ssl_st	*ssl;			/* NULL: in clear */
+	struct load_tls	*tls;			/* NULL: in clear */
 	enum step	 step;
 	uint64_t	 sent;			/* on this connection */
 	unsigned	 awaited;		/* replies still to come in this step */
@@ -105,7 +105,7 @@ send_some(struct client *c)
 
 	if (out.len == 0)
 		out = slice_of(body + body_len - c->body_left, c->body_left);
-	n = c->ssl != NULL ? load_tls_send(c->ssl, out.p, out.len) : send(c->fd, out.p, out.len, MSG_NOSIGNAL);
+	n = c->tls != NULL ? load_tls_send(c->tls, out.p, out.len) : send(c->fd, out.p, out.len, MSG_NOSIGNAL);
 	if (n <= 0)
 		return false;
 	if (buf_len(&c->out) > 0)
@@ -193,7 +193,7 @@ static void open_client(struct client *);
 static void
 close_client(struct client *c)
 {
-	load_tls_free(&c->ssl);
+	load_tls_free(&c->tls);
 	(void)close(c->fd);
 	c->fd = -1;
 	c->step = STEP_NONE;
@@ -283,7 +283,7 @@ static void
 shake(struct client *c)
 {
 	bool write;
-	int result = load_tls_shake(c->ssl, &write);
+	int result = load_tls_shake(c->tls, &write);
 
 	if (result == -1) {
 		note_refusal(c, "handshake failed\n");
@@ -297,8 +297,8 @@ static void
 begin_tls(struct client *c)
 {
 	c->step = STEP_SHAKE;
-	c->ssl = load_tls_new(c->fd);
-	if (c->ssl == NULL)
+	c->tls = load_tls_new(c->fd, opt.no_mail);
+	if (c->tls == NULL)
 		die("TLS");
 	shake(c);
 }
@@ -318,7 +318,7 @@ answered(struct client *c, const char *line)
 		say_ehlo(c);
 		return;
 	case STEP_EHLO:
-		if (opt.starttls && c->ssl == NULL)
+		if (opt.starttls && c->tls == NULL)
 			say_starttls(c);
 		else
 			next_message(c);
@@ -373,7 +373,7 @@ readable(struct client *c)
 		if (c->step != STEP_EHLO)
 			return;
 	}
-	n = c->ssl != NULL ? load_tls_recv(c->ssl, c->in + c->in_len, sizeof(c->in) - c->in_len) :
+	n = c->tls != NULL ? load_tls_recv(c->tls, c->in + c->in_len, sizeof(c->in) - c->in_len) :
 	    recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, 0);
 	if (n == -1 && errno == EAGAIN)
 		return;
