@@ -16,7 +16,7 @@
 #define RECORD_HEAD	5
 #define RECORD_MAX	(16384 + 256)	/* 5.2 */
 #define MESSAGES_MAX	16384		/* of the server's first flight, certificates included */
-#define SHORT_MAX	1024		/* what this client says in one record */
+#define PLAIN_MAX	16384		/* 5.1 */
 
 enum content_type { CHANGE_CIPHER_SPEC = 20, ALERT = 21, HANDSHAKE = 22, APPLICATION_DATA = 23 };
 enum handshake_type { SERVER_HELLO = 2, NEW_SESSION_TICKET = 4, ENCRYPTED_EXTENSIONS = 8, CERTIFICATE = 11, CERTIFICATE_VERIFY = 15,
@@ -37,10 +37,11 @@ struct lean_tls {
 	EVP_MD_CTX		*transcript;	/* 4.4.1 */
 	struct secret		 shared, client, server;	/* of the handshake */
 	struct direction	 in, out;
-	size_t			 raw_len, messages_len, data_at, data_len;
+	size_t			 raw_len, messages_len, data_at, data_len, sealed_at, sealed_len;
 	uint8_t			 raw[RECORD_HEAD + RECORD_MAX];		/* a record, as far as it has come */
 	uint8_t			 messages[MESSAGES_MAX];		/* handshake messages, the last one in parts */
 	uint8_t			 data[RECORD_MAX];			/* application data not taken yet, from data_at */
+	uint8_t			 sealed[RECORD_HEAD + RECORD_MAX];	/* a record not sent yet, from sealed_at */
 };
 
 /* --- what all sessions share ------------------------------------------------------------------------ */
@@ -165,29 +166,48 @@ begin_record(struct direction *d, const uint8_t head[RECORD_HEAD])
 	    EVP_CipherUpdate(d->cipher, NULL, &len, head, RECORD_HEAD) == 1, "nonce");
 }
 
-/* -1: the socket did not take it at once. */
-static int
-send_record(struct lean_tls *t, enum content_type type, const void *from, size_t len)
+/* Up to PLAIN_MAX bytes, behind nothing. */
+static void
+seal_record(struct lean_tls *t, enum content_type type, const void *from, size_t len)
 {
-	uint8_t record[RECORD_HEAD + SHORT_MAX + 1 + TAG], type_byte = (uint8_t)type;
-	size_t whole = len;
+	EVP_CIPHER_CTX *cipher = t->out.cipher;
+	uint8_t *text = t->sealed + RECORD_HEAD, inside = (uint8_t)type;
+	size_t whole = cipher == NULL ? len : len + 1 + TAG;
 	int some, end, last;
 
-	if (len > SHORT_MAX)
-		return -1;
-	if (t->out.cipher != NULL)
-		whole += 1 + TAG;
-	memcpy(record, (uint8_t[]){ t->out.cipher != NULL ? APPLICATION_DATA : type_byte, 3, 3, (uint8_t)(whole >> 8), (uint8_t)whole }, RECORD_HEAD);
-	if (t->out.cipher == NULL) {
-		memcpy(record + RECORD_HEAD, from, len);
-	} else {
-		begin_record(&t->out, record);
-		need(EVP_CipherUpdate(t->out.cipher, record + RECORD_HEAD, &some, from, (int)len) == 1 &&
-		    EVP_CipherUpdate(t->out.cipher, record + RECORD_HEAD + some, &end, &type_byte, 1) == 1 &&
-		    EVP_CipherFinal_ex(t->out.cipher, record + RECORD_HEAD + some + end, &last) == 1 &&
-		    EVP_CIPHER_CTX_ctrl(t->out.cipher, EVP_CTRL_AEAD_GET_TAG, TAG, record + RECORD_HEAD + len + 1) == 1, "seal");
+	memcpy(t->sealed, (uint8_t[]){ cipher == NULL ? inside : APPLICATION_DATA, 3, 3, (uint8_t)(whole >> 8), (uint8_t)whole }, RECORD_HEAD);
+	t->sealed_at = 0;
+	t->sealed_len = RECORD_HEAD + whole;
+	if (cipher == NULL) {
+		memcpy(text, from, len);
+		return;
 	}
-	return send(t->fd, record, RECORD_HEAD + whole, MSG_NOSIGNAL) == (ssize_t)(RECORD_HEAD + whole) ? 0 : -1;
+	begin_record(&t->out, t->sealed);
+	need(EVP_CipherUpdate(cipher, text, &some, from, (int)len) == 1 && EVP_CipherUpdate(cipher, text + some, &end, &inside, 1) == 1 &&
+	    EVP_CipherFinal_ex(cipher, text + some + end, &last) == 1 &&
+	    EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, TAG, text + len + 1) == 1, "seal");
+}
+
+/* 1: all is sent; 0: the socket is full; -1: it is broken. */
+static int
+send_sealed(struct lean_tls *t)
+{
+	while (t->sealed_at < t->sealed_len) {
+		ssize_t n = send(t->fd, t->sealed + t->sealed_at, t->sealed_len - t->sealed_at, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return n == -1 && errno == EAGAIN ? 0 : -1;
+		t->sealed_at += (size_t)n;
+	}
+	return 1;
+}
+
+/* -1: the socket did not take it at once. */
+static int
+say(struct lean_tls *t, const void *message, size_t len)
+{
+	seal_record(t, HANDSHAKE, message, len);
+	return send_sealed(t) == 1 ? 0 : -1;
 }
 
 /* What stands in a whole record, in place; the type, or 0: it is not the server's. */
@@ -289,7 +309,7 @@ say_hello(struct lean_tls *t)
 	m[3] = (uint8_t)(n - 4);
 	m[extensions - 1] = (uint8_t)(n - extensions);
 	note(t, m, n);
-	return send_record(t, HANDSHAKE, m, n);
+	return say(t, m, n);
 }
 
 /* The share in a ServerHello (4.1.3, 4.2.8). NULL: it is none that this client understands. */
@@ -362,7 +382,7 @@ say_finished(struct lean_tls *t)
 
 	memcpy(m + 4, mine.bytes, HASH);
 	use_keys(&t->out, &t->client, true);
-	if (send_record(t, HANDSHAKE, m, sizeof(m)) == -1)
+	if (say(t, m, sizeof(m)) == -1)
 		return -1;
 	use_keys(&t->in, &server, false);
 	use_keys(&t->out, &client, true);
@@ -503,14 +523,26 @@ lean_tls_recv(struct lean_tls *t, void *to, size_t max)
 	return (ssize_t)max;
 }
 
+bool
+lean_tls_unsent(const struct lean_tls *t)
+{
+	return t->sealed_at < t->sealed_len;
+}
+
 ssize_t
 lean_tls_send(struct lean_tls *t, const void *from, size_t len)
 {
-	if (len > SHORT_MAX)
-		len = SHORT_MAX;
-	if (send_record(t, APPLICATION_DATA, from, len) == 0)
+	int result = send_sealed(t);
+
+	if (len > PLAIN_MAX)
+		len = PLAIN_MAX;
+	if (result == 1 && len > 0) {
+		seal_record(t, APPLICATION_DATA, from, len);
+		result = send_sealed(t) == -1 ? -1 : 1;		/* it is ours now, sent or not */
+	}
+	if (result == 1)
 		return (ssize_t)len;
-	errno = EPROTO;
+	errno = result == 0 ? EAGAIN : EPROTO;
 	return -1;
 }
 
@@ -520,6 +552,8 @@ lean_tls_free(struct lean_tls **tp)
 	struct lean_tls *t = *tp;
 
 	*tp = NULL;
+	if (t == NULL)
+		return;
 	EVP_MD_CTX_free(t->transcript);
 	EVP_CIPHER_CTX_free(t->in.cipher);
 	EVP_CIPHER_CTX_free(t->out.cipher);

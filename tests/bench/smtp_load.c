@@ -4,7 +4,7 @@
  * Every client connects, says EHLO, sends its messages with the envelope pipelined when the server offers that, quits, and
  * begins anew, until the time is over; then each finishes the message it is at. With --pace-ms a single client rests that
  * long before each message. Prints one line of figures: messages acknowledged, seconds, rate, the latency from the first byte
- * of MAIL to the reply to the dot, and refusals. With --starttls each connection goes over to TLS, by a full handshake; with --no-mail it
+ * of MAIL to the reply to the dot, and refusals. With --starttls each connection goes over to TLS (lean_tls.h), by a full handshake; with --no-mail it
  * quits then, and only connections are of interest. With --progress FILE the number of acknowledged messages stands there, as
  * text, rewritten five times a second.
  */
@@ -24,7 +24,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/num.h"
-#include "tests/bench/load_tls.h"
+#include "tests/bench/lean_tls.h"
 
 #define CLIENTS_MAX	20000
 #define SAMPLES_MAX	4000000
@@ -41,7 +41,7 @@ struct options {
 
 struct client {
 	int		 fd;
-	struct load_tls	*tls;			/* NULL: in clear */
+	struct lean_tls	*tls;			/* NULL: in clear */
 	enum step	 step;
 	uint64_t	 sent;			/* on this connection */
 	unsigned	 awaited;		/* replies still to come in this step */
@@ -105,7 +105,7 @@ send_some(struct client *c)
 
 	if (out.len == 0)
 		out = slice_of(body + body_len - c->body_left, c->body_left);
-	n = c->tls != NULL ? load_tls_send(c->tls, out.p, out.len) : send(c->fd, out.p, out.len, MSG_NOSIGNAL);
+	n = c->tls != NULL ? lean_tls_send(c->tls, out.p, out.len) : send(c->fd, out.p, out.len, MSG_NOSIGNAL);
 	if (n <= 0)
 		return false;
 	if (buf_len(&c->out) > 0)
@@ -118,7 +118,7 @@ send_some(struct client *c)
 static bool
 unsent(const struct client *c)
 {
-	return buf_len(&c->out) > 0 || c->body_left > 0;
+	return buf_len(&c->out) > 0 || c->body_left > 0 || (c->tls != NULL && lean_tls_unsent(c->tls));
 }
 
 static void
@@ -193,7 +193,7 @@ static void open_client(struct client *);
 static void
 close_client(struct client *c)
 {
-	load_tls_free(&c->tls);
+	lean_tls_free(&c->tls);
 	(void)close(c->fd);
 	c->fd = -1;
 	c->step = STEP_NONE;
@@ -282,8 +282,7 @@ say_starttls(struct client *c)
 static void
 shake(struct client *c)
 {
-	bool write;
-	int result = load_tls_shake(c->tls, &write);
+	int result = lean_tls_shake(c->tls);
 
 	if (result == -1) {
 		note_refusal(c, "handshake failed\n");
@@ -297,7 +296,7 @@ static void
 begin_tls(struct client *c)
 {
 	c->step = STEP_SHAKE;
-	c->tls = load_tls_new(c->fd, opt.no_mail);
+	c->tls = lean_tls_new(c->fd);
 	if (c->tls == NULL)
 		die("TLS");
 	shake(c);
@@ -373,7 +372,7 @@ readable(struct client *c)
 		if (c->step != STEP_EHLO)
 			return;
 	}
-	n = c->tls != NULL ? load_tls_recv(c->tls, c->in + c->in_len, sizeof(c->in) - c->in_len) :
+	n = c->tls != NULL ? lean_tls_recv(c->tls, c->in + c->in_len, sizeof(c->in) - c->in_len) :
 	    recv(c->fd, c->in + c->in_len, sizeof(c->in) - c->in_len, 0);
 	if (n == -1 && errno == EAGAIN)
 		return;
