@@ -87,6 +87,7 @@ stream_open(struct loop *loop, int fd, size_t in_max, size_t out_high, size_t ou
 	s->write_wants = WATCH_WRITE;
 	buf_init(&s->in, in_max + LOOP_SCRATCH);
 	buf_init(&s->out, out_max);
+	s->in.secret = s->out.secret = ops->secret;
 	if (watch_start(&s->watch, loop, fd, WATCH_READ, stream_ready, s) == -1) {
 		(void)err_set(err, "no memory for an event");
 		goto fail;

@@ -26,6 +26,7 @@ struct stream_ops {
 	void	(*on_end)(void *arg, enum stream_end, int error);
 	void	(*on_drained)(void *arg);		/* output buffer became empty; may be NULL */
 	void	(*on_open)(void *arg);			/* the layer is open: bytes may flow; NULL when there never is one */
+	bool	secret;					/* passwords pass: bytes in the buffers are overwritten when they go */
 };
 
 /*

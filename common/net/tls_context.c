@@ -211,6 +211,7 @@ new_server(const struct tls_identity *ids, size_t count, const struct tls_server
 		return NULL;
 	}
 	SSL_CTX_set_alpn_select_cb(ssl, on_alpn, NULL);
+	(void)SSL_CTX_set_options(ssl, SSL_OP_CLEANSE_PLAINTEXT);	/* passwords come this way */
 	(void)SSL_CTX_set_mode(ssl, SSL_MODE_NO_AUTO_CHAIN);	/* what is sent is what the file holds: nothing is looked for in each handshake */
 	for (size_t i = 0; i < count; i++)
 		if (add_identity(ssl, &ids[i], err) == -1) {

@@ -41,8 +41,12 @@ on_cancel(void *arg, struct reader *in, int fd)
 	if (auth_serial_get(in, &serial) == -1)
 		return -1;
 	/* One that has just been answered is over already. */
-	if ((a = attempt_find(arg, serial)) != NULL)
-		attempt_drop(a);
+	if ((a = attempt_find(arg, serial)) == NULL)
+		return 0;
+	/* Dovecot and PAM hold a no back and a yes not: who goes before either is told has heard the no. */
+	if (a->state == ATTEMPT_CHECKED)
+		(void)failures_add(a->gate->failures, &a->gate->rules, attempt_address(a), slice_str(a->login), loop_now(a->gate->loop));
+	attempt_drop(a);
 	return 0;
 }
 

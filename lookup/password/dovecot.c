@@ -38,7 +38,7 @@ static void	on_input(void *);
 static void	on_stream_end(void *, enum stream_end, int);
 static void	on_timer(void *);
 
-static const struct stream_ops stream_ops = { .on_input = on_input, .on_end = on_stream_end };
+static const struct stream_ops stream_ops = { .on_input = on_input, .on_end = on_stream_end, .secret = true };
 
 /* It is away. Who waits hears it; the next try comes by the timer. */
 static void

@@ -14,6 +14,7 @@ enum kind {
 	BY_ADDRESS = 'a',
 	BY_LOGIN = 'l',
 	GOOD_PAIR = 'p',	/* has logged in from there */
+	BY_PAIR = 'f',		/* failures of a good pair */
 	GOOD_ADDRESS = 'g'	/* somebody has */
 };
 
@@ -90,17 +91,22 @@ key_add_login(struct key *key, struct slice login)
 		key->bytes[key->len++] = ascii_lower(login.p[i]);
 }
 
-/* One household is one address: an IPv6 host has as many as it likes. */
+struct slice
+failures_place(struct slice address)
+{
+	return slice_of(address.p, address.len > 8 ? 8 : address.len);
+}
+
 static struct key
 key_of(enum kind kind, struct slice address, struct slice login)
 {
 	struct key key = { .len = 1, .bytes = { (char)kind } };
 
 	if (kind != BY_LOGIN)
-		key_add(&key, slice_of(address.p, address.len > 8 ? 8 : address.len));
-	if (kind == GOOD_PAIR)
+		key_add(&key, failures_place(address));
+	if (kind == GOOD_PAIR || kind == BY_PAIR)
 		key_add(&key, SLICE_LIT("="));
-	if (kind == BY_LOGIN || kind == GOOD_PAIR)
+	if (kind != BY_ADDRESS && kind != GOOD_ADDRESS)
 		key_add_login(&key, login);
 	return key;
 }
@@ -170,8 +176,10 @@ failures_refuse(struct failures *f, const struct failures_rules *rules, struct s
 {
 	bool full;
 
-	if (rules->limit == 0 || count_of(f, GOOD_PAIR, address, login, now) > 0)
+	if (rules->limit == 0)
 		return false;
+	if (count_of(f, GOOD_PAIR, address, login, now) > 0)
+		return count_of(f, BY_PAIR, address, login, now) / LOGIN_FACTOR >= rules->limit;
 	full = count_of(f, BY_ADDRESS, address, login, now) >= rules->limit;
 	return full || (login.len > 0 && count_of(f, BY_LOGIN, address, login, now) / LOGIN_FACTOR >= rules->limit);
 }
@@ -179,11 +187,12 @@ failures_refuse(struct failures *f, const struct failures_rules *rules, struct s
 int64_t
 failures_add(struct failures *f, const struct failures_rules *rules, struct slice address, struct slice login, int64_t now)
 {
-	struct key key = key_of(BY_ADDRESS, address, login);
+	bool good = count_of(f, GOOD_PAIR, address, login, now) > 0;
+	struct key key = key_of(good ? BY_PAIR : BY_ADDRESS, address, login);
 	uint32_t times = count_up(f, &key, now, rules->window);
 
 	key = key_of(BY_LOGIN, address, login);
-	if (login.len > 0)
+	if (!good && login.len > 0)
 		(void)count_up(f, &key, now, rules->window);
 	return rules->delay * (times > DELAY_FACTOR ? DELAY_FACTOR : times);
 }

@@ -5,8 +5,9 @@
  *
  * Counted by client address (IPv6: by /64) and by login. An address above the limit is put off; a login above LOGIN_FACTOR times
  * the limit is, too, wherever the guesses come from. Who has logged in from an address before is not put off there by what others
- * do: nobody can lock a user out of his own desk. The table is bounded and forgets the oldest; a pure function of its calls and
- * the time that they bring.
+ * do: nobody can lock a user out of his own desk. His failures there count apart, up to LOGIN_FACTOR times the limit: a device that still
+ * has the old password locks nobody out elsewhere. The table is bounded and forgets the oldest; a pure function of its calls and the time
+ * that they bring.
  */
 #include <stdint.h>
 
@@ -25,6 +26,8 @@ struct failures_rules {
 
 struct failures	*failures_new(void);		/* NULL: no memory */
 void		 failures_free(struct failures **);
+/* The bytes of an address by which it counts: one household is one, an IPv6 host has as many as it likes. */
+struct slice	 failures_place(struct slice address);
 /* Before the login is known: nobody from this address may try now. `address`: 4 or 16 bytes. */
 bool		 failures_refuse_address(struct failures *, const struct failures_rules *, struct slice address, int64_t now);
 /* The attempt has been checked: its answer, whatever it is, may not be given now. */

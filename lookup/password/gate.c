@@ -98,16 +98,25 @@ hold(struct attempt *a, struct slice why)
 	timer_set(&a->timer, delay);
 }
 
-/* The state is CHECKED, and that is over. */
+static bool
+is_refused(const struct attempt *a)
+{
+	const struct gate *g = a->gate;
+
+	return failures_refuse(g->failures, &g->rules, attempt_address(a), slice_str(a->login), loop_now(g->loop));
+}
+
+/*
+ * The state is CHECKED, and that is over. SCRAM says by a challenge that a proof is right (RFC 5802 3), so who is refused hears of none
+ * either. Dovecot names the login with its verdict only.
+ */
 static void
 attempt_answer(struct attempt *a, const struct check_answer *answer)
 {
-	struct gate *g = a->gate;
-
 	if (answer->login.len > 0)
 		(void)snprintf(a->login, sizeof(a->login), "%.*s", SLICE_FMT(answer->login));
 	timer_stop(&a->timer);
-	if (answer->result == SASL_CHALLENGE) {
+	if (answer->result == SASL_CHALLENGE && (a->login[0] == '\0' || !is_refused(a))) {
 		a->state = ATTEMPT_CLIENT;
 		door_tell(a, AUTH_CHALLENGE, answer->challenge);
 		return;
@@ -116,7 +125,7 @@ attempt_answer(struct attempt *a, const struct check_answer *answer)
 	attempt_wipe(a);
 	if (answer->result == SASL_TROUBLE)
 		attempt_end(a, AUTH_LATER, AWAY("the users cannot be asked"));
-	else if (failures_refuse(g->failures, &g->rules, attempt_address(a), slice_str(a->login), loop_now(g->loop)))
+	else if (is_refused(a))
 		attempt_end(a, AUTH_LATER, "too many failed logins");
 	else if (answer->result == SASL_OK)
 		grant(a);
@@ -218,7 +227,7 @@ put_in_line(struct attempt *a)
 	size_t same = 0;
 
 	TAILQ_FOREACH(other, &g->line, line)
-		same += slice_eq(attempt_address(other), attempt_address(a));
+		same += slice_eq(failures_place(attempt_address(other)), failures_place(attempt_address(a)));
 	if (g->waiting >= LINE_MOST || same >= LINE_EACH) {
 		attempt_end(a, AUTH_LATER, AWAY("too many log in at once"));
 		return;

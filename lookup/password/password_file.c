@@ -9,13 +9,14 @@
 
 struct entry {
 	struct hash_node	node;
-	struct slice		login, verifier;	/* of the text; the verifier is one that is accepted */
+	struct slice		login, verifier;	/* of the text; no verifier: nobody can log in by this line */
 };
 
 struct password_file {
 	struct text_file *file;
 	struct entry	*entries;
 	size_t		 count, skipped;
+	const struct entry *model;	/* the first that somebody can log in by; NULL: none */
 	struct hash	 table;
 };
 
@@ -41,6 +42,7 @@ clear(void *arg)
 	hash_init(&file->table);
 	mem_free(file->entries);
 	file->entries = NULL;
+	file->model = NULL;
 	file->count = file->skipped = 0;
 }
 
@@ -73,19 +75,24 @@ take_line(void *arg, struct slice line, size_t number)
 	const char *why = "no login, or no colon behind it";
 	struct verifier v;
 	struct slice rest;
+	bool whole;
 
 	if (line.len == 0 || line.p[0] == '#')
 		return 0;
 	entry->login = slice_split(line, ':', &rest);
+	whole = entry->login.len > 0 && rest.p != NULL;
 	entry->verifier = slice_split(rest, ':', &rest);
-	if (entry->login.len == 0 || entry->verifier.p == NULL || verifier_parse(entry->verifier, &v, &why) == -1) {
+	if (!whole || verifier_parse(entry->verifier, &v, &why) == -1) {
 		if (file->skipped++ < COMPLAINTS_MAX)
 			log_warn("%s:%zu: nobody can log in by this line: %s", text_file_path(file->file), number, why);
-		return 0;
+		entry->verifier = slice_of(NULL, 0);
 	}
 	explicit_bzero(&v, sizeof(v));
-	if (get(file, entry->login) != NULL)
-		return 0;		/* the first line of a login counts, as in passwd(5) */
+	/* The first line of a login counts, as in passwd(5), and one that is locked by what stands before the hash stays so. */
+	if (!whole || get(file, entry->login) != NULL)
+		return 0;
+	if (file->model == NULL && entry->verifier.p != NULL)
+		file->model = entry;
 	hash_insert(&file->table, &entry->node, hash_slice(entry->login));
 	file->count++;
 	return 0;
@@ -115,8 +122,10 @@ password_file_find(const struct password_file *file, struct slice login, struct 
 	const char *why;
 
 	*out = (struct verifier){ 0 };
-	if (entry == NULL && file->count > 0)
-		(void)verifier_parse(file->entries[0].verifier, out, &why);
+	if (entry != NULL && entry->verifier.p == NULL)
+		entry = NULL;
+	if (entry == NULL && file->model != NULL)
+		(void)verifier_parse(file->model->verifier, out, &why);
 	if (entry == NULL)
 		return FOUND_NOBODY;
 	return verifier_parse(entry->verifier, out, &why) == 0 ? FOUND_USER : FOUND_TROUBLE;

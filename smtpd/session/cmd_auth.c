@@ -269,12 +269,14 @@ cmd_auth(struct session *s, struct slice argument)
 	bool has_response = whole.p != NULL;
 	int result = 0;
 
-	if (no != SAY_NONE)
+	if (no == SAY_NONE && name.len == 0)
+		no = SAY_AUTH_USAGE;
+	else if (no == SAY_NONE && (name.len > AUTH_MECHANISM_MAX || !is_offered(s, name)))
+		no = SAY_AUTH_UNKNOWN;
+	if (no != SAY_NONE) {
+		wipe(argument);
 		return say(s, no);
-	if (name.len == 0)
-		return say(s, SAY_AUTH_USAGE);
-	if (name.len > AUTH_MECHANISM_MAX || !is_offered(s, name))
-		return say(s, SAY_AUTH_UNKNOWN);
+	}
 	for (size_t i = 0; i <= name.len; i++)
 		s->mechanism[i] = i == name.len ? '\0' : ascii_upper(name.p[i]);
 	if (!has_response)

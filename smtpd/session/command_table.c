@@ -66,13 +66,17 @@ refusal(const struct session *s, unsigned rules, struct slice argument)
 	return SAY_NONE;
 }
 
-/* Talking on where one has to wait: an attack on what stands behind us, or a program that hears nobody. */
+/* Talking on where one has to wait: an attack on what stands behind us, or a program that hears nobody. Behind AUTH it is a password. */
 enum done
 command_not_synchronous(struct session *s)
 {
 	struct slice in = stream_input(s->stream);
 	struct slice early = slice_of(in.p + (in.len - s->behind), s->behind < 100 ? s->behind : 100);
 
+	if (s->last == VERB_AUTH) {
+		explicit_bzero((char *)(uintptr_t)in.p, in.len);
+		early = SLICE_LIT("(not shown: it may be a password)");
+	}
 	log_event(EVENT_IMPROPER_PIPELINING, LOG_LEVEL_INFO, s->number, LOG_STR(KEY_COMMAND, session_where(s)),
 	    LOG_STR(KEY_CLIENT, s->client), LOG_SLICE(KEY_TEXT, early));
 	return session_end_sentence(s, SAY_SYNCHRONIZATION);

@@ -58,8 +58,8 @@ static void	on_input(void *);
 static void	on_stream_end(void *, enum stream_end, int);
 static void	on_drained(void *);
 
-static const struct stream_ops stream_ops = { .on_input = on_input, .on_end = on_stream_end, .on_drained = on_drained,
-	.on_open = secure_opened };
+#define STREAM_OPS	.on_input = on_input, .on_end = on_stream_end, .on_drained = on_drained, .on_open = secure_opened
+static const struct stream_ops stream_ops = { STREAM_OPS }, secret_stream_ops = { STREAM_OPS, .secret = true };
 
 void
 session_extend(struct session *s, int64_t at)
@@ -405,7 +405,8 @@ session_open(struct home *home, int fd, const struct sockaddress *peer, bool tru
 		fd_close(&fd);
 		goto fail;
 	}
-	s->stream = stream_open(home->loop, fd, IN_MAX, OUT_HIGH, OUT_MAX, &stream_ops, s, err);
+	s->stream = stream_open(home->loop, fd, IN_MAX, OUT_HIGH, OUT_MAX,
+	    home->role == ROLE_SUBMISSION ? &secret_stream_ops : &stream_ops, s, err);
 	if (s->stream == NULL)
 		goto fail;
 	s->home = home;

@@ -103,6 +103,26 @@ dovecot_open(void)
 	dovecot_greet();
 }
 
+/* Dovecot sits on its no for seconds and gives its yes at once: who hangs up in between has failed. */
+static void
+test_hanging_up_counts(void **state)
+{
+	char line[60];
+
+	(void)state;
+	dovecot_open();
+	for (uint64_t i = 1; i <= 5; i++) {
+		porch_begin(i, "PLAIN", WRONG);
+		(void)snprintf(line, sizeof(line), "AUTH\t%d\t", (int)i);
+		dovecot_hear(line);
+		porch_cancel(i);
+		(void)snprintf(line, sizeof(line), "CANCEL\t%d\n", (int)i);
+		dovecot_hear(line);
+	}
+	porch_begin(6, "PLAIN", RIGHT);
+	(void)porch_expect(AUTH_LATER, 6, "too many failed logins");
+}
+
 static void
 test_dovecot(void **state)
 {
@@ -201,7 +221,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		GATE(test_dovecot), GATE(test_dovecot_away), GATE(test_dovecot_hostile),
+		GATE(test_hanging_up_counts), GATE(test_dovecot), GATE(test_dovecot_away), GATE(test_dovecot_hostile),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,26 @@
 
 static const struct failures_rules rules = { .limit = 3, .window = 1000, .delay = 10 };
 
+/* A device with bob's old password, at a place where he has logged in: nobody else is put off for it, and it is, in the end. */
+static void
+test_forgotten_device(void **state)
+{
+	struct failures *f = failures_new();
+	int64_t now = 100;
+	unsigned tries = 0;
+
+	(void)state;
+	failures_succeeded(f, HERE, BOB, now);
+	for (; tries < 1000 && !failures_refuse(f, &rules, HERE, BOB, now); tries++, now += 900) {
+		assert_in_range(failures_add(f, &rules, HERE, BOB, now), rules.delay, DELAY_FACTOR * rules.delay);
+		assert_false(failures_refuse(f, &rules, THERE, BOB, now));
+		assert_false(failures_refuse(f, &rules, HERE, SLICE_LIT("ann"), now));
+	}
+	assert_int_equal(tries, LOGIN_FACTOR * rules.limit);
+	assert_false(failures_refuse(f, &rules, HERE, BOB, now + rules.window));
+	failures_free(&f);
+}
+
 static void
 test_addresses(void **state)
 {
@@ -159,7 +179,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_addresses), cmocka_unit_test(test_logins), cmocka_unit_test(test_known_address),
+		cmocka_unit_test(test_forgotten_device), cmocka_unit_test(test_addresses), cmocka_unit_test(test_logins), cmocka_unit_test(test_known_address),
 		cmocka_unit_test(test_ipv6_and_no_limit), cmocka_unit_test(test_bounded), cmocka_unit_test(test_lines), cmocka_unit_test(test_unescape),
 	};
 

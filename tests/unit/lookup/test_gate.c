@@ -294,13 +294,69 @@ test_no_memory(void **state)
 	(void)state;
 }
 
+/* SCRAM says that a proof is right before the verdict: who is refused gets no challenge, and so hears nothing. */
+static void
+test_no_oracle(void **state)
+{
+	char *names[] = { (char[]){ "SCRAM-SHA-256" }, (char[]){ "PLAIN" } };
+
+	(void)state;
+	the.conf.submission.mechanisms = (struct conf_strings){ 2, names };
+	porch_open_file(BOB USER);
+	porch_begin(1, "PLAIN", RIGHT);		/* so others are not refused before they say who they are */
+	(void)porch_expect(AUTH_OK, 1, "");
+	porch_begin(2, "SCRAM-SHA-256", SLICE_LIT("n,,n=user,r=abc"));
+	(void)porch_expect(AUTH_CHALLENGE, 2, "r=abc");
+	for (uint64_t i = 3; i < 8; i++) {
+		porch_begin(i, "PLAIN", SLICE_LIT("\0user\0bad"));
+		(void)porch_expect(AUTH_FAILED, i, "");
+	}
+	porch_begin(8, "SCRAM-SHA-256", SLICE_LIT("n,,n=user,r=abc"));
+	(void)porch_expect(AUTH_LATER, 8, "too many failed logins");
+}
+
+/* One IPv6 household has one share of the line, whatever address each of its attempts comes from. */
+static void
+test_crowd_of_a_household(void **state)
+{
+	struct slice right = RIGHT;
+	char from[16] = "\x20\x01\x0d\xb8";
+	unsigned put_off = 0;
+
+	(void)state;
+	porch_open_file("bob:$2b$08$abcdefghijklmnopqrstuuBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB\n");
+	for (uint64_t i = 1; i <= 40; i++) {
+		from[15] = (char)i;
+		auth_begin_put(channel_begin(the.door, AUTH_BEGIN), &(struct auth_begin){ .serial = i, .mechanism = SLICE_LIT("PLAIN"),
+		    .client = slice_of(from, sizeof(from)), .secure = true, .has_response = true, .response = right });
+		assert_int_equal(channel_end(the.door), 0);
+	}
+	porch_until(&the.got, 40);
+	for (unsigned i = 0; i < the.got; i++)
+		put_off += the.news[i].type == AUTH_LATER && strstr(the.news[i].text, "at once") != NULL;
+	assert_in_range(put_off, 10, 24);	/* 16 wait; the workers have taken some of them */
+	the.used = the.got;
+}
+
+/* A hash that somebody made useless by a letter before it locks the login: a later line does not count. */
+static void
+test_locked_line(void **state)
+{
+	(void)state;
+	porch_open_file("bob:!$2b$04$abcdefghijklmnopqrstuu/FyAyuZSl3DbPdvio4KrIBdz2k2yhV2\nuser\n" BOB USER);
+	porch_begin(1, "PLAIN", RIGHT);
+	(void)porch_expect(AUTH_FAILED, 1, "");
+	porch_begin(2, "PLAIN", SLICE_LIT("\0user\0pencil"));		/* a line without a colon is none */
+	(void)porch_expect(AUTH_OK, 2, "");
+}
+
 #define GATE(fn)	cmocka_unit_test_setup_teardown(fn, porch_setup, porch_teardown)
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		GATE(test_file), GATE(test_file_scram), GATE(test_file_trouble), GATE(test_nobody_can), GATE(test_not_secure), GATE(test_failures),
+		GATE(test_no_oracle), GATE(test_crowd_of_a_household), GATE(test_locked_line), GATE(test_file), GATE(test_file_scram), GATE(test_file_trouble), GATE(test_nobody_can), GATE(test_not_secure), GATE(test_failures),
 		GATE(test_holding), GATE(test_queue_anew), GATE(test_reload), GATE(test_resume), GATE(test_bad_frames), GATE(test_crowd), GATE(test_no_memory),
 	};
 

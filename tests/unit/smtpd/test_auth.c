@@ -374,6 +374,25 @@ test_dialogues(void **state)
 	assert_null(strstr(buf_cstr(&lobby.w.texts), "pencil"));
 }
 
+/* Who does not wait for our word has said his password where commands are looked at, and logged. */
+static void
+test_no_password_in_the_log(void **state)
+{
+	(void)state;
+	hello_secure();
+	world_talk(&lobby.w, "AUTH LOGIN\r\n", "334 VXNlcm5hbWU6");
+	world_say(&lobby.w, "Ym9i\r\ncGVuY2ls\r\n");
+	world_expect(&lobby.w, "554 5.5.0");
+	world_expect_close(&lobby.w);
+	hello_secure();
+	world_say(&lobby.w, "AUTH PLAIN\r\nAGJvYgBwZW5jaWw=\r\n");
+	world_expect(&lobby.w, "554 5.5.0");
+	world_expect_close(&lobby.w);
+	assert_true(world_logged(&lobby.w, "not shown"));
+	assert_false(world_logged(&lobby.w, "cGVuY2ls"));
+	assert_false(world_logged(&lobby.w, "AGJvYgBwZW5jaWw="));
+}
+
 /* Three, and it is over; log readers see each in Postfix's words, and nothing of the client's that could be a line of its own. */
 static void
 test_three_failures(void **state)
@@ -515,7 +534,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		AUTH(test_offers), AUTH(test_required), AUTH(test_elsewhere), AUTH(test_requiretls), AUTH(test_a_message), AUTH(test_mail_parameter), AUTH(test_dialogues),
-		AUTH(test_three_failures), AUTH(test_lookup_goes), AUTH(test_login_lost_in_mail), AUTH(test_rude_clients), AUTH(test_long_lines),
+		AUTH(test_no_password_in_the_log), AUTH(test_three_failures), AUTH(test_lookup_goes), AUTH(test_login_lost_in_mail), AUTH(test_rude_clients), AUTH(test_long_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
