@@ -202,9 +202,9 @@ claim_answered(struct accept *a)
 {
 	if (--a->asked > 0)
 		return;
-	if (a->verdict == VERDICT_DURABLE)
+	if (a->verdict == VERDICT_DURABLE && !a->queue->stopping)
 		commit(a);
-	else if (a->verdict == VERDICT_TRY_LATER)
+	else if (a->verdict != VERDICT_REFUSED)
 		refuse(a, VERDICT_TRY_LATER, SLICE_LIT("address lookup is not available"));
 	else
 		refuse(a, VERDICT_REFUSED, SLICE_LIT("a recipient is not ours to take"));

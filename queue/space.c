@@ -2,7 +2,8 @@
  * space — for what there is room: in the ring, and on the disk. smtpd is told, and refuses with 452 at MAIL what would be refused later.
  *
  * Small mail lies in the preallocated ring and needs no new space; a large content does. Below 5 % or 1 GiB of free space, or 5 %
- * of the inodes, nobody begins one: what is left belongs to mail that was promised already (and to the rest of the machine).
+ * of the inodes, nobody begins one, nor where one of message-size would lead there: what is left belongs to mail that was promised
+ * already (and to the rest of the machine).
  */
 #include "queue/queue.h"
 
@@ -39,27 +40,31 @@ queue_tell_space(struct queue *q)
 		submits_room(q->submits, store_has_room(q->store, STORE_CLIENT) ? room : ROOM_NONE);
 }
 
-static void
-note_disk(struct queue *q, bool full)
+/* Full: what may come does not fit. Not any more: twice as much does, or the word would change with each message. */
+static uint64_t
+look(struct queue *q)
 {
+	uint64_t spare = disk_spare(q), most = (uint64_t)q->process->conf->message_size;
+	bool full = spare / (q->disk_full ? 2 : 1) < most;
+
 	if (full != q->disk_full)
 		log_warn(full ? "the queue's file system is nearly full: clients are told to come back (452) with large messages" :
 		    "the queue's file system has room for large messages again");
 	q->disk_full = full;
 	queue_tell_space(q);
+	queue_sweep_soon(q);		/* which looks again */
+	return full ? 0 : spare / most;
 }
 
 void
 queue_look_at_space(struct queue *q)
 {
-	note_disk(q, disk_spare(q) == 0);
+	if (!q->stopping)
+		(void)look(q);
 }
 
 bool
 queue_may_begin_large(struct queue *q)
 {
-	uint64_t spare = disk_spare(q);
-
-	note_disk(q, spare == 0);
-	return spare / (uint64_t)q->process->conf->message_size > submits_large(q->submits);
+	return !q->stopping && look(q) > submits_large(q->submits);
 }

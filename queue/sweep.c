@@ -64,6 +64,6 @@ void
 queue_sweep_soon(struct queue *q)
 {
 	if (!timer_is_set(&q->sweep_timer) && !q->stopping &&
-	    (!TAILQ_EMPTY(&q->all) || q->look_at_ms != PLAN_NEVER || q->rushed))
+	    (!TAILQ_EMPTY(&q->all) || q->look_at_ms != PLAN_NEVER || q->rushed || q->disk_full))
 		timer_set(&q->sweep_timer, EVERY);
 }

@@ -27,6 +27,7 @@ struct tls {
 	struct tls_context	*context;
 	SSL			*ssl;
 	int			 fd;
+	bool			 eof;		/* the socket has ended */
 	bool			 named;		/* by us: the peer's certificate is compared with that */
 	size_t			 budget;
 	char			 why[WHY_MAX];
@@ -51,6 +52,7 @@ socket_read(BIO *bio, char *to, int max)
 	while (n == -1 && errno == EINTR);
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		BIO_set_retry_read(bio);
+	t->eof = n == 0;
 	if (n > 0)
 		t->budget -= (size_t)n;
 	return (int)n;
@@ -74,9 +76,13 @@ socket_write(BIO *bio, const char *from, int len)
 static long
 socket_control(BIO *bio, int command, long number, void *arg)
 {
-	(void)bio;
+	const struct tls *t = BIO_get_data(bio);
+
 	(void)number;
 	(void)arg;
+	/* SSL_OP_IGNORE_UNEXPECTED_EOF asks: who only ends the socket still hears what we have to say. */
+	if (command == BIO_CTRL_EOF)
+		return t->eof;
 	return command == BIO_CTRL_FLUSH ? 1 : 0;
 }
 

@@ -8,10 +8,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "event/timer.h"
 #include "ipc/channel.h"
 
 #define LEASE_IDS	1024		/* in one block */
 #define LEASES_MAX	1024		/* blocks that one wire may have open: a million ids given up in the middle */
+#define IDS_AGAIN	1000		/* ms until ids that could not be had are asked for again */
 #define LARGE_MAX	256		/* large files open for one wire */
 
 struct id_lease {
@@ -31,6 +33,7 @@ struct submit_wire {
 	uint32_t			 lease_count;
 	uint64_t			 large[LARGE_MAX];	/* ids whose file is with smtpd */
 	uint32_t			 large_count;
+	bool				 owed;		/* ids that could not be had */
 	uint32_t			 replies;	/* owed; the wire's memory stays until they are given */
 	bool				 gone;
 };
@@ -46,14 +49,19 @@ struct submits {
 	void				*arg;
 	TAILQ_HEAD(, submit_wire)	 wires;
 	enum submit_room		 room;
+	struct timer			 again;		/* for ids that were owed */
 };
+
+static void	send_ids(struct submit_wire *);
+static void	send_owed(void *);
 
 struct submits *
 submits_new(struct loop *loop, const struct submits_ops *ops, void *arg, struct err *err)
 {
 	struct submits *all = mem_zalloc(sizeof(*all));
 
-	if (all == NULL) {
+	if (all == NULL || timer_init(&all->again, loop, send_owed, all) == -1) {
+		mem_free(all);
 		(void)err_set(err, "no memory for the submit wires");
 		return NULL;
 	}
@@ -76,14 +84,28 @@ drop_lease(struct submit_wire *w, struct id_lease *lease)
 }
 
 static void
+send_owed(void *arg)
+{
+	struct submits *all = arg;
+	struct submit_wire *w;
+
+	TAILQ_FOREACH(w, &all->wires, link)
+		if (w->owed)
+			send_ids(w);
+}
+
+static void
 send_ids(struct submit_wire *w)
 {
 	struct id_lease *lease = mem_zalloc(sizeof(*lease));
 
 	if (lease == NULL || w->all->ops->ids(w->all->arg, LEASE_IDS, &lease->first) == -1) {
 		mem_free(lease);
-		return;		/* smtpd asks again, and says 451 until then */
+		w->owed = true;		/* smtpd says 451 until then */
+		timer_set(&w->all->again, IDS_AGAIN);
+		return;
 	}
+	w->owed = false;
 	if (w->lease_count == LEASES_MAX)
 		drop_lease(w, TAILQ_LAST(&w->leases, id_leases_of_wire));
 	TAILQ_INSERT_HEAD(&w->leases, lease, link);
@@ -163,6 +185,7 @@ submits_free(struct submits **allp)
 		return;
 	while (!TAILQ_EMPTY(&all->wires))
 		detach(TAILQ_FIRST(&all->wires));
+	timer_fini(&all->again);
 	mem_free(all);
 }
 

@@ -12,7 +12,7 @@ unwilling(struct session *s)
 {
 	if (s->home->role == ROLE_SUBMISSION && !auth_may_relay(s))
 		return SAY_AUTH_REQUIRED;
-	if (!intake_up(s->home->intake) || intake_is_slow(s->home->intake))
+	if (s->home->stopping || !intake_up(s->home->intake) || intake_is_slow(s->home->intake))
 		return SAY_NO_QUEUE;
 	if (!intake_has_room(s->home->intake, false))
 		return SAY_NO_SPACE;

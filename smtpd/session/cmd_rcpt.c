@@ -11,7 +11,7 @@
 #include "smtp/params.h"
 #include "smtpd/session/inside.h"
 
-#define EXCESS_MAX	1000	/* recipients beyond the limit that are no errors, in one transaction */
+#define EXCESS_LEAST	1000	/* so many recipients beyond the limit are no errors, in one transaction, or as many as that limit */
 
 int
 address_complete(struct session *s, struct address *address)
@@ -115,16 +115,23 @@ say(struct session *s, const struct pending *p, enum sentence no)
 
 /*
  * RFC 5321 4.5.3.1.10: whoever is told so sends the rest in another transaction. One that pipelines a long list hears of it only
- * behind that list, so the first EXCESS_MAX are no errors: else it would be sent away before the message of those who were taken.
+ * behind that list, which is as long as LIMITS allows (RFC 9422): no more of them are errors. Else it would be sent away before the
+ * message of those who were taken.
  */
+static enum done
+excuse(struct session *s, enum done done)
+{
+	uint32_t most = s->settings->recipients > EXCESS_LEAST ? s->settings->recipients : EXCESS_LEAST;
+
+	if (++s->tx->excess <= most)
+		s->errors--;
+	return done;
+}
+
 static enum done
 too_many(struct session *s, const struct pending *p)
 {
-	enum done done = say(s, p, SAY_TOO_MANY_RCPT);
-
-	if (++s->tx->excess <= EXCESS_MAX)
-		s->errors--;
-	return done;
+	return excuse(s, say(s, p, SAY_TOO_MANY_RCPT));
 }
 
 static enum done
@@ -284,7 +291,7 @@ cmd_rcpt(struct session *s, struct slice argument)
 	if (auth_is_lost(s))
 		return session_end_sentence(s, SAY_LOGIN_LOST);
 	if (transaction_is_full(tx))
-		return refuse_sentence(s, SAY_TOO_MANY_RCPT);
+		return excuse(s, refuse_sentence(s, SAY_TOO_MANY_RCPT));
 	if (!s->home->charge(s->home->arg, s, CHARGE_RECIPIENT))
 		return refuse_sentence(s, SAY_TOO_MANY_NAMES);
 	if (command_take_label(&argument, "TO:") == -1)

@@ -120,11 +120,23 @@ size_limit(const struct session *s)
 	return s->settings->message_size > 0 ? s->settings->message_size : SIZE_LIMIT;
 }
 
+/* Content that begins with a blank would go on in our Received field: it is a body, and gets the line that parts it from us. */
+static void
+part(struct transaction *tx, struct slice run)
+{
+	if (tx->received > 0 || tx->completes || run.len == 0 || (run.p[0] != ' ' && run.p[0] != '\t'))
+		return;
+	if (buf_puts(&tx->content, "\r\n") == -1)
+		fault(tx, CONTENT_NO_MEMORY);
+	tx->size += 2;
+}
+
 static void
 add(struct session *s, struct slice run)
 {
 	struct transaction *tx = s->tx;
 
+	part(tx, run);
 	tx->received += run.len;
 	tx->size += run.len;
 	if (tx->received > size_limit(s) || tx->size > SIZE_LIMIT)

@@ -288,3 +288,57 @@ def test_no_tls_without_certificates(posthorn):
         assert "STARTTLS" not in str(client.reply())
         client.send(b"STARTTLS\r\n")
         assert client.reply().code == 502
+
+
+class Bare:
+    """TLS by hand behind STARTTLS, so that the socket can end without TLS's goodbye."""
+
+    def __init__(self, address, context):
+        self.raw = socket.create_connection(address, 20)
+        for line, word in ((b"", b"220 "), (b"EHLO client.example\r\n", b"250 "), (b"STARTTLS\r\n", b"220 ")):
+            self.raw.sendall(line)
+            self.until(lambda: self.raw.recv(65536), word)
+        self.inside, self.outside = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.inside, self.outside, server_hostname=HOSTNAME)
+        self.do(self.tls.do_handshake)
+
+    def do(self, call):
+        while True:
+            try:
+                return call()
+            except ssl.SSLWantReadError:
+                if self.outside.pending:
+                    self.raw.sendall(self.outside.read())
+                block = self.raw.recv(65536)
+                if block:
+                    self.inside.write(block)
+                else:
+                    self.inside.write_eof()
+
+    @staticmethod
+    def until(read, word):
+        seen = b""
+        while word not in seen:
+            more = read()
+            assert more, seen
+            seen += more
+
+    def hear(self, word):
+        self.until(lambda: self.do(lambda: self.tls.read(65536)), word)
+
+    def say(self, data):
+        self.tls.write(data)
+        self.raw.sendall(self.outside.read())
+
+
+def test_who_ends_only_the_socket_hears_250(mta, authority):
+    """No close_notify before the end: what such a client has said counts, and it hears the answer, which comes later."""
+    client = Bare(mta.trusted, context(authority))
+    client.say(b"EHLO client.example\r\n")
+    client.hear(b"250 ")
+    client.say(b"MAIL FROM:<bob@local.test>\r\nRCPT TO:<alice@local.test>\r\nDATA\r\n")
+    client.hear(b"354 ")
+    client.say(b"Subject: x\r\n\r\nhello\r\n.\r\nQUIT\r\n")
+    client.raw.shutdown(socket.SHUT_WR)
+    client.hear(b"250 2.0.0 Ok: queued as ")
+    client.raw.close()

@@ -22,6 +22,7 @@ struct sender {				/* a second smtpd, which fills files */
 	struct channel	*channel;
 	uint64_t	 id;
 	uint32_t	 crc, durable, refused;
+	enum submit_room room;
 };
 
 static struct sender sender;
@@ -61,11 +62,9 @@ on_ids(void *arg, struct reader *r, int fd)
 static int
 on_room(void *arg, struct reader *r, int fd)
 {
-	enum submit_room room;
-
 	(void)arg;
 	(void)fd;
-	return submit_room_get(r, &room);
+	return submit_room_get(r, &sender.room);
 }
 
 /* Here is the file: content, and the message that names it, to a mailbox and twice to another host. */
@@ -172,6 +171,7 @@ test_no_space_for_all(void **state)
 	ask_for_file(s);
 	stage_until(s, &sender.refused, 1);
 	assert_int_equal(sender.durable, 0);
+	assert_int_equal(sender.room, ROOM_SMALL);	/* the next ones are refused at MAIL */
 }
 
 /* --- what an agent says, what is on disk --------------------------------------------------------- */

@@ -28,7 +28,7 @@ struct world {
 	enum route_verdict	 answers[8];
 	uint32_t		 answer_count;
 	uint32_t		 ttl_ms;
-	bool			 silent;
+	bool			 silent, no_ids;
 };
 
 static void
@@ -63,6 +63,8 @@ give_ids(void *arg, uint32_t count, uint64_t *first)
 {
 	struct world *w = arg;
 
+	if (w->no_ids)
+		return -1;
 	*first = w->next_id;
 	w->next_id += count;
 	return 0;
@@ -288,6 +290,21 @@ test_verdict(void **state)
 	assert_int_equal(w->room, ROOM_NONE);
 }
 
+/* Ids that cannot be had are given as soon as they can: without any, smtpd has no transaction in which to ask for more. */
+static void
+test_ids_later(void **state)
+{
+	struct world *w = *state;
+
+	w->no_ids = true;
+	join_smtpd(w);
+	assert_int_equal(w->id_frames, 0);
+	w->no_ids = false;
+	for (int i = 0; i < 400 && w->id_frames == 0; i++)
+		rounds(w, 5);
+	assert_int_equal(w->id_frames, 1);
+}
+
 static void
 test_id_twice(void **state)
 {
@@ -410,6 +427,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_verdict, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ids_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_id_twice, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_id_not_leased, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_more_ids_come, setup, teardown),

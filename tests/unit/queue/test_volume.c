@@ -89,6 +89,23 @@ test_full_disk(void **state)
 	fault_plan(NULL);
 }
 
+/* The same with nothing in the queue, which then has nothing else to look after. */
+static void
+test_full_disk_and_no_mail(void **state)
+{
+	struct stage_set *s = *state;
+
+	fault_plan("disk-space:1+:ENOSPC");
+	restart(s);
+	stage_smtpd(s, ROLE_TRUSTED);
+	assert_int_equal(s->room, ROOM_SMALL);
+	stage_rounds(s, 1500);
+	fault_plan(NULL);
+	for (int i = 0; i < 400 && s->room != ROOM_ALL; i++)
+		stage_rounds(s, 5);
+	assert_int_equal(s->room, ROOM_ALL);
+}
+
 /* Many rings full of mail that cannot go: it sleeps in the spool, and memory holds little of it; then it wakes and goes. */
 static void
 test_spool(void **state)
@@ -278,7 +295,7 @@ main(void)
 {
 #define CASE(t)	cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(test_many_recipients), CASE(test_full_ring), CASE(test_full_disk), CASE(test_spool), CASE(test_hold_all_misses_none),
+		CASE(test_many_recipients), CASE(test_full_ring), CASE(test_full_disk), CASE(test_full_disk_and_no_mail), CASE(test_spool), CASE(test_hold_all_misses_none),
 		CASE(test_lease_of_sleeper), CASE(test_retry_probes_once), CASE(test_ring_turns),
 	};
 

@@ -284,6 +284,24 @@ test_large(void **state)
 	buf_fini(&copy);
 }
 
+/* Content that begins with a blank is a body, and nothing that goes on in our trace field. */
+static void
+test_folded_start(void **state)
+{
+	static const char wanted[] = "\r\n\r\n (really from a.test [192.0.2.1])\r\nSubject: x\r\n";
+	struct slice all;
+
+	(void)state;
+	world_hello(&w, STRANGER);
+	world_talk(&w, MAIL, "250");
+	world_talk(&w, RCPT, "250");
+	world_talk(&w, "DATA\r\n", "354");
+	world_talk(&w, " (really from a.test [192.0.2.1])\r\nSubject: x\r\n.\r\n", "250 2.0.0 Ok: queued");
+	all = buf_slice(&w.stored[0].content);
+	slice_drop(&all, all.len - strlen(wanted));
+	assert_slice(all, wanted);
+}
+
 /* Of a nearly full disk the client hears at MAIL, if he says how large it is, and else at the end; small mail goes on. */
 static void
 test_large_without_room(void **state)
@@ -544,6 +562,7 @@ main(void)
 		TEST(test_hops, open_mx),
 		TEST(test_large, open_mx),
 		TEST(test_large_without_room, open_mx),
+		TEST(test_folded_start, open_mx),
 		TEST(test_large_trouble, open_mx),
 		TEST(test_timeouts, open_mx),
 		TEST(test_transaction_timeout, open_mx),
