@@ -287,6 +287,25 @@ test_limits_move_with_xclient(void **state)
 	world_run_round(&w);
 }
 
+/* A client may send as many recipients as LIMITS names (RFC 9422) before it reads: those who fit in no envelope are no errors. */
+static void
+test_all_that_limits_names(void **state)
+{
+	char line[120];
+
+	(void)state;
+	w.conf.message_recipients = 4000;
+	w.conf.smtpd.client_recipients = 0;
+	world_reopen(&w);
+	world_hello(&w, FRIEND);
+	world_talk(&w, MAIL, "250");
+	for (int i = 0; i < 4000; i++) {
+		(void)snprintf(line, sizeof(line), "RCPT TO:<user%060d@example.org>\r\n", i);
+		world_talk(&w, line, i < 2000 ? "250" : "");
+	}
+	world_talk(&w, "DATA\r\n", "354");
+}
+
 /* A chunk that nobody asked for buys no time either. */
 static void
 test_stress_and_chunks(void **state)
@@ -363,6 +382,7 @@ main(void)
 		TEST(test_errors_a_minute, open_mx),
 		TEST(test_exempt_networks, open_mx),
 		TEST(test_limits_move_with_xclient, open_mx),
+		TEST(test_all_that_limits_names, open_trusted),
 		TEST(test_stress, open_mx),
 		TEST(test_stress_and_chunks, open_mx),
 		TEST(test_stress_spares_friends, open_trusted),

@@ -514,7 +514,8 @@ test_stop(void **state)
 	smtpd_stop(w.smtpd, 10000);
 	world_run_round(&w);
 	assert_false(w.stopped);
-	world_talk(&w, "x\r\n.\r\n", "250 2.0.0 Ok: queued");
+	world_talk(&w, "x\r\n.\r\n" MAIL, "250 2.0.0 Ok: queued");
+	world_expect(&w, "451 4.3.2");		/* nothing new begins */
 	world_expect(&w, "421 4.3.2");
 	world_expect_close(&w);
 	world_run_round(&w);
