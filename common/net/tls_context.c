@@ -182,6 +182,8 @@ load_chain(SSL_CTX *ssl, struct slice pem, struct err *err)
 			X509_free(next);
 			result = fail(err, "the certificate's chain cannot be used");
 		}
+	if (result == 0 && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+		result = fail(err, "the certificate's chain cannot be read");
 	ERR_clear_error();	/* "no start line": the end of the file */
 	BIO_free(in);
 	return result;

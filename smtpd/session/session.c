@@ -47,7 +47,7 @@ static const struct phase {
 	[PHASE_VERIFY]	= { "verify",	FIXED(MINUTES(1)),		NULL,		late_client,		false },
 	[PHASE_FLUSH]	= { "flush",	FIXED(MINUTES(1)),		NULL,		etrn_late,		false },
 	[PHASE_AUTH]	= { "auth",	SETTING(command_timeout),	auth_input,	late_client,		true },
-	[PHASE_AUTH_WAIT] = { "login",	FIXED(MINUTES(2)),		NULL,		auth_late,		false },
+	[PHASE_AUTH_WAIT] = { "login",	FIXED(MINUTES(3)),		NULL,		auth_late,		false },
 	[PHASE_DATA]	= { "data",	SETTING(data_timeout),		content_input,	late_client,		true },
 	[PHASE_CHUNK]	= { "chunk",	SETTING(data_timeout),		bdat_input,	late_client,		true },
 	[PHASE_FILE]	= { "file",	FIXED(MINUTES(1)),		NULL,		content_file_late,	false },

@@ -165,10 +165,32 @@ test_authorities(void **state)
 	}
 }
 
+/* A chain with a damaged certificate in it would be sent without the rest, and believed by those alone who know the issuer. */
+static void
+test_damaged_chain(void **state)
+{
+	static const char *const tails[] = { "", "\nwords\n", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+		"-----BEGIN CERTIFICATE-----\n" };
+	const struct tls_server_options options = { TLS_FLOOR_1_2, "mx" };
+	char both[8192];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		struct err err = { 0, "" };
+		struct tls_context *c;
+
+		(void)snprintf(both, sizeof(both), "%s%s%s", pem, other_pem, tails[i]);
+		c = tls_server_new(&(struct tls_identity){ .chain = slice_str(both), .key = key }, 1, &options, &err);
+		assert_int_equal(c != NULL, i < 2);
+		assert_int_equal(strstr(err.text, "chain cannot be read") != NULL, i >= 2);
+		tls_context_drop(&c);
+	}
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_distrust), cmocka_unit_test(test_authorities) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_distrust), cmocka_unit_test(test_authorities), cmocka_unit_test(test_damaged_chain) };
 
 	return cmocka_run_group_tests(tests, setup_group, teardown_group);
 }
