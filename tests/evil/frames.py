@@ -7,7 +7,7 @@ import socket
 import struct
 
 FRAME_MAX = 320 * 1024
-VERSIONS = {"submit": 3, "lookup": 2, "key": 1, "auth": 1, "deliver": 4, "spawn": 1, "handoff": 1, "control": 4, "mailbox": 1}
+VERSIONS = {"submit": 4, "lookup": 2, "key": 1, "auth": 1, "deliver": 4, "spawn": 1, "handoff": 1, "control": 4, "mailbox": 1}
 
 SUBMIT = {"IDS": 1, "ROOM": 2, "VERDICT": 3, "LARGE_FILE": 4, "MESSAGE": 5, "LARGE_OPEN": 6, "LARGE_DROP": 7, "WANT_IDS": 8}
 LOOKUP = {"ROUTE": 1, "ROUTES": 2, "MAILBOX": 3, "MAILBOX_OF": 4, "GENERATION": 5}
