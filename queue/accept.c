@@ -202,9 +202,11 @@ claim_answered(struct accept *a)
 {
 	if (--a->asked > 0)
 		return;
-	if (a->verdict == VERDICT_DURABLE && !a->queue->stopping)
+	if (a->verdict == VERDICT_DURABLE && a->queue->stopping)
+		refuse(a, VERDICT_TRY_LATER, SLICE_LIT("the queue is busy with itself"));
+	else if (a->verdict == VERDICT_DURABLE)
 		commit(a);
-	else if (a->verdict != VERDICT_REFUSED)
+	else if (a->verdict == VERDICT_TRY_LATER)
 		refuse(a, VERDICT_TRY_LATER, SLICE_LIT("address lookup is not available"));
 	else
 		refuse(a, VERDICT_REFUSED, SLICE_LIT("a recipient is not ours to take"));

@@ -91,7 +91,7 @@ static const struct setting submission_rows[] = {
 	  "processes that check passwords against the file or by PAM", NULL },
 	{ "auth-failures", SETTING_INT, FIELD(conf_submission, failures), "20", NULL, "100000",
 	  "failed logins of one client address within the window before more are put off (454); ten times as many for one "
-	  "login; 0: no limit", NULL },
+	  "login, and for one that has succeeded from there before; 0: no limit", NULL },
 	{ "auth-failure-window", SETTING_DURATION, FIELD(conf_submission, failure_window), "1h", "1s", "1d",
 	  "how long a failed login counts", NULL },
 	{ "auth-failure-delay", SETTING_DURATION, FIELD(conf_submission, failure_delay), "2s", NULL, "30s",

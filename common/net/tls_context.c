@@ -177,10 +177,12 @@ load_chain(SSL_CTX *ssl, struct slice pem, struct err *err)
 	int result = leaf != NULL && SSL_CTX_use_certificate(ssl, leaf) == 1 ? 0 : fail(err, "the certificate cannot be used");
 
 	X509_free(leaf);
-	for (int n = 0; result == 0 && n < CHAIN_MAX && (next = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL; n++)
-		if (SSL_CTX_add0_chain_cert(ssl, next) != 1) {
+	ERR_clear_error();	/* what is looked at below is how the reading ended */
+	for (int n = 0; result == 0 && (next = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL; n++)
+		if (n == CHAIN_MAX || SSL_CTX_add0_chain_cert(ssl, next) != 1) {
 			X509_free(next);
-			result = fail(err, "the certificate's chain cannot be used");
+			result = n == CHAIN_MAX ? err_set(err, "more than %d certificates behind the first", CHAIN_MAX) :
+			    fail(err, "the certificate's chain cannot be used");
 		}
 	if (result == 0 && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
 		result = fail(err, "the certificate's chain cannot be read");

@@ -187,10 +187,35 @@ test_damaged_chain(void **state)
 	}
 }
 
+/* As many as there is room for are taken, and one more is told. */
+static void
+test_long_chain(void **state)
+{
+	const struct tls_server_options options = { TLS_FLOOR_1_2, "mx" };
+	size_t size = 18 * (strlen(pem) + strlen(other_pem));
+	char *all = calloc(1, size);
+
+	(void)state;
+	assert_non_null(all);
+	(void)snprintf(all, size, "%s", pem);
+	for (int behind = 1; behind <= 17; behind++) {
+		struct err err = { 0, "" };
+		struct tls_context *c;
+
+		(void)snprintf(all + strlen(all), size - strlen(all), "%s", other_pem);
+		c = tls_server_new(&(struct tls_identity){ .chain = slice_str(all), .key = key }, 1, &options, &err);
+		assert_int_equal(c != NULL, behind <= 16);
+		assert_int_equal(strstr(err.text, "more than 16") != NULL, behind > 16);
+		tls_context_drop(&c);
+	}
+	free(all);
+}
+
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_distrust), cmocka_unit_test(test_authorities), cmocka_unit_test(test_damaged_chain) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_distrust), cmocka_unit_test(test_authorities), cmocka_unit_test(test_damaged_chain),
+		cmocka_unit_test(test_long_chain) };
 
 	return cmocka_run_group_tests(tests, setup_group, teardown_group);
 }
